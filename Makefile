@@ -1,0 +1,143 @@
+# genmath: the library, its kernels, the program, the tests. `make help` lists the targets.
+#
+# CONFIG=release (default), asan (address and undefined-behaviour sanitizers) or tsan (thread
+# sanitizer: finds data races between the CUDA threads that the emulator runs) chooses build/<CONFIG>.
+
+CONFIG ?= release
+B := build/$(CONFIG)
+PREFIX ?= /usr/local
+DESTDIR ?=
+V ?= 0
+Q := $(if $(filter 0,$(V)),@,)
+say = $(if $(filter 0,$(V)),@printf '  %-8s %s\n' '$(1)' '$(2)',@:)
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+
+# ---- what this machine has ------------------------------------------------------------------------
+NVCC ?= $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
+HAVE_GPU := $(shell nvidia-smi -L >/dev/null 2>&1 && echo 1)
+NEEDED_HEADERS := cmocka.h cjson/cJSON.h png.h
+NEEDED_PACKAGES := libcmocka-dev libcjson-dev libpng-dev
+
+ifeq ($(filter help clean packages,$(MAKECMDGOALS)),)
+MISSING := $(shell for h in $(NEEDED_HEADERS); do \
+    printf '\043include <stddef.h>\n\043include <stdarg.h>\n\043include <stdint.h>\n\043include <setjmp.h>\n\043include <%s>\n' $$h | \
+    $(CC) -E -x c - >/dev/null 2>&1 || printf '%s ' $$h; done)
+ifneq ($(strip $(MISSING)),)
+$(info missing headers: $(MISSING)-- packages: $(NEEDED_PACKAGES))
+INSTALLED := $(shell scripts/install-packages $(NEEDED_PACKAGES) >&2 && echo yes)
+ifneq ($(INSTALLED),yes)
+$(error install them and run make again)
+endif
+endif
+$(info nvcc: $(or $(NVCC),not found: the kernels are built for the emulator only)$(if $(NVCC),$(if $(HAVE_GPU),, (no GPU here: kernels run under the emulator only)),))
+endif
+
+# ---- flags ----------------------------------------------------------------------------------------
+WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow $(if $(CI),-Werror,)
+SANITIZE_release :=
+SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g
+SANITIZE_tsan := -fsanitize=thread -fno-omit-frame-pointer -g
+SANITIZE := $(SANITIZE_$(CONFIG))
+COMMON := -I. -Iinclude -fPIC -MMD -MP -ffp-contract=off $(SANITIZE)
+CFLAGS ?= -O2
+CXXFLAGS ?= -O2
+C_COMPILE = $(CC) -std=c17 -D_GNU_SOURCE $(COMMON) $(WARNINGS) -Wstrict-prototypes -pthread $(CFLAGS)
+CXX_COMPILE = $(CXX) -std=c++17 $(COMMON) $(WARNINGS) -Wno-unknown-pragmas -pthread $(CXXFLAGS)
+LIBS := -lm -ldl -pthread
+
+# The production path is built for speed; results stay those of the source, no fast-math anywhere.
+$(B)/host/cpu/%.o: CFLAGS += -O3 -ffp-contract=fast -fno-trapping-math -fno-math-errno
+
+# ---- the library ----------------------------------------------------------------------------------
+HOST_SOURCES := $(wildcard host/*.c host/ref/*.c host/cpu/*.c)
+HOST_OBJECTS := $(HOST_SOURCES:%.c=$(B)/%.o)
+LIB := $(B)/libgenmath.a
+SHARED := $(B)/libgenmath.so
+
+$(B)/%.o: %.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(C_COMPILE) -c $< -o $@
+
+$(LIB): $(HOST_OBJECTS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(SHARED): $(HOST_OBJECTS)
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared $(SANITIZE) $^ -o $@ -lpng $(LIBS)
+
+# ---- the program ----------------------------------------------------------------------------------
+CLI_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard host/cli/*.c))
+PROGRAM := $(B)/genmath
+$(PROGRAM): $(CLI_OBJECTS) $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE) $(CLI_OBJECTS) $(LIB) -o $@ -lcjson -lpng $(LIBS)
+
+# ---- the modules: one kernels/ tree, two compilers ---------------------------------------------------
+KERNELS := $(wildcard kernels/*.cu)
+EMBEDDED := genmath/compiler.h genmath/math.h genmath/philox.h host/step_factor.h \
+    kernels/ensemble.cuh kernels/ode_rk4.cuh kernels/ode_erk.cuh kernels/sde_em.cuh
+EMBEDDED_FILES := $(foreach h,$(EMBEDDED),$(firstword $(wildcard include/$(h) $(h))))
+
+# The headers that NVRTC needs to compile a user's system, as C++ string literals.
+$(B)/embedded_headers.inc: $(EMBEDDED_FILES)
+	@mkdir -p $(@D)
+	$(Q){ $(foreach h,$(EMBEDDED),printf '{"%s", R"genmath(' '$(h)'; \
+	    cat $(firstword $(wildcard include/$(h) $(h))); printf ')genmath"},\n';) } > $@
+
+ARCHITECTURES := sm_80, sm_90a, sm_100, PTX of sm_100
+GENCODE := -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90a,code=sm_90a \
+    -gencode arch=compute_100,code=[sm_100,compute_100]
+NVCC_FLAGS = -std=c++17 -O3 $(GENCODE) -I. -Iinclude -I$(B) -DGM_KERNEL_SYSTEMS \
+    '-DGM_ARCHITECTURES="$(ARCHITECTURES)"' -Xcompiler -fPIC,-Wall,-Wextra $(if $(CI),-Werror all-warnings,)
+
+$(B)/cuda/%.o: %.cu $(B)/embedded_headers.inc
+	$(call say,NVCC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(NVCC) $(NVCC_FLAGS) -MD -MF $(@:.o=.d) -MT $@ -c $< -o $@
+
+CUDA_MODULE := $(B)/libgenmath-cuda.so
+$(CUDA_MODULE): $(KERNELS:%.cu=$(B)/cuda/%.o)
+	$(call say,LD,$@)
+	$(Q)$(NVCC) -shared $(GENCODE) $^ -o $@ -ldl
+
+# The emulator's own files are never instrumented for races: it tells the sanitizer what the order is.
+EMU_SOURCES := $(wildcard tests/emu/*.cpp)
+EMU_OBJECTS := $(EMU_SOURCES:%.cpp=$(B)/%.o)
+EMU_KERNELS := $(patsubst %.cu,$(B)/emu/%.o,$(filter-out kernels/jit.cu,$(KERNELS)))
+EMU_FLAGS = -Itests/emu -DGM_KERNEL_SYSTEMS
+
+$(B)/tests/emu/%.o: SANITIZE := $(filter-out -fsanitize=thread,$(SANITIZE_$(CONFIG)))
+$(B)/tests/emu/%.o: tests/emu/%.cpp
+	$(call say,CXX,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CXX_COMPILE) $(EMU_FLAGS) $(if $(filter tsan,$(CONFIG)),-DEMU_TSAN) -c $< -o $@
+
+$(B)/emu/%.o: %.cu
+	$(call say,EMU,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CXX_COMPILE) $(EMU_FLAGS) -x c++ -c $< -o $@
+
+EMU_MODULE := $(B)/libgenmath-emu.so
+$(EMU_MODULE): $(EMU_KERNELS) $(EMU_OBJECTS)
+	$(call say,LD,$@)
+	$(Q)$(CXX) -shared $(SANITIZE) $^ -o $@ -pthread
+
+MODULES := $(EMU_MODULE) $(if $(NVCC),$(if $(filter release,$(CONFIG)),$(CUDA_MODULE)))
+
+# ---- tests ----------------------------------------------------------------------------------------
+CASE_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard host/cli/cases_*.c))
+TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
+$(B)/tests/test_%: $(B)/tests/test_%.o $(CASE_OBJECTS) $(LIB) | $(MODULES)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE) $< $(CASE_OBJECTS) $(LIB) -o $@ -lcmocka -lpng $(LIBS)
+
+.PHONY: lib modules
+lib: $(LIB) $(SHARED)
+modules: $(MODULES)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,107 @@
+/*
+ * The table that a backend fills: one function pointer per operation, NULL where the backend lacks it.
+ * ref and cpu are part of the library; cuda and emu are modules, the same kernels/ built by nvcc and
+ * by a C++ compiler, that export gm_module_backend. This header and the args headers are all that the
+ * two sides share, so it is C and C++ and needs no CUDA header.
+ */
+#ifndef GENMATH_HOST_BACKEND_H
+#define GENMATH_HOST_BACKEND_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <genmath/status.h>
+#include <genmath/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What an operation needs to know of its caller. The context owns one and hands it down. */
+typedef struct gm_call {
+    void *stream;         /* cudaStream_t of the device backends */
+    const char *kernel;   /* set by the operation: the name of the kernel or path that ran */
+    struct gm_pool *pool; /* threads of the host backends; modules do not look inside */
+    gm_isa isa;           /* vector instructions of the cpu backend */
+    int32_t device;       /* CUDA ordinal */
+    char error[512];      /* the reason of the last failure */
+} gm_call;
+
+/* Records why an operation fails and returns the status: a breakpoint here traps every error. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 4), unused))
+#endif
+static gm_status
+gm_call_fail(gm_call *call, gm_status status, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(call->error, sizeof call->error, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+struct gm_system;
+struct gm_sde;
+struct gm_random_fill_args; /* random_args.h */
+struct gm_ode_problem;      /* ode_args.h */
+struct gm_sde_problem;      /* sde_args.h */
+struct gm_ensemble_arrays;  /* ensemble_args.h */
+struct gm_diffusion_model_args; /* diffusion_args.h */
+struct gm_diffusion_perturb_args;
+struct gm_diffusion_score_args;
+struct gm_diffusion_sample_args;
+
+typedef struct gm_backend {
+    const char *name;
+
+    /* Machine and memory. Pointers are valid for the kernels of this backend. */
+    gm_status (*open)(gm_call *call); /* NO_DEVICE if there is none to run on */
+    gm_status (*device_info)(gm_call *call, gm_device_info *info);
+    gm_status (*memory_alloc)(gm_call *call, size_t bytes, void **memory);
+    gm_status (*memory_free)(gm_call *call, void *memory);
+    gm_status (*memory_upload)(gm_call *call, void *memory, const void *host, size_t bytes);
+    gm_status (*memory_download)(gm_call *call, void *host, const void *memory, size_t bytes);
+    int (*memory_is_reachable)(gm_call *call, const void *memory); /* NULL: everything is */
+    gm_status (*synchronize)(gm_call *call);
+    const char *(*build_info)(void); /* architectures and compiler the kernels were built for */
+
+    /* Operations. *_prepare may allocate and compile; *_solve, *_run and the rest must not. */
+    gm_status (*random_fill)(gm_call *call, const struct gm_random_fill_args *args);
+
+    gm_status (*ode_prepare)(gm_call *call, const struct gm_ode_problem *problem, void **state);
+    gm_status (*ode_solve)(gm_call *call, const struct gm_ode_problem *problem, void *state,
+                           const struct gm_ensemble_arrays *arrays);
+    void (*ode_release)(gm_call *call, void *state);
+
+    gm_status (*sde_prepare)(gm_call *call, const struct gm_sde_problem *problem, void **state);
+    gm_status (*sde_solve)(gm_call *call, const struct gm_sde_problem *problem, void *state,
+                           const struct gm_ensemble_arrays *arrays);
+    void (*sde_release)(gm_call *call, void *state);
+
+    gm_status (*diffusion_perturb)(gm_call *call, const struct gm_diffusion_perturb_args *args);
+    gm_status (*diffusion_score)(gm_call *call, const struct gm_diffusion_score_args *args);
+    gm_status (*diffusion_sample)(gm_call *call, const struct gm_diffusion_sample_args *args);
+
+    /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
+     * *image is the machine code's size. NULL where nothing is compiled at run time. */
+    gm_status (*system_compile)(gm_call *call, const struct gm_system *system,
+                                const struct gm_sde *sde, gm_dtype dtype, int adaptive,
+                                int architecture, size_t *image);
+} gm_backend;
+
+/* Bumped whenever gm_backend, gm_call or an args struct changes, so that an old module is refused. */
+#define GM_MODULE_ABI 1
+
+/* What a module exports: its table, or NULL if the ABI is not its own. */
+typedef const gm_backend *(*gm_module_entry)(int abi);
+#define GM_MODULE_ENTRY_NAME "gm_module_backend"
+
+extern const gm_backend gm_backend_ref;
+extern const gm_backend gm_backend_cpu;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

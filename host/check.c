@@ -1,0 +1,134 @@
+/* Argument checks shared by the operations. */
+#include <stdlib.h>
+
+#include "host/internal.h"
+
+/* The lowest and highest element offsets of a non-empty tensor; false on overflow. */
+static bool offset_range(const gm_tensor *tensor, int64_t *low, int64_t *high) {
+    *low = *high = 0;
+    for (int32_t axis = 0; axis < tensor->ndim; ++axis) {
+        int64_t reach;
+        if (!gm_multiply_sizes(tensor->shape[axis] - 1, tensor->stride[axis], &reach) ||
+            __builtin_add_overflow(reach < 0 ? *low : *high, reach, reach < 0 ? low : high)) {
+            return false;
+        }
+    }
+    int64_t bytes;
+    return gm_multiply_sizes(*high, (int64_t)gm_dtype_size(tensor->dtype), &bytes) &&
+           gm_multiply_sizes(*low, (int64_t)gm_dtype_size(tensor->dtype), &bytes);
+}
+
+gm_status gm_check_tensor(gm_context *context, const char *name, const gm_tensor *tensor,
+                          int32_t ndim, unsigned dtypes) {
+    GM_CHECK(context, tensor != NULL, GM_STATUS_INVALID_ARGUMENT, "%s is NULL", name);
+    GM_CHECK(context, gm_dtype_size(tensor->dtype) != 0, GM_STATUS_INVALID_ARGUMENT,
+             "%s.dtype = %d is not a known type", name, (int)tensor->dtype);
+    GM_CHECK(context, (dtypes & GM_DTYPE_BIT(tensor->dtype)) != 0, GM_STATUS_INVALID_ARGUMENT,
+             "%s.dtype = %s is not taken here", name, gm_dtype_name(tensor->dtype));
+    GM_CHECK(context, tensor->ndim == ndim, GM_STATUS_SHAPE_MISMATCH, "%s.ndim = %d: must be %d", name,
+             (int)tensor->ndim, (int)ndim);
+    int64_t elements;
+    if (gm_tensor_elements(tensor, &elements) != GM_STATUS_OK) {
+        return gm_fail(context, GM_STATUS_INVALID_ARGUMENT, "%s: %s", name, gm_last_error(NULL));
+    }
+    if (elements == 0) {
+        return GM_STATUS_OK;
+    }
+    int64_t low, high;
+    GM_CHECK(context, offset_range(tensor, &low, &high), GM_STATUS_INVALID_ARGUMENT,
+             "%s: its strides reach over 2^63 - 1 bytes", name);
+    GM_CHECK(context, tensor->data != NULL, GM_STATUS_INVALID_ARGUMENT, "%s.data is NULL", name);
+    const size_t bytes = gm_dtype_size(tensor->dtype);
+    const size_t alignment = bytes > 8 ? 8 : bytes;
+    GM_CHECK(context, (uintptr_t)tensor->data % alignment == 0, GM_STATUS_INVALID_ARGUMENT,
+             "%s.data is not aligned to its %zu-byte elements", name, bytes);
+    GM_CHECK(context,
+             context->backend->memory_is_reachable == NULL ||
+                 context->backend->memory_is_reachable(&context->call, tensor->data),
+             GM_STATUS_INVALID_ARGUMENT,
+             "%s.data is not memory of the %s backend: allocate it with gm_memory_alloc", name,
+             context->backend->name);
+    return GM_STATUS_OK;
+}
+
+static int by_stride(const void *a, const void *b) {
+    const int64_t left = ((const int64_t *)a)[0], right = ((const int64_t *)b)[0];
+    return (left > right) - (left < right);
+}
+
+/*
+ * True if no two elements share memory. Sorted by stride, each axis must step over everything that
+ * the axes below it reach; that holds for every permuted, sliced or padded array, and a view for
+ * which it fails without sharing memory (such views exist) is refused too.
+ */
+static bool elements_are_distinct(const gm_tensor *tensor) {
+    int64_t axes[GM_MAX_DIMS][2];
+    int32_t count = 0;
+    for (int32_t axis = 0; axis < tensor->ndim; ++axis) {
+        if (tensor->shape[axis] > 1) {
+            axes[count][0] = llabs(tensor->stride[axis]);
+            axes[count++][1] = tensor->shape[axis];
+        }
+    }
+    qsort(axes, (size_t)count, sizeof axes[0], by_stride);
+    int64_t reach = 0;
+    for (int32_t i = 0; i < count; ++i) {
+        if (axes[i][0] <= reach) {
+            return false;
+        }
+        reach += axes[i][0] * (axes[i][1] - 1);
+    }
+    return true;
+}
+
+gm_status gm_check_output(gm_context *context, const char *name, const gm_tensor *tensor,
+                          int32_t ndim, unsigned dtypes) {
+    GM_TRY(gm_check_tensor(context, name, tensor, ndim, dtypes));
+    int64_t elements;
+    GM_TRY(gm_tensor_elements(tensor, &elements));
+    GM_CHECK(context, elements == 0 || elements_are_distinct(tensor), GM_STATUS_INVALID_ARGUMENT,
+             "%s: two of its elements share memory (a stride of 0 or overlapping strides), so it "
+             "cannot be written",
+             name);
+    return GM_STATUS_OK;
+}
+
+static bool same_view(const gm_tensor *a, const gm_tensor *b) {
+    if (a->data != b->data || a->dtype != b->dtype || a->ndim != b->ndim) {
+        return false;
+    }
+    for (int32_t axis = 0; axis < a->ndim; ++axis) {
+        if (a->shape[axis] != b->shape[axis] ||
+            (a->shape[axis] > 1 && a->stride[axis] != b->stride[axis])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+gm_status gm_check_disjoint(gm_context *context, const char *a_name, const gm_tensor *a,
+                            const char *b_name, const gm_tensor *b, bool same_is_fine) {
+    int64_t a_elements, b_elements, a_low, a_high, b_low, b_high;
+    if (a == NULL || b == NULL || gm_tensor_elements(a, &a_elements) != GM_STATUS_OK ||
+        gm_tensor_elements(b, &b_elements) != GM_STATUS_OK || a_elements == 0 || b_elements == 0 ||
+        (same_is_fine && same_view(a, b))) {
+        return GM_STATUS_OK;
+    }
+    offset_range(a, &a_low, &a_high);
+    offset_range(b, &b_low, &b_high);
+    const int64_t a_size = (int64_t)gm_dtype_size(a->dtype), b_size = (int64_t)gm_dtype_size(b->dtype);
+    const intptr_t a_data = (intptr_t)a->data, b_data = (intptr_t)b->data;
+    const bool disjoint = a_data + (a_high + 1) * a_size <= b_data + b_low * b_size ||
+                          b_data + (b_high + 1) * b_size <= a_data + a_low * a_size;
+    GM_CHECK(context, disjoint, GM_STATUS_INVALID_ARGUMENT, "%s and %s overlap in memory", a_name,
+             b_name);
+    return GM_STATUS_OK;
+}
+
+gm_status gm_check_size(gm_context *context, const char *name, const gm_tensor *tensor, int32_t axis,
+                        int64_t size, const char *because) {
+    GM_CHECK(context, tensor->shape[axis] == size, GM_STATUS_SHAPE_MISMATCH,
+             "%s.shape[%d] = %lld: must be %lld, %s", name, (int)axis, (long long)tensor->shape[axis],
+             (long long)size, because);
+    return GM_STATUS_OK;
+}

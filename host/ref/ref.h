@@ -1,0 +1,16 @@
+/* The oracle's functions: plain C in the order of the formula, double accumulation, one thread. */
+#ifndef GENMATH_HOST_REF_H
+#define GENMATH_HOST_REF_H
+
+#include "host/backend.h"
+
+gm_status gm_ref_random_fill(gm_call *call, const struct gm_random_fill_args *args);
+gm_status gm_ref_ode_solve(gm_call *call, const struct gm_ode_problem *problem, void *state,
+                           const struct gm_ensemble_arrays *arrays);
+gm_status gm_ref_sde_solve(gm_call *call, const struct gm_sde_problem *problem, void *state,
+                           const struct gm_ensemble_arrays *arrays);
+gm_status gm_ref_diffusion_perturb(gm_call *call, const struct gm_diffusion_perturb_args *args);
+gm_status gm_ref_diffusion_score(gm_call *call, const struct gm_diffusion_score_args *args);
+gm_status gm_ref_diffusion_sample(gm_call *call, const struct gm_diffusion_sample_args *args);
+
+#endif

@@ -1,0 +1,16 @@
+/* All of genmath. */
+#ifndef GENMATH_GENMATH_H
+#define GENMATH_GENMATH_H
+
+#include <genmath/context.h>
+#include <genmath/diffusion.h>
+#include <genmath/dlpack.h>
+#include <genmath/npy.h>
+#include <genmath/ode.h>
+#include <genmath/random.h>
+#include <genmath/sde.h>
+#include <genmath/status.h>
+#include <genmath/system.h>
+#include <genmath/tensor.h>
+
+#endif

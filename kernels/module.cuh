@@ -1,0 +1,30 @@
+/* The operations of a module, as its table names them. */
+#pragma once
+
+#include "host/backend.h"
+#include <genmath/tensor.h>
+
+namespace gm {
+
+gm_status random_fill(gm_call *call, const gm_random_fill_args *args);
+
+gm_status ode_prepare(gm_call *call, const gm_ode_problem *problem, void **state);
+gm_status ode_solve(gm_call *call, const gm_ode_problem *problem, void *state,
+                    const gm_ensemble_arrays *arrays);
+void ode_release(gm_call *call, void *state);
+
+gm_status sde_prepare(gm_call *call, const gm_sde_problem *problem, void **state);
+gm_status sde_solve(gm_call *call, const gm_sde_problem *problem, void *state,
+                    const gm_ensemble_arrays *arrays);
+void sde_release(gm_call *call, void *state);
+
+gm_status diffusion_perturb(gm_call *call, const gm_diffusion_perturb_args *args);
+gm_status diffusion_score(gm_call *call, const gm_diffusion_score_args *args);
+gm_status diffusion_sample(gm_call *call, const gm_diffusion_sample_args *args);
+
+/* The library's own function is not linked into a module. */
+inline const char *gm_dtype_text(gm_dtype dtype) {
+    return dtype == GM_F64 ? "f64" : dtype == GM_F32 ? "f32" : "other";
+}
+
+} // namespace gm

@@ -1,0 +1,93 @@
+// The text of what went wrong.
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "runtime.h"
+
+namespace emu {
+
+namespace {
+
+std::string text;
+
+std::string place(site at) {
+    return format_text("%s:%d", at.file, at.line);
+}
+
+std::string describe(const thread_record &thread) {
+    switch (thread.state) {
+    case thread_state::done:
+        return "exited";
+    case thread_state::at_barrier: {
+        static const char *const names[] = {"__syncthreads", "__syncthreads_count",
+                                            "__syncthreads_and", "__syncthreads_or"};
+        return format_text("at %s, %s", names[static_cast<int>(thread.barrier)],
+                           place(thread.at).c_str());
+    }
+    case thread_state::at_collective:
+        return format_text("at %s, mask 0x%08x, %s", thread.collective->name, thread.mask,
+                           place(thread.at).c_str());
+    default:
+        break;
+    }
+    if (!thread.started) {
+        return "not started";
+    }
+    const char *verb = &thread == running ? "running" : "ready to run";
+    return thread.at.file ? format_text("%s, last at %s", verb, place(thread.at).c_str())
+                          : format_text("%s, no barrier or warp function before", verb);
+}
+
+} // namespace
+
+std::string format_text(const char *format, ...) {
+    char buffer[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(buffer, sizeof buffer, format, arguments);
+    va_end(arguments);
+    return buffer;
+}
+
+const std::string &report() {
+    return text;
+}
+
+void clear_report() {
+    text.clear();
+}
+
+void report_text(const std::string &line) {
+    text = line + "\n";
+}
+
+std::string launch_description() {
+    const launch_config &config = block.launch->config;
+    return format_text(
+        "kernel %s<<<(%u,%u,%u), (%u,%u,%u), %zu>>>, launched at %s, schedule %s, block (%u,%u,%u)",
+        config.kernel, config.grid.x, config.grid.y, config.grid.z, config.block.x, config.block.y,
+        config.block.z, config.shared_bytes, place(config.at).c_str(), schedule_name(),
+        block.index.x, block.index.y, block.index.z);
+}
+
+void report_kernel(const std::string &headline) {
+    text = launch_description() + ": " + headline + "\n";
+    if (running) {
+        text += format_text("  in thread (%u,%u,%u)\n", running->index.x, running->index.y,
+                            running->index.z);
+    }
+    // Consecutive threads in the same state share a line.
+    for (unsigned first = 0; first < block.threads;) {
+        std::string state = describe(threads[first]);
+        unsigned last = first;
+        while (last + 1 < block.threads && describe(threads[last + 1]) == state) {
+            ++last;
+        }
+        text += first == last ? format_text("  thread %u: ", first)
+                              : format_text("  threads %u-%u: ", first, last);
+        text += state + "\n";
+        first = last + 1;
+    }
+}
+
+} // namespace emu
