@@ -129,15 +129,86 @@ $(EMU_MODULE): $(EMU_KERNELS) $(EMU_OBJECTS)
 
 MODULES := $(EMU_MODULE) $(if $(NVCC),$(if $(filter release,$(CONFIG)),$(CUDA_MODULE)))
 
-# ---- tests ----------------------------------------------------------------------------------------
-CASE_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard host/cli/cases_*.c))
-TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
-$(B)/tests/test_%: $(B)/tests/test_%.o $(CASE_OBJECTS) $(LIB) | $(MODULES)
+# ---- samples --------------------------------------------------------------------------------------
+SAMPLES := $(patsubst samples/%.c,$(B)/samples/%,$(wildcard samples/*.c))
+$(B)/samples/%: $(B)/samples/%.o $(LIB) | $(MODULES)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(SANITIZE) $< $(CASE_OBJECTS) $(LIB) -o $@ -lcmocka -lpng $(LIBS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SANITIZE) $< $(LIB) -o $@ -lpng $(LIBS)
 
-.PHONY: lib modules
+# ---- tests ----------------------------------------------------------------------------------------
+CASE_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard host/cli/cases*.c))
+TEST_HELPERS := $(patsubst %.c,$(B)/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
+TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
+$(B)/tests/test_%: $(B)/tests/test_%.o $(TEST_HELPERS) $(CASE_OBJECTS) $(LIB) | $(MODULES)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE) $< $(TEST_HELPERS) $(CASE_OBJECTS) $(LIB) -o $@ -lcmocka -lpng $(LIBS)
+
+SCRIPTS := $(wildcard tests/*.sh)
+export GENMATH_PROGRAM := $(abspath $(PROGRAM))
+export GENMATH_BUILD := $(abspath $(B))
+
+.PHONY: all lib modules samples demo test test-full bench gpu-report gpu-bundle install clean help
+all: lib modules $(PROGRAM) $(SAMPLES)
 lib: $(LIB) $(SHARED)
 modules: $(MODULES)
+samples: $(SAMPLES)
+	$(Q)tests/run -v $(SAMPLES)
+
+demo: $(PROGRAM) $(MODULES)
+	$(PROGRAM) sample --data samples/data/digits.npy --steps 500 --count 4096 \
+	    --out build/samples.npy --picture build/samples.png
+
+test: $(TESTS) $(EMU_TESTS) $(SAMPLES) $(PROGRAM) $(MODULES)
+	$(Q)tests/run $(EMU_TESTS) $(TESTS) $(SAMPLES) $(SCRIPTS)
+
+# Every schedule of the emulator, then the sanitizers, then what takes minutes.
+SCHEDULES := reverse warp-ahead random:1 random:2
+test-full: test
+	$(Q)for schedule in $(SCHEDULES); do \
+	    echo "schedule $$schedule"; \
+	    GENMATH_EMU_SCHEDULE=$$schedule tests/run $(EMU_TESTS) $(TESTS) || exit 1; done
+	$(Q)GENMATH_TEST_FULL=1 GENMATH_TEST_TIMEOUT=3600 tests/run $(TESTS)
+	$(Q)$(MAKE) --no-print-directory CONFIG=asan sanitized
+	$(Q)$(MAKE) --no-print-directory CONFIG=tsan sanitized
+	$(Q)$(if $(shell command -v dieharder),tests/dieharder.sh,echo skip: dieharder is not installed)
+
+.PHONY: sanitized
+sanitized: $(TESTS) $(EMU_TESTS) $(MODULES)
+	$(Q)echo "sanitizers: $(SANITIZE)"
+	$(Q)TSAN_OPTIONS=halt_on_error=1 tests/run $(EMU_TESTS) $(TESTS)
+
+bench: $(PROGRAM) $(MODULES)
+	$(PROGRAM) bench
+
+# ---- install --------------------------------------------------------------------------------------
+VERSION := $(shell sed -n 's/.*GM_VERSION_STRING "\(.*\)"/\1/p' include/genmath/context.h)
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+	    $(DESTDIR)$(PREFIX)/include/genmath/detail
+	install -m 644 include/genmath/*.h $(DESTDIR)$(PREFIX)/include/genmath
+	install -m 644 include/genmath/detail/* $(DESTDIR)$(PREFIX)/include/genmath/detail
+	install -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $(SHARED) $(MODULES) $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: genmath' \
+	    'Description: the mathematics of generative AI on NVIDIA GPUs, with a CPU reference' \
+	    'Version: $(VERSION)' 'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -lgenmath' \
+	    'Libs.private: -lpng -lm -ldl -pthread' > $(DESTDIR)$(PREFIX)/lib/pkgconfig/genmath.pc
+
+clean:
+	rm -rf build
+
+help:
+	@printf '%s\n' \
+	    'make demo        draw handwritten digits by a reverse diffusion: the main job' \
+	    'make test        all tests that take no GPU and under two minutes' \
+	    'make test-full   every schedule of the emulator, the sanitizers, exhaustive sweeps' \
+	    'make all         the library, the modules, the program, the samples' \
+	    'make samples     run the worked examples' \
+	    'make bench       ceilings of this machine, then every benchmark, verified' \
+	    'make gpu-report  everything a GPU is needed for, in one command' \
+	    'make install     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)' \
+	    'CONFIG=release|asan|tsan   V=1 shows the commands'
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -3,8 +3,7 @@
 
 #include "host/internal.h"
 
-/* The lowest and highest element offsets of a non-empty tensor; false on overflow. */
-static bool offset_range(const gm_tensor *tensor, int64_t *low, int64_t *high) {
+bool gm_tensor_reach(const gm_tensor *tensor, int64_t *low, int64_t *high) {
     *low = *high = 0;
     for (int32_t axis = 0; axis < tensor->ndim; ++axis) {
         int64_t reach;
@@ -13,9 +12,11 @@ static bool offset_range(const gm_tensor *tensor, int64_t *low, int64_t *high) {
             return false;
         }
     }
-    int64_t bytes;
-    return gm_multiply_sizes(*high, (int64_t)gm_dtype_size(tensor->dtype), &bytes) &&
-           gm_multiply_sizes(*low, (int64_t)gm_dtype_size(tensor->dtype), &bytes);
+    /* The whole range in bytes fits, and with it every sum of distances inside it. */
+    int64_t elements, bytes;
+    return !__builtin_sub_overflow(*high, *low, &elements) &&
+           !__builtin_add_overflow(elements, 1, &elements) &&
+           gm_multiply_sizes(elements, (int64_t)gm_dtype_size(tensor->dtype), &bytes);
 }
 
 gm_status gm_check_tensor(gm_context *context, const char *name, const gm_tensor *tensor,
@@ -35,7 +36,7 @@ gm_status gm_check_tensor(gm_context *context, const char *name, const gm_tensor
         return GM_STATUS_OK;
     }
     int64_t low, high;
-    GM_CHECK(context, offset_range(tensor, &low, &high), GM_STATUS_INVALID_ARGUMENT,
+    GM_CHECK(context, gm_tensor_reach(tensor, &low, &high), GM_STATUS_INVALID_ARGUMENT,
              "%s: its strides reach over 2^63 - 1 bytes", name);
     GM_CHECK(context, tensor->data != NULL, GM_STATUS_INVALID_ARGUMENT, "%s.data is NULL", name);
     const size_t bytes = gm_dtype_size(tensor->dtype);
@@ -106,20 +107,26 @@ static bool same_view(const gm_tensor *a, const gm_tensor *b) {
     return true;
 }
 
+/* The addresses of a non-empty tensor's first byte and of the one after its last; false on overflow. */
+static bool byte_range(const gm_tensor *tensor, intptr_t *first, intptr_t *end) {
+    const int64_t size = (int64_t)gm_dtype_size(tensor->dtype);
+    int64_t low, high;
+    return gm_tensor_reach(tensor, &low, &high) &&
+           !__builtin_add_overflow((intptr_t)tensor->data, low * size, first) &&
+           !__builtin_add_overflow(*first, (high - low + 1) * size, end);
+}
+
 gm_status gm_check_disjoint(gm_context *context, const char *a_name, const gm_tensor *a,
                             const char *b_name, const gm_tensor *b, bool same_is_fine) {
-    int64_t a_elements, b_elements, a_low, a_high, b_low, b_high;
+    int64_t a_elements, b_elements;
     if (a == NULL || b == NULL || gm_tensor_elements(a, &a_elements) != GM_STATUS_OK ||
         gm_tensor_elements(b, &b_elements) != GM_STATUS_OK || a_elements == 0 || b_elements == 0 ||
         (same_is_fine && same_view(a, b))) {
         return GM_STATUS_OK;
     }
-    offset_range(a, &a_low, &a_high);
-    offset_range(b, &b_low, &b_high);
-    const int64_t a_size = (int64_t)gm_dtype_size(a->dtype), b_size = (int64_t)gm_dtype_size(b->dtype);
-    const intptr_t a_data = (intptr_t)a->data, b_data = (intptr_t)b->data;
-    const bool disjoint = a_data + (a_high + 1) * a_size <= b_data + b_low * b_size ||
-                          b_data + (b_high + 1) * b_size <= a_data + a_low * a_size;
+    intptr_t a_first, a_end, b_first, b_end;
+    const bool disjoint = byte_range(a, &a_first, &a_end) && byte_range(b, &b_first, &b_end) &&
+                          (a_end <= b_first || b_end <= a_first);
     GM_CHECK(context, disjoint, GM_STATUS_INVALID_ARGUMENT, "%s and %s overlap in memory", a_name,
              b_name);
     return GM_STATUS_OK;

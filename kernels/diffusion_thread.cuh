@@ -112,7 +112,8 @@ __device__ __forceinline__ real score_of(const thread_sums<real, D> &sums, int j
 
 template <typename real, int D>
 __global__ void __launch_bounds__(THREAD_BLOCK) thread_score(job<real> job) {
-    GM_SHARED(thread_shared<real GM_COMMA D>, shared);
+    typedef thread_shared<real, D> shared_struct;
+    GM_SHARED(shared_struct, shared);
     const int64_t i = static_cast<int64_t>(blockIdx.x) * THREAD_BLOCK + threadIdx.x;
     const int64_t row = i < job.count ? i : job.count - 1; /* the threads past the last keep the barriers */
     real y[D];
@@ -136,7 +137,8 @@ __global__ void __launch_bounds__(THREAD_BLOCK) thread_score(job<real> job) {
 
 template <typename real, int D>
 __global__ void __launch_bounds__(THREAD_BLOCK) thread_path(job<real> job) {
-    GM_SHARED(thread_shared<real GM_COMMA D>, shared);
+    typedef thread_shared<real, D> shared_struct;
+    GM_SHARED(shared_struct, shared);
     const int64_t i = static_cast<int64_t>(blockIdx.x) * THREAD_BLOCK + threadIdx.x;
     const int64_t sample = i < job.count ? i : job.count - 1;
     const uint64_t index = job.first_index + static_cast<uint64_t>(sample);

@@ -104,9 +104,9 @@ gm_status report_compile_error(gm_call *call, const nvrtc_library &nvrtc, nvrtcP
                                const char *name) {
     size_t size = 0;
     nvrtc.log_size(program, &size);
-    std::vector<char> log(size + 1, '\0');
-    nvrtc.log(program, log.data());
-    return gm_call_fail(call, GM_STATUS_COMPILE_ERROR, "system %s: %s", name, log.data());
+    std::string log(size, '\0');
+    nvrtc.log(program, &log[0]);
+    return gm_call_fail(call, GM_STATUS_COMPILE_ERROR, "system %s: %s", name, log.c_str());
 }
 
 gm_status compile(gm_call *call, const char *name, const std::string &text, int architecture,

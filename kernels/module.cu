@@ -27,7 +27,8 @@ gm_status device_info(gm_call *call, gm_device_info *info) {
     const gm_status status =
         check_cuda(call, cudaGetDeviceProperties(&properties, call->device), "cudaGetDeviceProperties");
     if (status == GM_STATUS_OK) {
-        snprintf(info->name, sizeof info->name, "%s", properties.name);
+        snprintf(info->name, sizeof info->name, "%.*s", static_cast<int>(sizeof info->name) - 1,
+                 properties.name);
         snprintf(info->detail, sizeof info->detail, "compute capability %d.%d", properties.major,
                  properties.minor);
         info->memory_bytes = static_cast<int64_t>(properties.totalGlobalMem);

@@ -219,7 +219,7 @@ template <class Draw> gm_status launch_fill(gm_call *call, const gm_random_fill_
     const uint64_t last = args->first + (uint64_t)args->elements - 1;
     const uint64_t blocks = last / Draw::per_block - args->first / Draw::per_block + 1;
     const uint64_t grid = (blocks + THREADS - 1) / THREADS; /* 2^31 - 1 of them are 10^12 elements */
-    GM_LAUNCH(fill<Draw>, static_cast<unsigned>(grid), THREADS, 0, stream_of(call), *args);
+    GM_LAUNCH((fill<Draw>), static_cast<unsigned>(grid), THREADS, 0, stream_of(call), *args);
     return check_cuda(call, cudaGetLastError(), call->kernel);
 }
 

@@ -92,6 +92,7 @@ typedef struct gm_progress {
 void gm_progress_begin(gm_progress *progress, bool quiet, const char *title, const char *unit,
                        int64_t total);
 void gm_progress_update(gm_progress *progress, int64_t done);
-void gm_progress_end(gm_progress *progress); /* wipes the line */
+void gm_progress_wipe(const gm_progress *progress); /* before anything else goes to the terminal */
+void gm_progress_end(gm_progress *progress);        /* wipes the line */
 
 #endif

@@ -39,10 +39,14 @@ void gm_progress_update(gm_progress *progress, int64_t done) {
     fflush(stderr);
 }
 
-void gm_progress_end(gm_progress *progress) {
+void gm_progress_wipe(const gm_progress *progress) {
     if (progress->active) {
         fputs("\r\033[K", stderr);
         fflush(stderr);
-        progress->active = false;
     }
+}
+
+void gm_progress_end(gm_progress *progress) {
+    gm_progress_wipe(progress);
+    progress->active = false;
 }

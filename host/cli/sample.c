@@ -21,7 +21,7 @@ static const char documentation[] =
     "mean of what the state could have come from (--denoise), which blends the data near it: the later "
     "the stop, the nearer to single data. A bandwidth instead puts a cloud of noise around every datum. "
     "The distances printed at the end say how new the samples are, beside the distances between data. "
-    "The defaults (t-end 0.2, denoise, bandwidth 0) suit images like the digits of samples/data.";
+    "The defaults (t-end 0.3, denoise, bandwidth 0) suit images like the digits of samples/data.";
 
 enum {
     KEY_DATA = 0x2001,
@@ -46,7 +46,7 @@ static const struct argp_option option_list[] = {
     {"method", KEY_METHOD, "NAME", 0,
      "sde: reverse SDE by Euler-Maruyama (default); ode: probability flow by Euler; heun: by Heun", 0},
     {"bandwidth", KEY_BANDWIDTH, "S", 0, "standard deviation of each datum's cloud (default: 0)", 0},
-    {"t-end", KEY_T_END, "T", 0, "time at which to stop, below 1 (default: 0.2)", 0},
+    {"t-end", KEY_T_END, "T", 0, "time at which to stop, below 1 (default: 0.3)", 0},
     {"no-denoise", KEY_RAW, NULL, 0, "return the state at t-end itself, with its noise", 0},
     {"beta-min", KEY_BETA_MIN, "B", 0, "noise rate at t = 0 (default: 0.1)", 0},
     {"beta-max", KEY_BETA_MAX, "B", 0, "noise rate at t = 1 (default: 20)", 0},
@@ -381,7 +381,7 @@ int gm_cli_sample(int argc, char **argv) {
         .options = option_list, .parser = parse, .doc = documentation, .children = children};
     settings s = {.count = 1024,
                   .dtype = GM_F32,
-                  .sampler = {.steps = 500, .t_end = 0.2, .denoise = 1}};
+                  .sampler = {.steps = 500, .t_end = 0.3, .denoise = 1}};
     gm_vectors data;
     gm_cli_parse(&parser, argc, argv, &s);
     const gm_status status = gm_vectors_load(s.data, &data);

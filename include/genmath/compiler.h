@@ -32,9 +32,12 @@ typedef unsigned long long uint64_t;
 #if defined(__CUDACC__) || defined(__CUDACC_RTC__)
 #define GM_UNROLL _Pragma("unroll")
 #define GM_LANE_LOOP
+#elif defined(GM_KERNEL_SYSTEMS) /* kernels under the emulator: nothing to vectorise */
+#define GM_UNROLL
+#define GM_LANE_LOOP
 #elif defined(__clang__)
 #define GM_UNROLL _Pragma("clang loop unroll(full)")
-#define GM_LANE_LOOP _Pragma("clang loop vectorize(enable)")
+#define GM_LANE_LOOP _Pragma("clang loop vectorize(assume_safety)")
 #else
 #define GM_UNROLL _Pragma("GCC unroll 64")
 #define GM_LANE_LOOP _Pragma("GCC ivdep")

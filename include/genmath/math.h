@@ -271,9 +271,10 @@ GM_INLINE double gm_expm1_f64(double x) {
 
 /*
  * log(x) of a positive normal number: x = 2^k m with m in [sqrt(1/2), sqrt(2)), f = m - 1,
- * log(1 + f) = f + f^2 (f Q(f) - 1/2); relative error of the fit 2^-27.2.
+ * log(1 + f) = f + f^2 (f Q(f) - 1/2); relative error of the fit 2^-27.2. *rest is what the last
+ * rounding took away.
  */
-GM_INLINE float gm_log_core_f32(float x, int32_t k_offset) {
+GM_INLINE float gm_log_core_f32(float x, int32_t k_offset, float *rest) {
     const uint32_t u = gm_bits_f32(x) + (0x3f800000u - 0x3f3504f3u);
     const float k = (float)((int32_t)(u >> 23) - 127 + k_offset);
     const float f = gm_from_bits_f32((u & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
@@ -287,11 +288,14 @@ GM_INLINE float gm_log_core_f32(float x, int32_t k_offset) {
     q = gm_fma_f32(q, f, 0x1.555554p-2f);
     q = gm_fma_f32(q, f, -0.5f);
     const float low = gm_fma_f32(f * f, q, gm_multiply_f32(k, -0x1.05c61p-29f));
-    return gm_fma_f32(k, 0x1.62e43p-1f, f + low);
+    const float log_m = f + low;
+    const float result = gm_fma_f32(k, 0x1.62e43p-1f, log_m);
+    *rest = gm_fma_f32(k, 0x1.62e43p-1f, -result) + log_m;
+    return result;
 }
 
 /* With s = f / (2 + f): log(1 + f) = f - f^2/2 + s (f^2/2 + R(s^2)); error of the fit 2^-59.5. */
-GM_INLINE double gm_log_core_f64(double x, double k_offset) {
+GM_INLINE double gm_log_core_f64(double x, double k_offset, double *rest) {
     const uint64_t u = gm_bits_f64(x) + (0x3ff0000000000000u - 0x3fe6a09e667f3bcdu);
     /* The exponent becomes a double through the bits of 2^52: not every vector unit converts. */
     const double k = gm_from_bits_f64((u >> 52) | 0x4330000000000000u) - (0x1p52 + 1023.0) + k_offset;
@@ -310,13 +314,17 @@ GM_INLINE double gm_log_core_f64(double x, double k_offset) {
     const double inner = gm_fma_f64(half_f, f, gm_multiply_f64(z, r));
     const double k_low = gm_multiply_f64(k, 0x1.abc9e3b39803fp-56);
     const double low = gm_fma_f64(-half_f, f, gm_fma_f64(s, inner, k_low));
-    return gm_fma_f64(k, 0x1.62e42fefa39efp-1, f + low);
+    const double log_m = f + low;
+    const double result = gm_fma_f64(k, 0x1.62e42fefa39efp-1, log_m);
+    *rest = gm_fma_f64(k, 0x1.62e42fefa39efp-1, -result) + log_m;
+    return result;
 }
 
 /* Natural logarithm; -infinity at 0, NaN below. Error: @log32@ ulp. */
 GM_INLINE float gm_log_f32(float x) {
     const int tiny = x < 0x1p-126f;
-    const float core = gm_log_core_f32(tiny ? x * 0x1p23f : x, tiny ? -23 : 0);
+    float rest;
+    const float core = gm_log_core_f32(tiny ? x * 0x1p23f : x, tiny ? -23 : 0, &rest);
     const float edge = x == 0.0f ? -GM_INF_F32 : GM_NAN_F32;
     const float finite = x > 0.0f ? core : edge;
     return x == GM_INF_F32 ? x : finite;
@@ -325,7 +333,8 @@ GM_INLINE float gm_log_f32(float x) {
 /* Error: @log64@ ulp. */
 GM_INLINE double gm_log_f64(double x) {
     const int tiny = x < 0x1p-1022;
-    const double core = gm_log_core_f64(tiny ? x * 0x1p52 : x, tiny ? -52.0 : 0.0);
+    double rest;
+    const double core = gm_log_core_f64(tiny ? x * 0x1p52 : x, tiny ? -52.0 : 0.0, &rest);
     const double edge = x == 0.0 ? -GM_INF_F64 : GM_NAN_F64;
     const double finite = x > 0.0 ? core : edge;
     return x == GM_INF_F64 ? x : finite;

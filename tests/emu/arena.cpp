@@ -114,15 +114,18 @@ bool arena_reserve(unsigned thread_count, size_t shared_bytes) {
     return map(thread_count);
 }
 
-void arena_start_block() {
+bool arena_start_block() {
     if (under_tsan() && arena.reused) {
         // Blocks are unordered, but that they take turns on the same stacks and the same shared
         // memory is no race: a new mapping makes the sanitizer forget who used the old one.
-        map(arena.threads);
+        if (!map(arena.threads)) {
+            return false;
+        }
     }
     arena.reused = true;
     arena.next_order_object = 0;
     fill_shared();
+    return true;
 }
 
 std::string arena_check() {
@@ -160,6 +163,12 @@ void *arena_order_object() {
 
 void *arena_emergency_stack_top() {
     return emergency_stack() + emergency_bytes;
+}
+
+bool in_shared_memory(const void *address, size_t bytes) {
+    const char *p = static_cast<const char *>(address);
+    const char *start = shared_start();
+    return p >= start && p + bytes <= start + arena.shared_bytes;
 }
 
 std::string arena_describe(const void *address) {

@@ -1,6 +1,7 @@
 // Warp functions: what the last lane to arrive computes for all. Lanes are read through their
 // operands, which lie on the other lanes' stacks: this file is never instrumented, and copies word
 // by word, so the thread sanitizer sees no access to them.
+#include "emu_warp.h"
 #include "runtime.h"
 
 namespace emu {

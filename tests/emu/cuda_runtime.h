@@ -11,8 +11,6 @@
 #error "the emulator needs C++17"
 #endif
 
-#define CUDART_VERSION 13000
-
 #define __host__
 #define __device__ __attribute__((unused))
 #define __global__

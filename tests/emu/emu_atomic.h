@@ -33,6 +33,13 @@ template <class T, class Update> T atomic_update(T *address, Update update) {
         return emu::atomic_update(address, [value](type old) -> type { return expression; });      \
     }
 
+#define EMU_ATOMIC_EXCHANGE(type)                                                                  \
+    inline type atomicExch(type *address, type value) {                                            \
+        type old;                                                                                  \
+        __atomic_exchange(address, &value, &old, __ATOMIC_RELAXED);                                \
+        return old;                                                                                \
+    }
+
 EMU_ATOMIC_INTEGER(atomicAdd, int, __atomic_fetch_add)
 EMU_ATOMIC_INTEGER(atomicAdd, unsigned, __atomic_fetch_add)
 EMU_ATOMIC_INTEGER(atomicAdd, unsigned long long, __atomic_fetch_add)
@@ -61,10 +68,10 @@ EMU_ATOMIC_INTEGER(atomicXor, int, __atomic_fetch_xor)
 EMU_ATOMIC_INTEGER(atomicXor, unsigned, __atomic_fetch_xor)
 EMU_ATOMIC_INTEGER(atomicXor, unsigned long long, __atomic_fetch_xor)
 
-EMU_ATOMIC_UPDATE(atomicExch, int, value)
-EMU_ATOMIC_UPDATE(atomicExch, unsigned, value)
-EMU_ATOMIC_UPDATE(atomicExch, unsigned long long, value)
-EMU_ATOMIC_UPDATE(atomicExch, float, value)
+EMU_ATOMIC_EXCHANGE(int)
+EMU_ATOMIC_EXCHANGE(unsigned)
+EMU_ATOMIC_EXCHANGE(unsigned long long)
+EMU_ATOMIC_EXCHANGE(float)
 
 // The device's counters: Inc wraps to 0 after value, Dec wraps to value below 0 or above value.
 EMU_ATOMIC_UPDATE(atomicInc, unsigned, (old >= value ? 0u : old + 1u))
@@ -72,6 +79,7 @@ EMU_ATOMIC_UPDATE(atomicDec, unsigned, (old == 0u || old > value ? value : old -
 
 #undef EMU_ATOMIC_INTEGER
 #undef EMU_ATOMIC_UPDATE
+#undef EMU_ATOMIC_EXCHANGE
 
 #define EMU_ATOMIC_CAS(type)                                                                       \
     inline type atomicCAS(type *address, type expected, type desired) {                            \

@@ -1,15 +1,12 @@
 // Turns a fault inside a kernel (an access to an inaccessible page, a failed assert, a division by
 // zero) into a report. The signal handler moves the faulting thread to a reserve stack, where it
-// ends the kernel as any other error does. The address sanitizer reports faults itself, so nothing
-// is installed with it.
+// ends the kernel as any other error does. The handlers are in place only while a kernel runs. The
+// address sanitizer reports faults itself, so nothing is installed with it.
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <string.h>
 #include <ucontext.h>
-#include <unistd.h>
 
 #include "runtime.h"
 
@@ -22,7 +19,6 @@ constexpr size_t signal_count = sizeof signals / sizeof signals[0];
 
 struct sigaction previous[signal_count];
 pthread_t kernel_thread;
-bool in_section;
 
 alignas(16) char handler_stack[64 * 1024];
 stack_t previous_stack;
@@ -85,9 +81,8 @@ void handler(int signal, siginfo_t *info, void *raw_context) {
     while (signals[which] != signal) {
         ++which;
     }
-    bool in_kernel = in_section && running && pthread_equal(pthread_self(), kernel_thread);
 #if defined(__x86_64__) || defined(__aarch64__)
-    if (in_kernel) {
+    if (running && pthread_equal(pthread_self(), kernel_thread)) {
         ucontext_t *context = static_cast<ucontext_t *>(raw_context);
         uintptr_t stack = reinterpret_cast<uintptr_t>(arena_emergency_stack_top());
         fault.signal = signal;
@@ -107,28 +102,20 @@ void handler(int signal, siginfo_t *info, void *raw_context) {
         return;
     }
 #endif
-    if (in_kernel) {
-        static const char text[] = "emulator: a kernel faulted; no report on this processor\n";
-        if (write(STDERR_FILENO, text, sizeof text - 1) < 0) {
-            _exit(1);
-        }
-    } else if (signal == SIGSEGV && touches_device_memory(info->si_addr, 1)) {
-        static const char text[] = "emulator: host code accessed device memory\n";
-        if (write(STDERR_FILENO, text, sizeof text - 1) < 0) {
-            _exit(1);
-        }
-    }
     pass_on(which, signal, info, raw_context);
 }
 
 } // namespace
 
-void install_fault_handler() {
-    static bool installed;
-    if (installed || under_asan()) {
+void fault_section_begin() {
+    if (under_asan()) {
         return;
     }
-    installed = true;
+    stack_t stack = {};
+    stack.ss_sp = handler_stack;
+    stack.ss_size = sizeof handler_stack;
+    sigaltstack(&stack, &previous_stack);
+    kernel_thread = pthread_self();
     struct sigaction action = {};
     action.sa_sigaction = handler;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
@@ -138,24 +125,13 @@ void install_fault_handler() {
     }
 }
 
-void fault_section_begin() {
-    install_fault_handler();
-    if (under_asan()) {
-        return;
-    }
-    stack_t stack = {};
-    stack.ss_sp = handler_stack;
-    stack.ss_size = sizeof handler_stack;
-    sigaltstack(&stack, &previous_stack);
-    kernel_thread = pthread_self();
-    in_section = true;
-}
-
 void fault_section_end() {
     if (under_asan()) {
         return;
     }
-    in_section = false;
+    for (size_t i = 0; i < signal_count; ++i) {
+        sigaction(signals[i], &previous[i], nullptr);
+    }
     sigaltstack(&previous_stack, nullptr);
 }
 

@@ -16,7 +16,7 @@ namespace emu {
 
 namespace {
 
-constexpr size_t device_bytes = size_t{8} << 30; // what the device claims to have
+
 constexpr size_t head_canary = 64;
 constexpr size_t kept_after_free = 64; // freed mappings kept inaccessible to catch late accesses
 
@@ -43,12 +43,12 @@ size_t round_up(size_t bytes, size_t to) {
     return (bytes + to - 1) / to * to;
 }
 
-size_t data_pages(const allocation &block) {
-    return block.mapping_bytes - page();
+size_t data_pages(const allocation &area) {
+    return area.mapping_bytes - page();
 }
 
-void set_access(const allocation &block, int access) {
-    mprotect(block.mapping, data_pages(block), access);
+void set_access(const allocation &area, int access) {
+    mprotect(area.mapping, data_pages(area), access);
 }
 
 void set_device_access(int access) {
@@ -73,26 +73,26 @@ const allocation *find(const void *pointer) {
     if (next == allocations.begin()) {
         return nullptr;
     }
-    const allocation &block = std::prev(next)->second;
-    return static_cast<const char *>(pointer) <= block.data + block.bytes ? &block : nullptr;
+    const allocation &area = std::prev(next)->second;
+    return static_cast<const char *>(pointer) <= area.data + area.bytes ? &area : nullptr;
 }
 
 // Called with device memory open to this process.
-std::string check(const allocation &block) {
-    const char *low = block.data - block.mapping > static_cast<ptrdiff_t>(head_canary)
-                          ? block.data - head_canary
-                          : block.mapping;
-    for (const char *p = low; p < block.data; ++p) {
+std::string check(const allocation &area) {
+    const char *low = area.data - area.mapping > static_cast<ptrdiff_t>(head_canary)
+                          ? area.data - head_canary
+                          : area.mapping;
+    for (const char *p = low; p < area.data; ++p) {
         if (static_cast<unsigned char>(*p) != canary) {
             return format_text("write %zu bytes below an allocation of %zu bytes",
-                               size_t(block.data - p), block.bytes);
+                               size_t(area.data - p), area.bytes);
         }
     }
-    const char *end = block.data + block.bytes;
-    for (const char *p = end; p < block.mapping + data_pages(block); ++p) {
+    const char *end = area.data + area.bytes;
+    for (const char *p = end; p < area.mapping + data_pages(area); ++p) {
         if (static_cast<unsigned char>(*p) != canary) {
             return format_text("write %zu bytes past the end of an allocation of %zu bytes",
-                               size_t(p - end) + 1, block.bytes);
+                               size_t(p - end) + 1, area.bytes);
         }
     }
     return "";
@@ -106,48 +106,48 @@ cudaError_t allocate(void **pointer, size_t bytes, memory_kind kind) {
     if (bytes == 0) {
         return cudaSuccess;
     }
-    if (bytes > device_bytes - (kind == memory_kind::device ? used_bytes : 0)) {
+    if (bytes > device_memory_bytes - (kind == memory_kind::device ? used_bytes : 0)) {
         return cudaErrorMemoryAllocation;
     }
-    allocation block;
-    block.bytes = bytes;
-    block.kind = kind;
-    block.mapping_bytes = round_up(bytes, page()) + page();
-    void *mapping = mmap(nullptr, block.mapping_bytes, PROT_READ | PROT_WRITE,
+    allocation area;
+    area.bytes = bytes;
+    area.kind = kind;
+    area.mapping_bytes = round_up(bytes, page()) + page();
+    void *mapping = mmap(nullptr, area.mapping_bytes, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapping == MAP_FAILED) {
         return cudaErrorMemoryAllocation;
     }
-    block.mapping = static_cast<char *>(mapping);
-    char *end = block.mapping + data_pages(block);
-    block.data = end - round_up(bytes, alignment_of(bytes));
-    memset(block.mapping, canary, static_cast<size_t>(block.data - block.mapping));
-    memset(block.data, poison, bytes);
-    memset(block.data + bytes, canary, static_cast<size_t>(end - block.data) - bytes);
-    poison_region(block.mapping, static_cast<size_t>(block.data - block.mapping));
-    poison_region(block.data + bytes, static_cast<size_t>(end - block.data) - bytes);
+    area.mapping = static_cast<char *>(mapping);
+    char *end = area.mapping + data_pages(area);
+    area.data = end - round_up(bytes, alignment_of(bytes));
+    memset(area.mapping, canary, static_cast<size_t>(area.data - area.mapping));
+    memset(area.data, poison, bytes);
+    memset(area.data + bytes, canary, static_cast<size_t>(end - area.data) - bytes);
+    poison_region(area.mapping, static_cast<size_t>(area.data - area.mapping));
+    poison_region(area.data + bytes, static_cast<size_t>(end - area.data) - bytes);
     mprotect(end, page(), PROT_NONE);
     if (kind == memory_kind::device) {
         used_bytes += bytes;
         if (protect && open_sections == 0) {
-            set_access(block, PROT_NONE);
+            set_access(area, PROT_NONE);
         }
     }
-    allocations[reinterpret_cast<uintptr_t>(block.data)] = block;
-    *pointer = block.data;
+    allocations[reinterpret_cast<uintptr_t>(area.data)] = area;
+    *pointer = area.data;
     return cudaSuccess;
 }
 
 void release(std::map<uintptr_t, allocation>::iterator entry) {
-    allocation block = entry->second;
+    allocation area = entry->second;
     allocations.erase(entry);
-    if (block.kind == memory_kind::device) {
-        used_bytes -= block.bytes;
+    if (area.kind == memory_kind::device) {
+        used_bytes -= area.bytes;
     }
-    unpoison_region(block.mapping, data_pages(block));
-    madvise(block.mapping, block.mapping_bytes, MADV_DONTNEED);
-    mprotect(block.mapping, block.mapping_bytes, PROT_NONE);
-    freed.push_back(block);
+    unpoison_region(area.mapping, data_pages(area));
+    madvise(area.mapping, area.mapping_bytes, MADV_DONTNEED);
+    mprotect(area.mapping, area.mapping_bytes, PROT_NONE);
+    freed.push_back(area);
     if (freed.size() > kept_after_free) {
         munmap(freed.front().mapping, freed.front().mapping_bytes);
         freed.pop_front();
@@ -187,12 +187,12 @@ device_section::~device_section() {
 }
 
 memory_kind memory_of(const void *pointer, size_t bytes) {
-    const allocation *block = find(pointer);
-    if (!block) {
+    const allocation *area = find(pointer);
+    if (!area) {
         return memory_kind::unknown;
     }
-    size_t offset = static_cast<size_t>(static_cast<const char *>(pointer) - block->data);
-    return bytes <= block->bytes - offset ? block->kind : memory_kind::unknown;
+    size_t offset = static_cast<size_t>(static_cast<const char *>(pointer) - area->data);
+    return bytes <= area->bytes - offset ? area->kind : memory_kind::unknown;
 }
 
 bool touches_device_memory(const void *pointer, size_t bytes) {
@@ -222,20 +222,20 @@ std::string memory_check() {
 
 std::string memory_describe(const void *address) {
     const char *p = static_cast<const char *>(address);
-    for (const allocation &block : freed) {
-        if (p >= block.mapping && p < block.mapping + block.mapping_bytes) {
-            return format_text("in an allocation of %zu bytes that has been freed", block.bytes);
+    for (const allocation &area : freed) {
+        if (p >= area.mapping && p < area.mapping + area.mapping_bytes) {
+            return format_text("in an allocation of %zu bytes that has been freed", area.bytes);
         }
     }
     for (const auto &entry : allocations) {
-        const allocation &block = entry.second;
-        if (p >= block.mapping && p < block.mapping + block.mapping_bytes) {
-            if (p < block.data) {
+        const allocation &area = entry.second;
+        if (p >= area.mapping && p < area.mapping + area.mapping_bytes) {
+            if (p < area.data) {
                 return format_text("%zu bytes below an allocation of %zu bytes",
-                                   size_t(block.data - p), block.bytes);
+                                   size_t(area.data - p), area.bytes);
             }
-            return format_text("at byte %zu of an allocation of %zu bytes", size_t(p - block.data),
-                               block.bytes);
+            return format_text("at byte %zu of an allocation of %zu bytes", size_t(p - area.data),
+                               area.bytes);
         }
     }
     return "";
@@ -302,8 +302,8 @@ cudaError_t cudaFreeAsync(void *pointer, cudaStream_t stream) {
 
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes) {
     return entry([&] {
-        *free_bytes = device_bytes - used_bytes;
-        *total_bytes = device_bytes;
+        *free_bytes = device_memory_bytes - used_bytes;
+        *total_bytes = device_memory_bytes;
         return cudaSuccess;
     });
 }

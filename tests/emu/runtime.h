@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@ namespace emu {
 constexpr unsigned max_block_threads = 1024;
 constexpr size_t shared_limit = 48 * 1024;        // without cudaFuncSetAttribute
 constexpr size_t shared_limit_optin = 227 * 1024; // with it
+constexpr size_t device_memory_bytes = size_t{8} << 30; // what the device claims to have
 constexpr unsigned char poison = 0xff;            // a NaN in every floating-point format
 constexpr unsigned char canary = 0xc5;
 
@@ -101,14 +103,16 @@ std::string launch_description();
 
 // Stacks and shared memory for blocks of this size; false if the system has no memory left.
 bool arena_reserve(unsigned thread_count, size_t shared_bytes);
-// Poisons shared memory and, for the thread sanitizer, forgets the accesses of the block before.
-void arena_start_block();
+// Poisons shared memory and, for the thread sanitizer, forgets the accesses of the block before;
+// false if the system has no memory left.
+bool arena_start_block();
 // Empty, or what was written outside shared memory.
 std::string arena_check();
 void arena_abandon_stacks();
 char *arena_stack(unsigned thread);
 size_t arena_stack_bytes();
 void *arena_order_object();
+bool in_shared_memory(const void *address, size_t bytes);
 // Empty, or what the address is if it belongs to the arena.
 std::string arena_describe(const void *address);
 void *arena_emergency_stack_top();
@@ -125,24 +129,31 @@ public:
 };
 
 enum class memory_kind { unknown, pinned, device };
-// The kind of the memory that holds all of [pointer, pointer + bytes); touches says whether any
-// byte of it is device memory.
+// The kind of the memory that holds all of [pointer, pointer + bytes).
 memory_kind memory_of(const void *pointer, size_t bytes);
 bool touches_device_memory(const void *pointer, size_t bytes);
+// Empty, or what was written just outside an allocation.
 std::string memory_check();
+// Empty, or what the address is if it belongs to an allocation.
 std::string memory_describe(const void *address);
 
 // ---- streams ---------------------------------------------------------------------------------
 
-cudaError_t queue_launch(cudaStream_t stream, launch_record launch);
+bool stream_exists(cudaStream_t stream);
+// Appends to the stream; the work runs when something waits for it.
+cudaError_t queue_work(cudaStream_t stream, std::function<cudaError_t()> work);
+// Runs all that has been queued in the stream, and what that depends on.
+cudaError_t run_stream(cudaStream_t stream);
+cudaError_t run_all_streams();
 void drop_pending_work();
 
 // ---- errors ----------------------------------------------------------------------------------
 
-// Dynamic shared memory that the kernel may use.
-size_t shared_limit_of(const void *function);
 void set_sticky_error(cudaError_t error);
-bool has_sticky_error();
+// cudaSuccess if there is none.
+cudaError_t sticky_error();
+// Remembers it for cudaGetLastError and returns it.
+cudaError_t record_error(cudaError_t error);
 
 // Every entry point runs under one lock: kernels run on the thread that waits for them.
 class entry_lock {
@@ -153,22 +164,19 @@ public:
     entry_lock &operator=(const entry_lock &) = delete;
 };
 
-cudaError_t sticky_error();
-cudaError_t record_error(cudaError_t error);
-
 // The frame of every entry point: nothing works after a sticky error, and errors are remembered.
 template <class Body> cudaError_t entry(Body body) {
     entry_lock lock;
-    if (has_sticky_error()) {
+    if (sticky_error() != cudaSuccess) {
         return sticky_error();
     }
     cudaError_t error = body();
-    return record_error(error == cudaSuccess && has_sticky_error() ? sticky_error() : error);
+    return record_error(sticky_error() != cudaSuccess ? sticky_error() : error);
 }
 
 // ---- faults ----------------------------------------------------------------------------------
 
-void install_fault_handler();
+// Around a launch: faults of its threads become reports.
 void fault_section_begin();
 void fault_section_end();
 

@@ -187,8 +187,10 @@ std::string deadlock_reason() {
     return "deadlock: no thread can run";
 }
 
-void start_threads(uint64_t linear_block) {
-    arena_start_block();
+bool start_threads(uint64_t linear_block) {
+    if (!arena_start_block()) {
+        return false;
+    }
     for (unsigned i = 0; i < block.threads; ++i) {
         thread_record &thread = threads[i];
         thread.index = {i % blockDim.x, i / blockDim.x % blockDim.y,
@@ -210,6 +212,7 @@ void start_threads(uint64_t linear_block) {
             threads[rotated].context.tsan = __tsan_create_fiber(0);
         }
     }
+    return true;
 }
 
 bool run_block(launch_order &order, uint64_t linear_block) {
@@ -219,7 +222,11 @@ bool run_block(launch_order &order, uint64_t linear_block) {
                 static_cast<unsigned>(linear_block / grid.x / grid.y)};
     block.index = blockIdx;
     block.live = block.threads;
-    start_threads(linear_block);
+    if (!start_threads(linear_block)) {
+        block.failed = true;
+        report_text("the emulator is out of memory for stacks and shared memory");
+        return false;
+    }
     order.start_block(linear_block, block.warps);
     while (!block.failed) {
         int next = order.next_thread(block.ready);
