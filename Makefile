@@ -106,7 +106,7 @@ $(CUDA_MODULE): $(KERNELS:%.cu=$(B)/cuda/%.o)
 	$(Q)$(NVCC) -shared $(GENCODE) $^ -o $@ -ldl
 
 # The emulator's own files are never instrumented for races: it tells the sanitizer what the order is.
-EMU_SOURCES := $(wildcard tests/emu/*.cpp)
+EMU_SOURCES := $(filter-out tests/emu/test_% tests/emu/bug%,$(wildcard tests/emu/*.cpp))
 EMU_OBJECTS := $(EMU_SOURCES:%.cpp=$(B)/%.o)
 EMU_KERNELS := $(patsubst %.cu,$(B)/emu/%.o,$(filter-out kernels/jit.cu,$(KERNELS)))
 EMU_FLAGS = -Itests/emu -DGM_KERNEL_SYSTEMS
@@ -140,9 +140,10 @@ $(B)/samples/%: $(B)/samples/%.o $(LIB) | $(MODULES)
 CASE_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard host/cli/cases*.c))
 TEST_HELPERS := $(patsubst %.c,$(B)/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
 TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
-$(B)/tests/test_%: $(B)/tests/test_%.o $(TEST_HELPERS) $(CASE_OBJECTS) $(LIB) | $(MODULES)
+$(B)/tests/test_conformance: $(CASE_OBJECTS)
+$(B)/tests/test_%: $(B)/tests/test_%.o $(TEST_HELPERS) $(LIB) | $(MODULES)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(SANITIZE) $< $(TEST_HELPERS) $(CASE_OBJECTS) $(LIB) -o $@ -lcmocka -lpng $(LIBS)
+	$(Q)$(CC) $(SANITIZE) $(filter %.o,$^) $(LIB) -o $@ -lcmocka -lpng $(LIBS)
 
 SCRIPTS := $(wildcard tests/*.sh)
 export GENMATH_PROGRAM := $(abspath $(PROGRAM))
@@ -171,7 +172,7 @@ test-full: test
 	$(Q)GENMATH_TEST_FULL=1 GENMATH_TEST_TIMEOUT=3600 tests/run $(TESTS)
 	$(Q)$(MAKE) --no-print-directory CONFIG=asan sanitized
 	$(Q)$(MAKE) --no-print-directory CONFIG=tsan sanitized
-	$(Q)$(if $(shell command -v dieharder),tests/dieharder.sh,echo skip: dieharder is not installed)
+	$(Q)$(if $(shell command -v dieharder),GENMATH_TEST_FULL=1 tests/dieharder.sh,echo skip: dieharder is not installed)
 
 .PHONY: sanitized
 sanitized: $(TESTS) $(EMU_TESTS) $(MODULES)
@@ -211,4 +212,5 @@ help:
 	    'make install     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)' \
 	    'CONFIG=release|asan|tsan   V=1 shows the commands'
 
+.SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -29,10 +29,14 @@ static void own_folder(char *folder) {
     }
 }
 
+/* A module stays mapped once loaded: the CUDA runtime inside it does not survive being unmapped and
+ * mapped again within one process. */
+#define OPEN_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE)
+
 static void *open_from(const char *folder, const char *between, const char *file) {
     char path[2 * PATH_SIZE];
     const int length = snprintf(path, sizeof path, "%s%s%s", folder, between, file);
-    return length > 0 && (size_t)length < sizeof path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+    return length > 0 && (size_t)length < sizeof path ? dlopen(path, OPEN_FLAGS) : NULL;
 }
 
 gm_status gm_module_load(const char *name, void **module, const gm_backend **backend) {
@@ -49,7 +53,7 @@ gm_status gm_module_load(const char *name, void **module, const gm_backend **bac
             handle = open_from(folder, places[i], file);
         }
         if (handle == NULL) {
-            handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+            handle = dlopen(file, OPEN_FLAGS);
         }
     }
     if (handle == NULL) {

@@ -39,7 +39,8 @@ static gm_status fill(gm_context *context, gm_random_fill_args *args, const gm_t
     GM_TRY(gm_tensor_elements(out, &args->elements));
     GM_CHECK(context, args->stream <= 255, GM_STATUS_INVALID_ARGUMENT,
              "stream.stream = %u: must be 0 to 255", (unsigned)args->stream);
-    GM_CHECK(context, args->elements == 0 || args->first <= UINT64_MAX - (uint64_t)args->elements + 1,
+    GM_CHECK(context,
+             args->elements == 0 || args->first <= UINT64_MAX - (uint64_t)args->elements + 1,
              GM_STATUS_INVALID_ARGUMENT,
              "the first element %llu and the number of elements %lld add up to more than 2^64",
              (unsigned long long)args->first, (long long)args->elements);
@@ -88,14 +89,14 @@ gm_status gm_random_fill_normal(gm_context *context, const gm_random_stream *str
     GM_CHECK(context, context != NULL, GM_STATUS_INVALID_ARGUMENT, "context is NULL");
     GM_CHECK(context, isfinite(in_type_of(out, mean)), GM_STATUS_INVALID_ARGUMENT,
              "mean = %g: must be finite", mean);
-    GM_CHECK(context, isfinite(in_type_of(out, deviation)) && deviation >= 0, GM_STATUS_INVALID_ARGUMENT,
-             "deviation = %g: must be finite and >= 0", deviation);
+    GM_CHECK(context, isfinite(in_type_of(out, deviation)) && deviation >= 0,
+             GM_STATUS_INVALID_ARGUMENT, "deviation = %g: must be finite and >= 0", deviation);
     gm_random_fill_args args = {.kind = GM_RANDOM_NORMAL, .offset = mean, .scale = deviation};
     return fill_stream(context, stream, &args, out, GM_FLOATS);
 }
 
-gm_status gm_random_fill_exponential(gm_context *context, const gm_random_stream *stream, double mean,
-                                     const gm_tensor *out) {
+gm_status gm_random_fill_exponential(gm_context *context, const gm_random_stream *stream,
+                                     double mean, const gm_tensor *out) {
     GM_CHECK(context, context != NULL, GM_STATUS_INVALID_ARGUMENT, "context is NULL");
     GM_CHECK(context, isfinite(in_type_of(out, mean)) && in_type_of(out, mean) > 0,
              GM_STATUS_INVALID_ARGUMENT, "mean = %g: must be finite and > 0", mean);
@@ -116,8 +117,8 @@ gm_status gm_random_fill_bernoulli(gm_context *context, const gm_random_stream *
 gm_status gm_random_fill_integers(gm_context *context, const gm_random_stream *stream, int64_t low,
                                   int64_t high, const gm_tensor *out) {
     GM_CHECK(context, context != NULL, GM_STATUS_INVALID_ARGUMENT, "context is NULL");
-    GM_CHECK(context, low < high, GM_STATUS_INVALID_ARGUMENT, "low = %lld, high = %lld: must be low < high",
-             (long long)low, (long long)high);
+    GM_CHECK(context, low < high, GM_STATUS_INVALID_ARGUMENT,
+             "low = %lld, high = %lld: must be low < high", (long long)low, (long long)high);
     const uint64_t span = (uint64_t)high - (uint64_t)low;
     GM_CHECK(context, span <= UINT64_C(1) << 32, GM_STATUS_INVALID_ARGUMENT,
              "low = %lld, high = %lld: more than 2^32 values", (long long)low, (long long)high);
@@ -135,10 +136,8 @@ gm_status gm_random_fill_integers(gm_context *context, const gm_random_stream *s
 gm_status gm_random_fill_curand_u32(gm_context *context, uint64_t seed, uint64_t subsequence,
                                     uint64_t offset, const gm_tensor *out) {
     GM_CHECK(context, context != NULL, GM_STATUS_INVALID_ARGUMENT, "context is NULL");
-    gm_random_fill_args args = {.kind = GM_RANDOM_CURAND_U32,
-                                .seed = seed,
-                                .subsequence = subsequence,
-                                .first = offset};
+    gm_random_fill_args args = {
+        .kind = GM_RANDOM_CURAND_U32, .seed = seed, .subsequence = subsequence, .first = offset};
     return fill(context, &args, out, GM_DTYPE_BIT(GM_U32));
 }
 

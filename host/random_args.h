@@ -30,8 +30,8 @@ typedef struct gm_random_fill_args {
     float offset_f32, scale_f32;
     uint64_t bound; /* integers: high - low; Bernoulli: the threshold */
     int64_t low;    /* integers */
-    /* The elements in row-major order: axes of size 1 dropped, axes that continue each other merged.
-     * axes = 0 is one element; axes = 1 with stride 1 is contiguous. */
+    /* The elements in row-major order: axes of size 1 dropped, axes that continue each other
+     * merged. axes = 0 is one element; axes = 1 with stride 1 is contiguous. */
     void *data;
     int64_t elements; /* > 0 */
     int32_t axes;

@@ -30,8 +30,13 @@ template <typename real> struct ensemble {
     int64_t time_stride, status_stride, accepted_stride, rejected_stride, evaluations_stride;
 };
 
-template <typename real> __device__ __forceinline__ bool is_finite(real value) {
-    return value - value == 0;
+/* By the exponent's bits: integer instructions, which leave the floating-point pipe to the solver. */
+__device__ __forceinline__ bool is_finite(float value) {
+    return (gm_bits_f32(value) & 0x7f800000u) != 0x7f800000u;
+}
+
+__device__ __forceinline__ bool is_finite(double value) {
+    return (static_cast<uint32_t>(gm_bits_f64(value) >> 32) & 0x7ff00000u) != 0x7ff00000u;
 }
 
 __device__ __forceinline__ float multiply_add(float a, float b, float c) {

@@ -29,10 +29,10 @@
 __device__ inline void gm_mma_m16n8k16_f16(float (&acc)[4], const unsigned (&a)[4],
                                            const unsigned (&b)[2]) {
 #if defined(__CUDACC__)
-    asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
-        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-        : "+f"(acc[0]), "+f"(acc[1]), "+f"(acc[2]), "+f"(acc[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+                 "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+f"(acc[0]), "+f"(acc[1]), "+f"(acc[2]), "+f"(acc[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #else
     emu::mma_m16n8k16_f16(acc, a, b, emu::here());
 #endif
@@ -42,10 +42,10 @@ __device__ inline void gm_mma_m16n8k16_f16(float (&acc)[4], const unsigned (&a)[
 __device__ inline void gm_mma_m16n8k16_bf16(float (&acc)[4], const unsigned (&a)[4],
                                             const unsigned (&b)[2]) {
 #if defined(__CUDACC__)
-    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
-        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-        : "+f"(acc[0]), "+f"(acc[1]), "+f"(acc[2]), "+f"(acc[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+                 "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+f"(acc[0]), "+f"(acc[1]), "+f"(acc[2]), "+f"(acc[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #else
     emu::mma_m16n8k16_bf16(acc, a, b, emu::here());
 #endif
@@ -56,10 +56,10 @@ __device__ inline void gm_mma_m16n8k16_bf16(float (&acc)[4], const unsigned (&a)
 __device__ inline void gm_mma_m16n8k8_tf32(float (&acc)[4], const unsigned (&a)[4],
                                            const unsigned (&b)[2]) {
 #if defined(__CUDACC__)
-    asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
-        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-        : "+f"(acc[0]), "+f"(acc[1]), "+f"(acc[2]), "+f"(acc[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
+                 "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+f"(acc[0]), "+f"(acc[1]), "+f"(acc[2]), "+f"(acc[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #else
     emu::mma_m16n8k8_tf32(acc, a, b, emu::here());
 #endif
@@ -81,9 +81,9 @@ __device__ inline unsigned gm_tf32(float value) {
 // acc += A B in double.
 __device__ inline void gm_mma_m8n8k4_f64(double (&acc)[2], double a, double b) {
 #if defined(__CUDACC__)
-    asm("mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%0, %1}, {%2}, {%3}, {%0, %1};"
-        : "+d"(acc[0]), "+d"(acc[1])
-        : "d"(a), "d"(b));
+    asm volatile("mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%0, %1}, {%2}, {%3}, {%0, %1};"
+                 : "+d"(acc[0]), "+d"(acc[1])
+                 : "d"(a), "d"(b));
 #else
     emu::mma_m8n8k4_f64(acc, a, b, emu::here());
 #endif

@@ -2,11 +2,15 @@
  * gm_random_fill_*: element e = draw number first + e of a stream, from Philox index
  * (first + e) / per_block and lane (first + e) % per_block; include/genmath/philox.h has the layout.
  *
- * Parallelised: a thread owns one Philox block, 4 elements (2 of doubles), whether or not all of them
- * belong to the tensor; blocks of 256 threads, as many as cover the elements. No shared memory.
- * Numerical choices: none; the arithmetic is the shared header's, so the bits are those of the CPU.
- * Versions: (1) one thread for an element computes each block four times; (2) this one, and the elements of
- * a whole block of a contiguous tensor leave in one 16-byte store where they are so aligned.
+ * Parallelised: a thread owns one Philox block, 4 elements (2 of doubles), whether or not all of
+ * them belong to the tensor; blocks of 256 threads, as many as cover the elements.
+ * Shared memory: none.
+ *
+ * Numerical choices: none here; the arithmetic is the shared header's, and the bits are the CPU's.
+ *
+ * Versions: (1) one thread for an element computes each block four times; (2) this one, and the
+ * elements of a whole block of a contiguous tensor leave in one 16-byte store where they are so
+ * aligned. Not yet timed on a GPU.
  */
 #include <genmath/philox.h>
 
@@ -17,9 +21,11 @@
 namespace gm {
 namespace {
 
-constexpr unsigned THREADS = 256; /* eight warps hide the latency of the products; no more is gained */
+constexpr unsigned THREADS =
+    256; /* eight warps hide the latency of the products; no more is gained */
 
-/* One struct for each kind and type: make writes the elements that block `index` of the stream holds. */
+/* One struct for each kind and type: make writes the elements that block `index` of the stream
+ * holds. */
 struct words_u32 {
     using type = uint32_t;
     static constexpr int per_block = 4;
@@ -133,9 +139,9 @@ struct curand_u32 {
     using type = uint32_t;
     static constexpr int per_block = 4;
     static __device__ void make(const gm_random_fill_args &a, uint64_t index, type *out) {
-        const gm_words w = gm_philox4x32_10((uint32_t)index, (uint32_t)(index >> 32),
-                                            (uint32_t)a.subsequence, (uint32_t)(a.subsequence >> 32),
-                                            (uint32_t)a.seed, (uint32_t)(a.seed >> 32));
+        const gm_words w = gm_philox4x32_10(
+            (uint32_t)index, (uint32_t)(index >> 32), (uint32_t)a.subsequence,
+            (uint32_t)(a.subsequence >> 32), (uint32_t)a.seed, (uint32_t)(a.seed >> 32));
         out[0] = w.w0;
         out[1] = w.w1;
         out[2] = w.w2;
@@ -218,7 +224,8 @@ template <class Draw> __global__ void fill(const gm_random_fill_args args) {
 template <class Draw> gm_status launch_fill(gm_call *call, const gm_random_fill_args *args) {
     const uint64_t last = args->first + (uint64_t)args->elements - 1;
     const uint64_t blocks = last / Draw::per_block - args->first / Draw::per_block + 1;
-    const uint64_t grid = (blocks + THREADS - 1) / THREADS; /* 2^31 - 1 of them are 10^12 elements */
+    const uint64_t grid =
+        (blocks + THREADS - 1) / THREADS; /* 2^31 - 1 of them are 10^12 elements */
     GM_LAUNCH((fill<Draw>), static_cast<unsigned>(grid), THREADS, 0, stream_of(call), *args);
     return check_cuda(call, cudaGetLastError(), call->kernel);
 }

@@ -31,7 +31,8 @@ static double random_in(double low, double high) {
     return low + (high - low) * (double)(next_random() >> 11) * 0x1p-53;
 }
 
-/* ---- the stated errors -------------------------------------------------------------------------- */
+/* ---- the stated errors --------------------------------------------------------------------------
+ */
 
 typedef struct function_case {
     const char *name;
@@ -39,14 +40,18 @@ typedef struct function_case {
     double (*f64)(double);
     double (*exact_f32)(double);
     long double (*exact_f64)(long double);
-    double bound_f32, bound_f64;   /* ulp, as math.h states them */
-    double limit_f32, limit_f64;   /* of |x|; NaN from there on */
-    double low, high;              /* where most arguments of a body lie */
+    double bound_f32, bound_f64; /* ulp, as math.h states them */
+    double limit_f32, limit_f64; /* of |x|; NaN from there on */
+    double low, high;            /* where most arguments of a body lie */
 } function_case;
 
-#define DEFINE(name)                                                          \
-    static float name##_of_f32(float x) { return gm_##name##_f32(x); }        \
-    static double name##_of_f64(double x) { return gm_##name##_f64(x); }
+#define DEFINE(name)                                                                               \
+    static float name##_of_f32(float x) {                                                          \
+        return gm_##name##_f32(x);                                                                 \
+    }                                                                                              \
+    static double name##_of_f64(double x) {                                                        \
+        return gm_##name##_f64(x);                                                                 \
+    }
 DEFINE(exp)
 DEFINE(expm1)
 DEFINE(log)
@@ -57,7 +62,7 @@ DEFINE(sqrt)
 #define ENTRY(name) #name, name##_of_f32, name##_of_f64, name, name##l
 
 static const function_case functions[] = {
-    {ENTRY(exp), 1.03, 1.0, INFINITY, INFINITY, -746, 711},
+    {ENTRY(exp), 1.03, 0.99, INFINITY, INFINITY, -746, 711},
     {ENTRY(expm1), 1.48, 1.83, INFINITY, INFINITY, -40, 711},
     {ENTRY(log), 0.89, 0.76, INFINITY, INFINITY, 0, 4},
     {ENTRY(sin), 1.67, 1.16, 0x1p20, 0x1p45, -100, 100},
@@ -66,7 +71,8 @@ static const function_case functions[] = {
     {ENTRY(sqrt), 0.5, 0.5001, INFINITY, INFINITY, 0, 4},
 };
 
-/* |got - exact| in units of the last of `digits` binary places of exact, 0 if both are NaN or both infinite. */
+/* |got - exact| in units of the last of `digits` binary places of exact, 0 if both are NaN or both
+ * infinite. */
 static double error_in_ulp(double got, long double exact, int digits, int least_exponent) {
     if (isnan(exact) || isnan(got)) {
         return isnan(exact) && isnan(got) ? 0.0 : INFINITY;
@@ -115,16 +121,17 @@ static void test_f32_errors(void **state) {
 
 /* Any bits; all magnitudes; close to 1; close to a multiple of pi/2; the usual range. */
 static double stratified(uint64_t i, double low, double high) {
+    const uint64_t bits = next_random(); /* drawn first: C does not order the arguments of a call */
     switch (i % 5) {
     case 0:
-        return gm_from_bits_f64(next_random());
+        return gm_from_bits_f64(bits);
     case 1:
-        return ldexp(random_in(-2, 2), (int)(next_random() % 70) - 60);
+        return ldexp(random_in(-2, 2), (int)(bits % 70) - 60);
     case 2:
-        return 1.0 + ldexp(random_in(-1, 1), -(int)(next_random() % 53));
+        return 1.0 + ldexp(random_in(-1, 1), -(int)(bits % 53));
     case 3:
         return (double)(1.570796326794896619231321691639751442L *
-                        (long double)(next_random() >> (19 + next_random() % 45)));
+                        (long double)(next_random() >> (19 + bits % 45)));
     default:
         return random_in(low, high);
     }
@@ -162,7 +169,8 @@ static void test_pow_errors(void **state) {
         if (i % 8 < 6 && l != 0 && isfinite(l)) {
             y = random_in(-1080, 1080) / l; /* the result has any exponent, or overflows */
         }
-        const double error = error_in_ulp(gm_pow_f64(x, y), powl((long double)x, (long double)y), 53, -1022);
+        const double error =
+            error_in_ulp(gm_pow_f64(x, y), powl((long double)x, (long double)y), 53, -1022);
         if (!(error <= 1.2)) {
             fail_msg("gm_pow_f64(%a, %a) = %a: off by %.4f ulp", x, y, gm_pow_f64(x, y), error);
         }
@@ -170,18 +178,20 @@ static void test_pow_errors(void **state) {
 
         const float xf = i % 2 == 0 ? gm_from_bits_f32((uint32_t)next_random()) : (float)x;
         const double lf = log2(fabs((double)xf));
-        const float yf = (float)(i % 8 < 6 && lf != 0 && isfinite(lf) ? random_in(-152, 152) / lf : y);
+        const float yf =
+            (float)(i % 8 < 6 && lf != 0 && isfinite(lf) ? random_in(-152, 152) / lf : y);
         const double error_f32 = error_in_ulp(gm_pow_f32(xf, yf), pow(xf, yf), 24, -126);
-        if (!(error_f32 <= 1.25)) {
-            fail_msg("gm_pow_f32(%a, %a) = %a: off by %.4f ulp", xf, yf, gm_pow_f32(xf, yf), error_f32);
+        if (!(error_f32 <= 1.2)) {
+            fail_msg("gm_pow_f32(%a, %a) = %a: off by %.4f ulp", xf, yf, gm_pow_f32(xf, yf),
+                     error_f32);
         }
         worst_f32 = fmax(worst_f32, error_f32);
     }
-    print_message("gm_pow_f32: %.4f ulp, stated 1.25; gm_pow_f64: %.4f, stated 1.20\n", worst_f32,
+    print_message("gm_pow_f32: %.4f ulp, stated 1.20; gm_pow_f64: %.4f, stated 1.20\n", worst_f32,
                   worst_f64);
 }
 
-/* ---- special values ------------------------------------------------------------------------------ */
+/* ---- special values -------------------------------------------------------------------------- */
 
 static bool same(double a, double b) {
     return isnan(a) || isnan(b) ? isnan(a) && isnan(b) : a == b && !signbit(a) == !signbit(b);
@@ -190,10 +200,31 @@ static bool same(double a, double b) {
 /* Claim: at every special argument the result is that of the C library, signed zeros included. */
 static void test_special_values(void **state) {
     (void)state;
-    const double values[] = {0.0,  -0.0, 1.0,      -1.0,      INFINITY,  -INFINITY, NAN,
-                             0.5,  -0.5, 2.0,      -2.0,      3.0,       -3.0,      0x1p-1074,
-                             1e300, -1e300, 0x1p-149, -0x1p-149, 0x1p52, 0x1p53, -0x1p53 - 2,
-                             4503599627370497.0, -4503599627370497.5, 8388609.0, -8388607.0};
+    const double values[] = {0.0,
+                             -0.0,
+                             1.0,
+                             -1.0,
+                             INFINITY,
+                             -INFINITY,
+                             NAN,
+                             0.5,
+                             -0.5,
+                             2.0,
+                             -2.0,
+                             3.0,
+                             -3.0,
+                             0x1p-1074,
+                             1e300,
+                             -1e300,
+                             0x1p-149,
+                             -0x1p-149,
+                             0x1p52,
+                             0x1p53,
+                             -0x1p53 - 2,
+                             4503599627370497.0,
+                             -4503599627370497.5,
+                             8388609.0,
+                             -8388607.0};
     for (size_t i = 0; i < COUNT(functions); ++i) {
         const function_case *f = &functions[i];
         const double edges[] = {0.0, -0.0, INFINITY, -INFINITY, NAN, -1.0};
@@ -208,7 +239,8 @@ static void test_special_values(void **state) {
     for (size_t i = 0; i < COUNT(values); ++i) {
         for (size_t j = 0; j < COUNT(values); ++j) {
             const double x = values[i], y = values[j], exact = pow(x, y), got = gm_pow_f64(x, y);
-            if (!same(got, exact) && !(fabs(got / exact - 1) < 1e-15 && !signbit(got) == !signbit(exact))) {
+            if (!same(got, exact) &&
+                !(fabs(got / exact - 1) < 1e-15 && !signbit(got) == !signbit(exact))) {
                 fail_msg("gm_pow_f64(%a, %a) = %a: expected %a", x, y, got, exact);
             }
             const float xf = (float)x, yf = (float)y, got_f32 = gm_pow_f32(xf, yf);
@@ -239,29 +271,58 @@ static void test_exact_results(void **state) {
     assert_true(gm_tanh_f32(10.0f) == 1.0f && gm_tanh_f64(-20.0) == -1.0);
 }
 
-/* ---- every compiled form gives the same bits ------------------------------------------------------- */
+/* ---- every compiled form gives the same bits ------------------------------------------------- */
 
 enum { LANES = 4096 };
 
-#define LANE_LOOPS(isa, TARGET)                                                                  \
-    TARGET static void lanes_f32_##isa(int which, const float *restrict x, const float *restrict y, \
-                                       float *restrict out) {                                    \
-        LANE_LOOP_OF(f32)                                                                        \
-    }                                                                                            \
-    TARGET static void lanes_f64_##isa(int which, const double *restrict x,                      \
-                                       const double *restrict y, double *restrict out) {         \
-        LANE_LOOP_OF(f64)                                                                        \
+#define LANE_LOOPS(isa, TARGET)                                                                    \
+    TARGET static void lanes_f32_##isa(int which, const float *restrict x,                         \
+                                       const float *restrict y, float *restrict out){LANE_LOOP_OF( \
+        f32)} TARGET static void lanes_f64_##isa(int which, const double *restrict x,              \
+                                                 const double *restrict y, double *restrict out) { \
+        LANE_LOOP_OF(f64)                                                                          \
     }
-#define LANE_LOOP_OF(type)                                                                       \
-    switch (which) {                                                                             \
-    case 0: GM_LANE_LOOP for (int i = 0; i < LANES; ++i) { out[i] = gm_exp_##type(x[i]); } break;   \
-    case 1: GM_LANE_LOOP for (int i = 0; i < LANES; ++i) { out[i] = gm_expm1_##type(x[i]); } break; \
-    case 2: GM_LANE_LOOP for (int i = 0; i < LANES; ++i) { out[i] = gm_log_##type(x[i]); } break;   \
-    case 3: GM_LANE_LOOP for (int i = 0; i < LANES; ++i) { out[i] = gm_sin_##type(x[i]); } break;   \
-    case 4: GM_LANE_LOOP for (int i = 0; i < LANES; ++i) { out[i] = gm_cos_##type(x[i]); } break;   \
-    case 5: GM_LANE_LOOP for (int i = 0; i < LANES; ++i) { out[i] = gm_tanh_##type(x[i]); } break;  \
-    case 6: GM_LANE_LOOP for (int i = 0; i < LANES; ++i) { out[i] = gm_sqrt_##type(x[i]); } break;  \
-    default: GM_LANE_LOOP for (int i = 0; i < LANES; ++i) { out[i] = gm_pow_##type(x[i], y[i]); }   \
+#define LANE_LOOP_OF(type)                                                                         \
+    switch (which) {                                                                               \
+    case 0:                                                                                        \
+        GM_LANE_LOOP for (int i = 0; i < LANES; ++i) {                                             \
+            out[i] = gm_exp_##type(x[i]);                                                          \
+        }                                                                                          \
+        break;                                                                                     \
+    case 1:                                                                                        \
+        GM_LANE_LOOP for (int i = 0; i < LANES; ++i) {                                             \
+            out[i] = gm_expm1_##type(x[i]);                                                        \
+        }                                                                                          \
+        break;                                                                                     \
+    case 2:                                                                                        \
+        GM_LANE_LOOP for (int i = 0; i < LANES; ++i) {                                             \
+            out[i] = gm_log_##type(x[i]);                                                          \
+        }                                                                                          \
+        break;                                                                                     \
+    case 3:                                                                                        \
+        GM_LANE_LOOP for (int i = 0; i < LANES; ++i) {                                             \
+            out[i] = gm_sin_##type(x[i]);                                                          \
+        }                                                                                          \
+        break;                                                                                     \
+    case 4:                                                                                        \
+        GM_LANE_LOOP for (int i = 0; i < LANES; ++i) {                                             \
+            out[i] = gm_cos_##type(x[i]);                                                          \
+        }                                                                                          \
+        break;                                                                                     \
+    case 5:                                                                                        \
+        GM_LANE_LOOP for (int i = 0; i < LANES; ++i) {                                             \
+            out[i] = gm_tanh_##type(x[i]);                                                         \
+        }                                                                                          \
+        break;                                                                                     \
+    case 6:                                                                                        \
+        GM_LANE_LOOP for (int i = 0; i < LANES; ++i) {                                             \
+            out[i] = gm_sqrt_##type(x[i]);                                                         \
+        }                                                                                          \
+        break;                                                                                     \
+    default:                                                                                       \
+        GM_LANE_LOOP for (int i = 0; i < LANES; ++i) {                                             \
+            out[i] = gm_pow_##type(x[i], y[i]);                                                    \
+        }                                                                                          \
     }
 LANE_LOOPS(base, GM_TARGET_BASE)
 #if GM_HAVE_X86_TARGETS
@@ -327,7 +388,8 @@ static void test_lanes_agree(void **state) {
 #endif
 }
 
-/* Claim: the results of fixed arguments hash to what they did on the machine that measured the errors. */
+/* Claim: the results of fixed arguments hash to what they did on the machine that measured the
+ * errors. */
 static void test_bits_are_pinned(void **state) {
     (void)state;
     uint64_t hash = 0;
@@ -335,13 +397,13 @@ static void test_bits_are_pinned(void **state) {
         const double x = ((double)i - 10000) * 0.0037, positive = fabs(x) + 0.01;
         const float xf = (float)x, positive_f = (float)positive;
         const uint64_t bits[] = {
-            gm_bits_f64(gm_exp_f64(x)),          gm_bits_f64(gm_expm1_f64(x)),
-            gm_bits_f64(gm_log_f64(positive)),   gm_bits_f64(gm_sin_f64(x)),
-            gm_bits_f64(gm_cos_f64(x)),          gm_bits_f64(gm_tanh_f64(x)),
+            gm_bits_f64(gm_exp_f64(x)),           gm_bits_f64(gm_expm1_f64(x)),
+            gm_bits_f64(gm_log_f64(positive)),    gm_bits_f64(gm_sin_f64(x)),
+            gm_bits_f64(gm_cos_f64(x)),           gm_bits_f64(gm_tanh_f64(x)),
             gm_bits_f64(gm_pow_f64(positive, x)), gm_bits_f32(gm_exp_f32(xf)),
-            gm_bits_f32(gm_expm1_f32(xf)),       gm_bits_f32(gm_log_f32(positive_f)),
-            gm_bits_f32(gm_sin_f32(xf)),         gm_bits_f32(gm_cos_f32(xf)),
-            gm_bits_f32(gm_tanh_f32(xf)),        gm_bits_f32(gm_pow_f32(positive_f, xf))};
+            gm_bits_f32(gm_expm1_f32(xf)),        gm_bits_f32(gm_log_f32(positive_f)),
+            gm_bits_f32(gm_sin_f32(xf)),          gm_bits_f32(gm_cos_f32(xf)),
+            gm_bits_f32(gm_tanh_f32(xf)),         gm_bits_f32(gm_pow_f32(positive_f, xf))};
         for (size_t j = 0; j < COUNT(bits); ++j) {
             hash = (hash ^ bits[j]) * 0x100000001b3u;
             hash ^= hash >> 29;

@@ -2,9 +2,9 @@
  * include/genmath/philox.h: known answers, the counter's layout, the exact values the distributions
  * take, and their statistics.
  *
- * Statistical claims: seeds are fixed, so each test passes always or never. A statistic fails beyond
- * the 1e-6 quantile of its exact or asymptotic law on either side; about 150 of them are taken here, so a
- * sound generator with other seeds fails this file about once in 6000 seeds.
+ * Statistical claims: seeds are fixed, so each test passes always or never. A statistic fails
+ * beyond the 1e-6 quantile of its exact or asymptotic law on either side; about 150 of them are
+ * taken here, so a sound generator with other seeds fails this file about once in 6000 seeds.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -31,7 +31,8 @@ static FILE *open_data(const char *name) {
     snprintf(path, sizeof path, "%s/%s", folder != NULL ? folder : "tests/data", name);
     FILE *file = fopen(path, "r");
     if (file == NULL) {
-        fail_msg("cannot open %s: run from the top of the repository or set GENMATH_TEST_DATA", path);
+        fail_msg("cannot open %s: run from the top of the repository or set GENMATH_TEST_DATA",
+                 path);
     }
     return file;
 }
@@ -54,7 +55,7 @@ static void assert_words(gm_words w, const uint32_t *expected) {
     assert_int_equal(w.w3, expected[3]);
 }
 
-/* ---- known answers -------------------------------------------------------------------------------- */
+/* ---- known answers --------------------------------------------------------------------------- */
 
 static void test_random123_known_answers(void **state) {
     (void)state;
@@ -111,7 +112,8 @@ static void test_known_normals(void **state) {
     assert_int_equal(lines, 40);
 }
 
-/* Claim: the second stream is cuRAND's, for offsets that begin inside a block or beyond 2^32 too. */
+/* Claim: the second stream is cuRAND's, for offsets that begin inside a block or beyond 2^32 too.
+ */
 static void test_curand_known_answers(void **state) {
     (void)state;
     FILE *file = open_data("philox_curand.txt");
@@ -139,7 +141,7 @@ static void test_curand_known_answers(void **state) {
     assert_true(gm_curand_uniform_f64(0) == 0x1p-32 && gm_curand_uniform_f64(0xffffffff) == 1.0);
 }
 
-/* ---- the counter ------------------------------------------------------------------------------------ */
+/* ---- the counter ----------------------------------------------------------------------------- */
 
 static bool equal_words(gm_words a, gm_words b) {
     return a.w0 == b.w0 && a.w1 == b.w1 && a.w2 == b.w2 && a.w3 == b.w3;
@@ -151,10 +153,10 @@ static void test_counter_layout(void **state) {
     for (int bit = 0; bit < 64; ++bit) {
         const uint32_t low = bit < 32 ? 1u << bit : 0, high = bit < 32 ? 0 : 1u << (bit - 32);
         const uint64_t value = UINT64_C(1) << bit;
-        assert_true(equal_words(gm_philox_block(value, 0, 0, 0),
-                                gm_philox4x32_10(0, 0, 0, 0, low, high)));
-        assert_true(equal_words(gm_philox_block(0, value, 0, 0),
-                                gm_philox4x32_10(low, high, 0, 0, 0, 0)));
+        assert_true(
+            equal_words(gm_philox_block(value, 0, 0, 0), gm_philox4x32_10(0, 0, 0, 0, low, high)));
+        assert_true(
+            equal_words(gm_philox_block(0, value, 0, 0), gm_philox4x32_10(low, high, 0, 0, 0, 0)));
         if (bit < 56) {
             assert_true(equal_words(gm_philox_block(0, 0, 0, value),
                                     gm_philox4x32_10(0, 0, low, high, 0, 0)));
@@ -166,7 +168,8 @@ static void test_counter_layout(void **state) {
     }
 }
 
-/* Claim: nothing wraps at 2^32: neighbours across the boundary differ from what 32 bits would give. */
+/* Claim: nothing wraps at 2^32: neighbours across the boundary differ from what 32 bits would give.
+ */
 static void test_no_wrap_at_32_bits(void **state) {
     (void)state;
     const uint64_t edge = UINT64_C(1) << 32;
@@ -177,14 +180,14 @@ static void test_no_wrap_at_32_bits(void **state) {
     assert_true(gm_normal_f64(1, 0, 0, 2 * edge) != gm_normal_f64(1, 0, 0, 0));
 }
 
-/* ---- exact values ------------------------------------------------------------------------------------ */
+/* ---- exact values ---------------------------------------------------------------------------- */
 
 static void test_uniform_values(void **state) {
     (void)state;
     assert_true(gm_uniform_f32(0) == 0x1p-25f && gm_uniform_f32(0xff) == 0x1p-25f);
     assert_true(gm_uniform_f32(0x100) == 0x1.8p-24f);
     assert_true(gm_uniform_f32(0x7fffffff) == 0.5f - 0x1p-25f);
-    assert_true(gm_uniform_f32(0x80000000) == 0.5f);           /* ties go to the even neighbour: down */
+    assert_true(gm_uniform_f32(0x80000000) == 0.5f); /* ties go to the even neighbour: down */
     assert_true(gm_uniform_f32(0x80000100) == 0.5f + 0x1p-23f); /* and up */
     assert_true(gm_uniform_f32(0xffffffff) == 1.0f);
     assert_true(gm_uniform_f64(0, 0) == 0x1p-53 && gm_uniform_f64(0, 0xfff) == 0x1p-53);
@@ -242,7 +245,8 @@ static void words_at(uint64_t i, uint64_t *radius, uint64_t *angle) {
     }
 }
 
-/* Claim: the errors of the normals are those stated, and their bits those of the machine that measured them. */
+/* Claim: the errors of the normals are those stated, and their bits those of the machine that
+ * measured them. */
 static void test_normal_errors(void **state) {
     (void)state;
     const long double eighth_f32 = 0.785398163397448309615660845819875721L * 0x1p-31L;
@@ -287,7 +291,8 @@ static void test_normal_errors(void **state) {
 
 static void test_bernoulli_thresholds(void **state) {
     (void)state;
-    assert_true(gm_bernoulli_threshold(0.0) == 0 && gm_bernoulli_threshold(1.0) == UINT64_C(1) << 32);
+    assert_true(gm_bernoulli_threshold(0.0) == 0 && gm_bernoulli_threshold(1.0) == UINT64_C(1)
+                                                                                       << 32);
     assert_true(gm_bernoulli_threshold(0.25) == UINT64_C(1) << 30);
     assert_int_equal(gm_bernoulli(0, 0), 0);
     assert_int_equal(gm_bernoulli(0xffffffff, UINT64_C(1) << 32), 1);
@@ -297,7 +302,8 @@ static void test_bernoulli_thresholds(void **state) {
     assert_int_equal(gm_bernoulli_wide(0, 0xffffffff, UINT64_C(1) << 32), 1);
 }
 
-/* The least word whose product with bound reaches value * 2^32: how many words give less than value. */
+/* The least word whose product with bound reaches value * 2^32: how many words give less than
+ * value. */
 static uint64_t words_below(uint64_t value, uint64_t bound) {
     return value == bound ? UINT64_C(1) << 32 : ((value << 32) + bound - 1) / bound;
 }
@@ -305,7 +311,8 @@ static uint64_t words_below(uint64_t value, uint64_t bound) {
 /* Claim: every value is given by the same number of accepted words, floor(2^32 / bound). */
 static void test_bounded_is_unbiased(void **state) {
     (void)state;
-    const uint64_t bounds[] = {1, 2, 3, 6, 7, 1000, 65537, 3000000000u, 0xffffffffu, UINT64_C(1) << 32};
+    const uint64_t bounds[] = {1,    2,     3,           6,           7,
+                               1000, 65537, 3000000000u, 0xffffffffu, UINT64_C(1) << 32};
     for (size_t i = 0; i < sizeof bounds / sizeof *bounds; ++i) {
         const uint64_t bound = bounds[i], each = (UINT64_C(1) << 32) / bound;
         const uint32_t refused = gm_bounded_refused(bound);
@@ -315,12 +322,15 @@ static void test_bounded_is_unbiased(void **state) {
             if (probes[j] >= bound) {
                 continue;
             }
-            const uint64_t first = words_below(probes[j], bound), end = words_below(probes[j] + 1, bound);
+            const uint64_t first = words_below(probes[j], bound),
+                           end = words_below(probes[j] + 1, bound);
             uint64_t accepted = 0;
             int accept = 0;
-            /* Only the first word of a value can be refused: the low halves go up by bound > refused. */
+            /* Only the first word of a value can be refused: the low halves go up by bound >
+             * refused. */
             for (uint64_t word = first; word < end && word < first + 3; ++word) {
-                assert_int_equal(gm_bounded_try((uint32_t)word, bound, refused, &accept), probes[j]);
+                assert_int_equal(gm_bounded_try((uint32_t)word, bound, refused, &accept),
+                                 probes[j]);
                 accepted += accept ? 1 : 0;
             }
             accepted += end > first + 3 ? end - first - 3 : 0;
@@ -351,22 +361,22 @@ static void test_bounded_retries(void **state) {
     assert_int_equal(gm_bounded_u32(5, 77, 3, 9, 1), 0);
 }
 
-/* ---- vector forms give the same bits --------------------------------------------------------------- */
+/* ---- vector forms give the same bits --------------------------------------------------------- */
 
 enum { LANES = 512 };
 
-#define NORMAL_LANES(isa, TARGET)                                                                    \
-    TARGET static void normals_##isa(uint64_t seed, uint64_t index, uint64_t block, float *restrict f, \
-                                     double *restrict d) {                                           \
-        GM_LANE_LOOP                                                                                 \
-        for (int i = 0; i < LANES; ++i) {                                                            \
-            gm_normal4_f32(seed, index + (uint64_t)i, GM_STREAM_SDE, block, f + i, f + LANES + i,    \
-                           f + 2 * LANES + i, f + 3 * LANES + i);                                    \
-        }                                                                                            \
-        GM_LANE_LOOP                                                                                 \
-        for (int i = 0; i < LANES; ++i) {                                                            \
-            gm_normal2_f64(seed, index + (uint64_t)i, GM_STREAM_SDE, block, d + i, d + LANES + i);   \
-        }                                                                                            \
+#define NORMAL_LANES(isa, TARGET)                                                                  \
+    TARGET static void normals_##isa(uint64_t seed, uint64_t index, uint64_t block,                \
+                                     float *restrict f, double *restrict d) {                      \
+        GM_LANE_LOOP                                                                               \
+        for (int i = 0; i < LANES; ++i) {                                                          \
+            gm_normal4_f32(seed, index + (uint64_t)i, GM_STREAM_SDE, block, f + i, f + LANES + i,  \
+                           f + 2 * LANES + i, f + 3 * LANES + i);                                  \
+        }                                                                                          \
+        GM_LANE_LOOP                                                                               \
+        for (int i = 0; i < LANES; ++i) {                                                          \
+            gm_normal2_f64(seed, index + (uint64_t)i, GM_STREAM_SDE, block, d + i, d + LANES + i); \
+        }                                                                                          \
     }
 NORMAL_LANES(base, GM_TARGET_BASE)
 #if GM_HAVE_X86_TARGETS
@@ -383,7 +393,8 @@ static void test_lanes_agree(void **state) {
     const bool avx512 = avx2 && __builtin_cpu_supports("avx512dq") &&
                         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
     for (uint64_t block = 0; block < 20; ++block) {
-        const uint64_t index = (UINT64_C(1) << 32) - LANES / 2 + 3 * block; /* across the boundary */
+        const uint64_t index =
+            (UINT64_C(1) << 32) - LANES / 2 + 3 * block; /* across the boundary */
         normals_base(9, index, block, expected, expected_d);
         if (avx2) {
             normals_avx2(9, index, block, f, d);
@@ -404,18 +415,29 @@ static void test_lanes_agree(void **state) {
 #endif
 }
 
-/* ---- statistics --------------------------------------------------------------------------------------- */
+/* ---- statistics ------------------------------------------------------------------------------ */
 
 enum { SAMPLE = 1 << 18 };
 static double sample[SAMPLE];
 
 /*
- * The ways a sequence is read off the generator: `one` index and all its draws; `lane 0` to `lane 3` of many
- * neighbouring indices; one draw of indices 2^32 apart, of many seeds, and of many blocks of all streams.
+ * The ways a sequence is read off the generator: `one` index and all its draws; `lane 0` to `lane
+ * 3` of many neighbouring indices; one draw of indices 2^32 apart, of many seeds, and of many
+ * blocks of all streams.
  */
-typedef enum order { ONE_INDEX, LANE_0, LANE_1, LANE_2, LANE_3, FAR_INDEX, SEEDS, STREAMS, ORDERS } order;
-static const char *const order_names[ORDERS] = {
-    "one index", "lane 0", "lane 1", "lane 2", "lane 3", "index * 2^32", "seeds", "streams"};
+typedef enum order {
+    ONE_INDEX,
+    LANE_0,
+    LANE_1,
+    LANE_2,
+    LANE_3,
+    FAR_INDEX,
+    SEEDS,
+    STREAMS,
+    ORDERS
+} order;
+static const char *const order_names[ORDERS] = {"one index", "lane 0",       "lane 1", "lane 2",
+                                                "lane 3",    "index * 2^32", "seeds",  "streams"};
 
 /* The block and the lane from which draw i comes. */
 static gm_words block_of(order o, uint64_t i, uint64_t per_block, uint32_t *lane) {
@@ -477,9 +499,15 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static double normal_cdf(double x) { return 0.5 * erfc(-x * 0.70710678118654752440); }
-static double exponential_cdf(double x) { return -expm1(-x); }
-static double uniform_cdf(double x) { return x; }
+static double normal_cdf(double x) {
+    return 0.5 * erfc(-x * 0.70710678118654752440);
+}
+static double exponential_cdf(double x) {
+    return -expm1(-x);
+}
+static double uniform_cdf(double x) {
+    return x;
+}
 
 /* Kolmogorov and Smirnov: sqrt(n) times the largest distance of the empirical distribution. */
 static void check_kolmogorov(const char *where, double (*cdf)(double)) {
@@ -556,9 +584,9 @@ static double chi_square_score(const uint32_t *counts, int cells, double total) 
 static void test_pairs_are_independent(void **state) {
     (void)state;
     static uint32_t counts[65536];
-    static const char *const names[] = {"lanes 0 and 1",     "lanes 0 and 2", "lanes 0 and 3",
-                                        "neighbour indices", "neighbour blocks", "neighbour seeds",
-                                        "neighbour streams", "index and block swapped"};
+    static const char *const names[] = {
+        "lanes 0 and 1",    "lanes 0 and 2",   "lanes 0 and 3",     "neighbour indices",
+        "neighbour blocks", "neighbour seeds", "neighbour streams", "index and block swapped"};
     for (int pair = 0; pair < 8; ++pair) {
         for (int shift = 0; shift < 32; shift += 8) {
             memset(counts, 0, sizeof counts);

@@ -1,6 +1,6 @@
 /*
- * gm_random_fill_*: every backend this machine can run, every instruction set, against the reference
- * and the known answers. philox.h itself is tested in test_noise.c.
+ * gm_random_fill_*: every backend this machine can run, every instruction set, against the
+ * reference and the known answers. philox.h itself is tested in test_noise.c.
  */
 #include <float.h>
 #include <inttypes.h>
@@ -19,7 +19,7 @@
 #include <genmath/philox.h>
 #include <genmath/random.h>
 
-/* ---- the backends ------------------------------------------------------------------------------------ */
+/* ---- the backends ---------------------------------------------------------------------------- */
 
 typedef struct target {
     const char *name;
@@ -59,7 +59,7 @@ static int close_targets(void **state) {
     return 0;
 }
 
-/* ---- the functions under one name ---------------------------------------------------------------------- */
+/* ---- the functions under one name ------------------------------------------------------------ */
 
 typedef struct fill_case {
     const char *name;
@@ -68,7 +68,7 @@ typedef struct fill_case {
 } fill_case;
 
 #define FILL(name, call)                                                                           \
-    static gm_status name(gm_context *c, const gm_random_stream *s, const gm_tensor *out) {         \
+    static gm_status name(gm_context *c, const gm_random_stream *s, const gm_tensor *out) {        \
         return call;                                                                               \
     }
 FILL(u32, gm_random_fill_u32(c, s, out))
@@ -118,8 +118,8 @@ static void assert_ok(gm_context *context, gm_status status) {
 enum { GUARD = 64 };
 
 /*
- * Fills a view of `bytes` bytes of backend memory that begins `offset` bytes in and is surrounded by guard bytes,
- * and copies the memory to host, guards included.
+ * Fills a view of `bytes` bytes of backend memory that begins `offset` bytes in and is surrounded
+ * by guard bytes, and copies the memory to host, guards included.
  */
 static void fill_view(const target *t, const fill_case *f, gm_random_stream stream, gm_tensor view,
                       int64_t first_byte, size_t bytes, uint8_t *host) {
@@ -145,12 +145,12 @@ static void reference(const fill_case *f, gm_random_stream stream, int64_t n, ui
     free(guarded);
 }
 
-/* ---- 1. errors ---------------------------------------------------------------------------------------- */
+/* ---- 1. errors ------------------------------------------------------------------------------- */
 
-#define ASSERT_REFUSED(call)                                       \
-    do {                                                           \
-        assert_int_equal((call), GM_STATUS_INVALID_ARGUMENT);      \
-        assert_true(strlen(gm_last_error(c)) > 5);                 \
+#define ASSERT_REFUSED(call)                                                                       \
+    do {                                                                                           \
+        assert_int_equal((call), GM_STATUS_INVALID_ARGUMENT);                                      \
+        assert_true(strlen(gm_last_error(c)) > 5);                                                 \
     } while (0)
 
 /* Claim: each bad argument is refused with a reason and nothing is written. */
@@ -217,7 +217,7 @@ static void test_errors(void **state) {
     }
 }
 
-/* ---- 2. exact -------------------------------------------------------------------------------------------- */
+/* ---- 2. exact -------------------------------------------------------------------------------- */
 
 /* Claim: element e is the draw the header says, on every backend. */
 static void test_elements_are_the_draws_stated(void **state) {
@@ -247,14 +247,17 @@ static void test_elements_are_the_draws_stated(void **state) {
                     assert_true(*(const double *)at == (p % 2 ? gm_uniform_f64(pair.w2, pair.w3)
                                                               : gm_uniform_f64(pair.w0, pair.w1)));
                 } else if (f->fill == normal && f->dtype == GM_F32) {
-                    assert_true(*(const float *)at == gm_normal_f32(s.seed, p / 4, s.stream, p % 4));
+                    assert_true(*(const float *)at ==
+                                gm_normal_f32(s.seed, p / 4, s.stream, p % 4));
                 } else if (f->fill == normal) {
-                    assert_true(*(const double *)at == gm_normal_f64(s.seed, p / 2, s.stream, p % 2));
+                    assert_true(*(const double *)at ==
+                                gm_normal_f64(s.seed, p / 2, s.stream, p % 2));
                 } else if (f->fill == bernoulli) {
                     assert_int_equal(*(const uint8_t *)at, word < 1288490189u); /* 0.3 * 2^32 */
                 } else if (f->fill == dice) {
-                    assert_int_equal(*(const int32_t *)at,
-                                     1 + (int32_t)gm_bounded_u32(s.seed, p / 4, s.stream, p % 4, 6));
+                    assert_int_equal(
+                        *(const int32_t *)at,
+                        1 + (int32_t)gm_bounded_u32(s.seed, p / 4, s.stream, p % 4, 6));
                 }
             }
         }
@@ -314,17 +317,18 @@ static void test_curand_known_answers(void **state) {
     fclose(file);
 }
 
-/* ---- 3. reference ------------------------------------------------------------------------------------------ */
+/* ---- 3. reference ---------------------------------------------------------------------------- */
 
 /*
  * Claim: contiguous tensors have the reference's bits, whatever their size and first element, and
- * nothing around them is touched. Sizes about a block, a batch and a task; on the emulator the small ones.
+ * nothing around them is touched. Sizes about a block, a batch and a task; on the emulator the
+ * small ones.
  */
 static void test_contiguous_agrees_with_reference(void **state) {
     (void)state;
     const int64_t sizes[] = {1, 3, 4, 5, 511, 1023, 1024, 1025, 2051, 70003};
-    const uint64_t firsts[] = {0, 1, 2, 7, 1022, (UINT64_C(1) << 32) - 5, (UINT64_C(1) << 34) - 3,
-                               UINT64_MAX - 70003};
+    const uint64_t firsts[] = {
+        0, 1, 2, 7, 1022, (UINT64_C(1) << 32) - 5, (UINT64_C(1) << 34) - 3, UINT64_MAX - 70003};
     enum { LARGEST = 70003 * 8 };
     uint8_t *expected = malloc(LARGEST), *got = malloc(LARGEST + 2 * GUARD);
     for (int k = 0; k < FILLS; ++k) {
@@ -340,8 +344,8 @@ static void test_contiguous_agrees_with_reference(void **state) {
                         (targets[i].options.backend == GM_BACKEND_EMU && sizes[j] > 1025)) {
                         continue;
                     }
-                    fill_view(&targets[i], &fills[k], s, gm_tensor_1d(NULL, fills[k].dtype, sizes[j]),
-                              0, bytes, got);
+                    fill_view(&targets[i], &fills[k], s,
+                              gm_tensor_1d(NULL, fills[k].dtype, sizes[j]), 0, bytes, got);
                     if (memcmp(got + GUARD, expected, bytes) != 0) {
                         fail_msg("%s, %s: n = %lld, first = %llu: not the reference's bits",
                                  targets[i].name, fills[k].name, (long long)sizes[j],
@@ -359,9 +363,10 @@ static void test_contiguous_agrees_with_reference(void **state) {
     free(got);
 }
 
-/* ---- 4. properties ------------------------------------------------------------------------------------------- */
+/* ---- 4. properties --------------------------------------------------------------------------- */
 
-/* Claim: slices filled on their own make up the whole, on any backend: the first task of several ranks. */
+/* Claim: slices filled on their own make up the whole, on any backend: the first task of several
+ * ranks. */
 static void test_slices_make_the_whole(void **state) {
     (void)state;
     enum { N = 3000 };
@@ -372,7 +377,8 @@ static void test_slices_make_the_whole(void **state) {
         const size_t size = gm_dtype_size(fills[k].dtype);
         reference(&fills[k], s, N, whole);
         for (int i = 0; i < TARGETS; ++i) {
-            for (size_t j = 0; targets[i].context != NULL && j + 1 < sizeof cuts / sizeof *cuts; ++j) {
+            for (size_t j = 0; targets[i].context != NULL && j + 1 < sizeof cuts / sizeof *cuts;
+                 ++j) {
                 const gm_random_stream slice = {s.seed, s.index + (uint64_t)cuts[j], s.stream};
                 const int64_t n = cuts[j + 1] - cuts[j];
                 fill_view(&targets[i], &fills[k], slice, gm_tensor_1d(NULL, fills[k].dtype, n), 0,
@@ -383,7 +389,9 @@ static void test_slices_make_the_whole(void **state) {
     }
 }
 
-/* ---- 5. memory ------------------------------------------------------------------------------------------------ */
+/* ---- 5. memory
+ * ------------------------------------------------------------------------------------------------
+ */
 
 typedef struct view_case {
     int32_t ndim;
@@ -391,16 +399,21 @@ typedef struct view_case {
     int64_t first, span; /* elements: where element 0 lies, and how many the memory holds */
 } view_case;
 
-/* Claim: a view holds the elements in its own row-major order, and what lies between stays as it was. */
+/* Claim: a view holds the elements in its own row-major order, and what lies between stays as it
+ * was. */
 static void test_views(void **state) {
     (void)state;
     const view_case views[] = {
         {0, {0}, {0}, 0, 1},
-        {2, {7, 33}, {40, 1}, 0, 280},           /* padded rows */
-        {2, {33, 7}, {1, 33}, 0, 231},           /* transposed */
-        {1, {300}, {3}, 1, 901},                 /* every third */
-        {1, {300}, {-2}, 598, 599},              /* backwards */
-        {3, {5, 1, 700}, {701, 9999, 1}, 0, 3505}, /* runs across a batch; a size of 1 has any stride */
+        {2, {7, 33}, {40, 1}, 0, 280}, /* padded rows */
+        {2, {33, 7}, {1, 33}, 0, 231}, /* transposed */
+        {1, {300}, {3}, 1, 901},       /* every third */
+        {1, {300}, {-2}, 598, 599},    /* backwards */
+        {3,
+         {5, 1, 700},
+         {701, 9999, 1},
+         0,
+         3505}, /* runs across a batch; a size of 1 has any stride */
         {4, {2, 3, 4, 5}, {60, 20, 5, 1}, 0, 120}, /* contiguous */
         {3, {3, 4, 5}, {1, 15, 3}, 0, 60},
     };
@@ -433,8 +446,8 @@ static void test_views(void **state) {
                     }
                     uint8_t *at = got + GUARD + (size_t)offset * size;
                     if (memcmp(at, expected + (size_t)e * size, size) != 0) {
-                        fail_msg("%s, %s: view %zu, element %lld", targets[i].name, fills[k].name, v,
-                                 (long long)e);
+                        fail_msg("%s, %s: view %zu, element %lld", targets[i].name, fills[k].name,
+                                 v, (long long)e);
                     }
                     memset(at, 0xa5, size);
                 }
@@ -460,8 +473,8 @@ static void test_zero_elements(void **state) {
 /* Claim: the path that ran is the one the context asked for. */
 static void test_kernel_names(void **state) {
     (void)state;
-    static const char *const expected[] = {"random_fill_ref", "random_fill_base", "random_fill_avx2",
-                                           "random_fill_avx512"};
+    static const char *const expected[] = {"random_fill_ref", "random_fill_base",
+                                           "random_fill_avx2", "random_fill_avx512"};
     for (int i = 0; i < 4; ++i) {
         if (targets[i].context != NULL) {
             float out[4];

@@ -18,7 +18,7 @@ static const gm_command commands[] = {
      gm_cli_bench},
     {"sample", "draw new images from a folder or array of examples, by reverse diffusion",
      gm_cli_sample},
-    {"noise", "write random numbers that are the same on every backend to a .npy file", gm_cli_noise},
+    {"noise", "write random words to standard output, for batteries such as dieharder", gm_cli_noise},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

@@ -1,4 +1,5 @@
-/* genmath noise: the library's random words on standard output, for batteries of statistical tests. */
+/* genmath noise: the library's random words on standard output, for batteries of statistical tests.
+ */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -48,7 +49,8 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     }
 }
 
-/* Words of draws 4 block .. 4 block + 3 of all indices: draw after draw, in each the indices in turn. */
+/* Words of draws 4 block .. 4 block + 3 of all indices: draw after draw, in each the indices in
+ * turn. */
 static void interleaved_block(const noise_options *o, uint64_t block, uint32_t *words) {
     const size_t n = (size_t)o->interleave;
     for (size_t i = 0; i < n; ++i) {
@@ -107,8 +109,7 @@ static int write_noise(const noise_options *o, gm_context *context) {
     int exit_code = GM_EXIT_OK;
     void *memory = NULL;
     uint32_t *words = malloc(CHUNK_WORDS * sizeof *words);
-    const gm_status status =
-        gm_memory_alloc(context, CHUNK_WORDS * sizeof *words, &memory);
+    const gm_status status = gm_memory_alloc(context, CHUNK_WORDS * sizeof *words, &memory);
     if (words == NULL || status != GM_STATUS_OK) {
         free(words);
         return gm_cli_fail(context, words == NULL ? GM_STATUS_OUT_OF_MEMORY : status, "a buffer");

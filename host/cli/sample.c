@@ -17,11 +17,13 @@ static const char documentation[] =
     "The data are shifted and scaled by one mean and one standard deviation over all components; bandwidth "
     "and time are in those units, the output is in the data's own.\n\n"
     "The exact score of the bare data (--bandwidth 0) knows nothing but them: run down to t = 0.001, every "
-    "sample is one of the data again. What makes new vectors is to stop early (--t-end) and return the "
-    "mean of what the state could have come from (--denoise), which blends the data near it: the later "
-    "the stop, the nearer to single data. A bandwidth instead puts a cloud of noise around every datum. "
-    "The distances printed at the end say how new the samples are, beside the distances between data. "
-    "The defaults (t-end 0.3, denoise, bandwidth 0) suit images like the digits of samples/data.";
+    "sample is one of the data again. What makes new vectors is to stop early (--t-end) and to return the "
+    "mean of what the state could have come from (unless --no-denoise), which blends the data near it; the "
+    "smaller the time, the fewer data it blends. A bandwidth instead puts a cloud of noise around every "
+    "datum. The distances printed at the end say how new the samples are, beside the distances between "
+    "data, and how many are copies: nearer to a datum than a tenth of the median distance between data. The "
+    "defaults (t-end 0.3, denoised, bandwidth 0) suit images like the digits of samples/data: most samples "
+    "are blends, a few are copies.";
 
 enum {
     KEY_DATA = 0x2001,
@@ -281,6 +283,7 @@ static int print_json(const settings *s, const gm_vectors *data, const report *r
     cJSON_AddNumberToObject(object, "samples_per_second",
                             r->seconds > 0.0 ? (double)s->count / r->seconds : 0.0);
     cJSON_AddNumberToObject(object, "not_finite", (double)r->failed);
+    cJSON_AddNumberToObject(object, "copies", (double)r->samples.copies);
     add_nearness(object, "distance_to_nearest_datum", &r->samples);
     add_nearness(object, "distance_between_data", &r->own);
     return gm_cli_print_json(object);
@@ -307,10 +310,11 @@ static void print_text(const settings *s, const gm_vectors *data, const report *
                r->own.least, r->own.median, r->own.most, (long long)r->own.points);
     }
     if (r->samples.points > 0) {
-        printf("nearest    %lld different data are the nearest of a sample; median distance / that of "
-               "the data: %.3g\n",
-               (long long)r->samples.distinct,
-               r->own.median > 0.0 ? r->samples.median / r->own.median : 0.0);
+        printf("           median of samples / median of data: %.3g; %lld copies\n",
+               r->own.median > 0.0 ? r->samples.median / r->own.median : 0.0,
+               (long long)r->samples.copies);
+        printf("nearest    %lld different data are the nearest of a sample\n",
+               (long long)r->samples.distinct);
     }
     if (s->out != NULL) {
         printf("written    %s\n", s->out);
@@ -324,8 +328,8 @@ static void print_text(const settings *s, const gm_vectors *data, const report *
 
 static gm_status search_and_write(const settings *s, const gm_vectors *data, gm_context *context,
                                   float *rows, report *r) {
-    GM_TRY(gm_nearness_of(data, rows, s->count, &r->samples));
     GM_TRY(gm_nearness_own(data, &r->own));
+    GM_TRY(gm_nearness_of(data, rows, s->count, 0.1 * r->own.median, &r->samples));
     for (int64_t i = 0; i < s->count * data->dim; ++i) {
         rows[i] = (float)(data->mean + data->scale * (double)rows[i]);
     }
@@ -388,8 +392,15 @@ int gm_cli_sample(int argc, char **argv) {
     if (status != GM_STATUS_OK) {
         return gm_cli_fail(NULL, status, s.data);
     }
-    gm_vectors_standardise(&data);
-    const int code = run_on(&s, &data);
+    const char *no_picture = s.picture != NULL ? gm_sample_no_picture(&data, s.count) : NULL;
+    int code = GM_EXIT_FAILURE;
+    if (no_picture != NULL) {
+        gm_cli_error("no picture of %lld samples of %lld components: %s", (long long)s.count,
+                     (long long)data.dim, no_picture);
+    } else {
+        gm_vectors_standardise(&data);
+        code = run_on(&s, &data);
+    }
     gm_vectors_free(&data);
     return code;
 }

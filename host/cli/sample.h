@@ -34,19 +34,23 @@ typedef struct gm_nearness {
     int64_t points;               /* that were looked at: the first ones if there are too many */
     double least, median, most;   /* distance */
     int64_t distinct;             /* data that are the nearest of some point */
+    int64_t copies;               /* points nearer to a datum than the limit given */
 } gm_nearness;
 
-/* points: (count, d) standardised. OUT_OF_MEMORY, said by gm_last_error(NULL). */
-gm_status gm_nearness_of(const gm_vectors *data, const float *points, int64_t count,
+/* points: (count, d) standardised; limit: in the data's units. OUT_OF_MEMORY, said by gm_last_error(NULL). */
+gm_status gm_nearness_of(const gm_vectors *data, const float *points, int64_t count, double limit,
                          gm_nearness *nearness);
 
 /* The same for the data themselves, each without itself. All 0 for a single datum. */
 gm_status gm_nearness_own(const gm_vectors *data, gm_nearness *nearness);
 
+/* Why there is no picture of `count` samples like the data; NULL if there is one. */
+const char *gm_sample_no_picture(const gm_vectors *data, int64_t count);
+
 /*
  * Draws samples (count, d), in the data's units: a grid of images, for d = 2 a scatter plot over the
- * data, for d = 1 a histogram over that of the data. Errors: INVALID_ARGUMENT (none of these fits),
- * those of gm_picture_save_png; the reason is in gm_last_error(context).
+ * data, for d = 1 a histogram over that of the data. gm_sample_no_picture has been asked.
+ * Errors: those of gm_picture_save_png; the reason is in gm_last_error(context).
  */
 gm_status gm_sample_picture(gm_context *context, const char *path, const gm_vectors *data,
                             const float *samples, int64_t count);

@@ -172,6 +172,7 @@ typedef struct search {
     float *rows;          /* the data */
     const float *points;
     int64_t count, step;  /* point i is row i * step of points */
+    double limit;         /* of copies, in the data's units */
     bool own;             /* points are the data: point i is not its own neighbour */
     float *distances;     /* of each point */
     unsigned char *found; /* of each datum: it is somebody's nearest */
@@ -215,13 +216,16 @@ static gm_status measure(search *s, gm_nearness *nearness) {
     for (int64_t k = 0; k < data->count; ++k) {
         nearness->distinct += s->found[k];
     }
+    for (int64_t i = 0; i < s->count; ++i) {
+        nearness->copies += data->scale * (double)s->distances[i] < s->limit;
+    }
     return GM_STATUS_OK;
 }
 
-static gm_status run_search(const gm_vectors *data, const float *points, int64_t count,
+static gm_status run_search(const gm_vectors *data, const float *points, int64_t count, double limit,
                             gm_nearness *nearness) {
     const int64_t total = data->count * data->dim;
-    search s = {.data = data, .own = points == NULL};
+    search s = {.data = data, .limit = limit, .own = points == NULL};
     *nearness = (gm_nearness){.points = 0};
     if (count == 0) {
         return GM_STATUS_OK;
@@ -242,11 +246,11 @@ static gm_status run_search(const gm_vectors *data, const float *points, int64_t
     return status;
 }
 
-gm_status gm_nearness_of(const gm_vectors *data, const float *points, int64_t count,
+gm_status gm_nearness_of(const gm_vectors *data, const float *points, int64_t count, double limit,
                          gm_nearness *nearness) {
-    return run_search(data, points, count, nearness);
+    return run_search(data, points, count, limit, nearness);
 }
 
 gm_status gm_nearness_own(const gm_vectors *data, gm_nearness *nearness) {
-    return run_search(data, NULL, data->count > 1 ? data->count : 0, nearness);
+    return run_search(data, NULL, data->count > 1 ? data->count : 0, 0.0, nearness);
 }

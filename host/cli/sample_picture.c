@@ -135,14 +135,19 @@ static gm_status draw_plot(gm_context *context, const char *path, const gm_vecto
     return status;
 }
 
+const char *gm_sample_no_picture(const gm_vectors *data, int64_t count) {
+    if (count == 0) {
+        return "there are no samples";
+    }
+    if (data->dim > 2 && data->height == 0) {
+        return "the vectors are neither images (d a square, or data of shape (n, height, width)) nor of one "
+               "or two dimensions";
+    }
+    return NULL;
+}
+
 gm_status gm_sample_picture(gm_context *context, const char *path, const gm_vectors *data,
                             const float *samples, int64_t count) {
-    if (data->height > 0 && data->dim > 2 && count > 0) {
-        return draw_grid(context, path, data, samples, count);
-    }
-    GM_CHECK(context, data->dim <= 2, GM_STATUS_INVALID_ARGUMENT,
-             "no picture of %lld samples of %lld dimensions: pictures are made of images (d a square, or data "
-             "of shape (n, height, width)), and of one and two dimensions",
-             (long long)count, (long long)data->dim);
-    return draw_plot(context, path, data, samples, count);
+    return data->dim > 2 ? draw_grid(context, path, data, samples, count)
+                         : draw_plot(context, path, data, samples, count);
 }

@@ -1,8 +1,8 @@
 /*
- * gm_random_fill_* on the CPU. The sequence is cut into batches of 256 Philox blocks at fixed places,
- * whatever element a call begins with. A batch is made in two steps through the first-level cache:
- * its words in the order of the draws, then from them the elements. A contiguous tensor gets whole
- * batches where they belong, everything else goes through a buffer.
+ * gm_random_fill_* on the CPU. The sequence is cut into batches of 256 Philox blocks at fixed
+ * places, whatever element a call begins with. A batch is made in two steps through the first-level
+ * cache: its words in the order of the draws, then from them the elements. A contiguous tensor gets
+ * whole batches where they belong, everything else goes through a buffer.
  */
 #include <string.h>
 
@@ -17,9 +17,9 @@
 #endif
 
 enum {
-    BATCH = 256,             /* Philox blocks */
-    WORDS = 4 * BATCH,       /* of a batch */
-    BATCHES_PER_TASK = 64    /* of gm_parallel_for: tens of microseconds */
+    BATCH = 256,          /* Philox blocks */
+    WORDS = 4 * BATCH,    /* of a batch */
+    BATCHES_PER_TASK = 64 /* of gm_parallel_for: tens of microseconds */
 };
 
 /* Counter words 2 and 3 and the key: the same for all blocks of a call. */
@@ -27,7 +27,8 @@ typedef struct philox_constants {
     uint32_t c2, c3, key0, key1;
 } philox_constants;
 
-/* ---- the words --------------------------------------------------------------------------------- */
+/* ---- the words ---------------------------------------------------------------------------------
+ */
 
 static void words_base(uint64_t index, const philox_constants *c, uint32_t *words) {
     for (int i = 0; i < BATCH; ++i) {
@@ -116,8 +117,10 @@ GM_TARGET_AVX512 static void words_avx512(uint64_t index, const philox_constants
             key1 += GM_PHILOX_KEY_STEP_1;
         }
         for (int v = 0; v < 4; ++v) {
-            const __m512i w01 = _mm512_mask_blend_epi32(0xaaaa, x0[v], _mm512_slli_epi64(x1[v], 32));
-            const __m512i w23 = _mm512_mask_blend_epi32(0xaaaa, x2[v], _mm512_slli_epi64(x3[v], 32));
+            const __m512i w01 =
+                _mm512_mask_blend_epi32(0xaaaa, x0[v], _mm512_slli_epi64(x1[v], 32));
+            const __m512i w23 =
+                _mm512_mask_blend_epi32(0xaaaa, x2[v], _mm512_slli_epi64(x3[v], 32));
             uint32_t *out = words + 4 * (i + 8 * v);
             _mm512_storeu_si512(out, _mm512_permutex2var_epi64(w01, lower, w23));
             _mm512_storeu_si512(out + 16, _mm512_permutex2var_epi64(w01, upper, w23));
@@ -126,7 +129,8 @@ GM_TARGET_AVX512 static void words_avx512(uint64_t index, const philox_constants
 }
 #endif
 
-/* ---- from words to elements --------------------------------------------------------------------- */
+/* ---- from words to elements ---------------------------------------------------------------------
+ */
 
 GM_INLINE void uniform_f32(const gm_random_fill_args *args, const uint32_t *words, float *out) {
     const float scale = args->scale_f32, offset = args->offset_f32;
@@ -152,7 +156,8 @@ GM_INLINE void exponential_f32(const gm_random_fill_args *args, const uint32_t *
     }
 }
 
-GM_INLINE void exponential_f64(const gm_random_fill_args *args, const uint32_t *words, double *out) {
+GM_INLINE void exponential_f64(const gm_random_fill_args *args, const uint32_t *words,
+                               double *out) {
     const double scale = args->scale, offset = args->offset;
     GM_LANE_LOOP
     for (int i = 0; i < WORDS / 2; ++i) {
@@ -295,7 +300,8 @@ static const fill_path paths[] = {
 #endif
 };
 
-/* ---- batches ----------------------------------------------------------------------------------- */
+/* ---- batches -----------------------------------------------------------------------------------
+ */
 
 typedef struct fill_job {
     const gm_random_fill_args *args;
@@ -315,8 +321,8 @@ static void repeat_integers(const gm_random_fill_args *args, uint64_t batch, con
         int accept;
         gm_bounded_try(words[i], args->bound, refused, &accept);
         if (!accept) {
-            const uint32_t value = gm_bounded_u32(args->seed, batch * BATCH + i / 4, args->stream,
-                                                  i % 4, args->bound);
+            const uint32_t value =
+                gm_bounded_u32(args->seed, batch * BATCH + i / 4, args->stream, i % 4, args->bound);
             if (args->dtype == GM_I64) {
                 ((int64_t *)out)[i] = args->low + (int64_t)value;
             } else {
@@ -383,8 +389,8 @@ static void fill_batches(void *argument, int64_t task, int32_t thread) {
     _Alignas(64) char buffer[WORDS * sizeof(double)];
     const uint64_t first = args->first, last = first + (uint64_t)args->elements - 1;
     const bool contiguous = args->axes == 1 && args->stride[0] == 1;
-    const int64_t end = job->batches < (task + 1) * BATCHES_PER_TASK ? job->batches
-                                                                     : (task + 1) * BATCHES_PER_TASK;
+    const int64_t end =
+        job->batches < (task + 1) * BATCHES_PER_TASK ? job->batches : (task + 1) * BATCHES_PER_TASK;
     for (int64_t b = task * BATCHES_PER_TASK; b < end; ++b) {
         const uint64_t batch = job->first_batch + (uint64_t)b;
         /* The draws of the batch and of the call, both ends inclusive: the end may be 2^64. */
@@ -416,8 +422,8 @@ gm_status gm_cpu_random_fill(gm_call *call, const gm_random_fill_args *args) {
                     .size = gm_dtype_size(args->dtype)};
     const uint64_t last = args->first + (uint64_t)args->elements - 1;
     job.batches = (int64_t)(last / draws - job.first_batch) + 1;
-    gm_parallel_for(call->pool, (job.batches + BATCHES_PER_TASK - 1) / BATCHES_PER_TASK, fill_batches,
-                    &job);
+    gm_parallel_for(call->pool, (job.batches + BATCHES_PER_TASK - 1) / BATCHES_PER_TASK,
+                    fill_batches, &job);
     call->kernel = job.path->name;
     return GM_STATUS_OK;
 }

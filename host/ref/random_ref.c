@@ -1,4 +1,5 @@
-/* gm_random_fill_*: one element at a time, in row-major order, each drawn on its own by its number. */
+/* gm_random_fill_*: one element at a time, in row-major order, each drawn on its own by its number.
+ */
 #include <genmath/philox.h>
 
 #include "host/random_args.h"
@@ -45,8 +46,7 @@ static double draw_f64(const gm_random_fill_args *args, uint64_t p) {
 }
 
 static int64_t draw_integer(const gm_random_fill_args *args, uint64_t p) {
-    return args->low +
-           (int64_t)gm_bounded_u32(args->seed, p / 4, args->stream, p % 4, args->bound);
+    return args->low + (int64_t)gm_bounded_u32(args->seed, p / 4, args->stream, p % 4, args->bound);
 }
 
 static void store(const gm_random_fill_args *args, int64_t offset, uint64_t p, uint64_t e) {

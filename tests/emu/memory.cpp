@@ -77,25 +77,43 @@ const allocation *find(const void *pointer) {
     return static_cast<const char *>(pointer) <= area.data + area.bytes ? &area : nullptr;
 }
 
-// Called with device memory open to this process.
+// The checked bytes around the data: a little below, and all up to the guard page.
+char *checked_begin(const allocation &area) {
+    return area.data - area.mapping > static_cast<ptrdiff_t>(head_canary)
+               ? area.data - head_canary
+               : area.mapping;
+}
+
+char *checked_end(const allocation &area) {
+    return area.mapping + data_pages(area);
+}
+
+void fill_canary(const allocation &area) {
+    char *end = area.data + area.bytes;
+    memset(checked_begin(area), canary, static_cast<size_t>(area.data - checked_begin(area)));
+    memset(end, canary, static_cast<size_t>(checked_end(area) - end));
+}
+
+// Called with device memory open to this process. A damaged canary is reported once.
 std::string check(const allocation &area) {
-    const char *low = area.data - area.mapping > static_cast<ptrdiff_t>(head_canary)
-                          ? area.data - head_canary
-                          : area.mapping;
-    for (const char *p = low; p < area.data; ++p) {
-        if (static_cast<unsigned char>(*p) != canary) {
-            return format_text("write %zu bytes below an allocation of %zu bytes",
-                               size_t(area.data - p), area.bytes);
-        }
-    }
+    std::string found;
     const char *end = area.data + area.bytes;
-    for (const char *p = end; p < area.mapping + data_pages(area); ++p) {
+    for (const char *p = checked_begin(area); p < area.data && found.empty(); ++p) {
         if (static_cast<unsigned char>(*p) != canary) {
-            return format_text("write %zu bytes past the end of an allocation of %zu bytes",
-                               size_t(p - end) + 1, area.bytes);
+            found = format_text("write %zu bytes below an allocation of %zu bytes",
+                                size_t(area.data - p), area.bytes);
         }
     }
-    return "";
+    for (const char *p = end; p < checked_end(area) && found.empty(); ++p) {
+        if (static_cast<unsigned char>(*p) != canary) {
+            found = format_text("write %zu bytes past the end of an allocation of %zu bytes",
+                                size_t(p - end) + 1, area.bytes);
+        }
+    }
+    if (!found.empty()) {
+        fill_canary(area);
+    }
+    return found;
 }
 
 cudaError_t allocate(void **pointer, size_t bytes, memory_kind kind) {
@@ -121,9 +139,8 @@ cudaError_t allocate(void **pointer, size_t bytes, memory_kind kind) {
     area.mapping = static_cast<char *>(mapping);
     char *end = area.mapping + data_pages(area);
     area.data = end - round_up(bytes, alignment_of(bytes));
-    memset(area.mapping, canary, static_cast<size_t>(area.data - area.mapping));
     memset(area.data, poison, bytes);
-    memset(area.data + bytes, canary, static_cast<size_t>(end - area.data) - bytes);
+    fill_canary(area);
     poison_region(area.mapping, static_cast<size_t>(area.data - area.mapping));
     poison_region(area.data + bytes, static_cast<size_t>(end - area.data) - bytes);
     mprotect(end, page(), PROT_NONE);

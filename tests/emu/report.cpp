@@ -90,4 +90,25 @@ void report_kernel(const std::string &headline) {
     }
 }
 
+namespace {
+
+void print_description() {
+    if (block.launch) {
+        fprintf(stderr, "emulator: %s\n", launch_description().c_str());
+    }
+}
+
+} // namespace
+
+void name_launch_on_death() {
+    if (__sanitizer_set_death_callback && under_asan()) {
+        __sanitizer_set_death_callback(print_description);
+    }
+}
+
 } // namespace emu
+
+// The thread sanitizer calls this for each of its reports.
+extern "C" void __tsan_on_report(void *) {
+    emu::print_description();
+}

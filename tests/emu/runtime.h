@@ -98,6 +98,8 @@ void report_text(const std::string &text);
 std::string format_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // Kernel, launch, schedule and block in one line.
 std::string launch_description();
+// Has the address sanitizer, which ends the process, print that line too.
+void name_launch_on_death();
 
 // ---- the memory of a block -------------------------------------------------------------------
 

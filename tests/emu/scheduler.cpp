@@ -215,6 +215,19 @@ bool start_threads(uint64_t linear_block) {
     return true;
 }
 
+void end_sanitizer_threads() {
+    for (unsigned i = 0; i < block.threads; ++i) {
+        void *self = threads[i].context.tsan;
+        if (threads[i].state != thread_state::done) {
+            // In a kernel that failed: what the thread did so far is before what follows, too.
+            __tsan_switch_to_fiber(self, tsan_no_sync);
+            __tsan_release(&launch_end);
+            __tsan_switch_to_fiber(host.tsan, tsan_no_sync);
+        }
+        __tsan_destroy_fiber(self);
+    }
+}
+
 bool run_block(launch_order &order, uint64_t linear_block) {
     const dim3 grid = block.launch->config.grid;
     blockIdx = {static_cast<unsigned>(linear_block % grid.x),
@@ -253,9 +266,7 @@ bool run_block(launch_order &order, uint64_t linear_block) {
         }
     }
     if (under_tsan()) {
-        for (unsigned i = 0; i < block.threads; ++i) {
-            __tsan_destroy_fiber(threads[i].context.tsan);
-        }
+        end_sanitizer_threads();
     }
     return !block.failed;
 }
@@ -278,6 +289,7 @@ bool run_launch(const launch_record &launch) {
     if (under_tsan()) {
         host.tsan = __tsan_get_current_fiber();
     }
+    name_launch_on_death();
     fault_section_begin();
     uint64_t blocks = static_cast<uint64_t>(config.grid.x) * config.grid.y * config.grid.z;
     launch_order order(blocks);

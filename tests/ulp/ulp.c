@@ -1,10 +1,11 @@
 /*
- * Measures the errors stated in include/genmath/math.h and philox.h: `ulp <function> [points]`, for example
- * `ulp exp_f32` or `ulp sin_f64 100000000`. Float functions of one argument are measured at every
- * argument against double libm, float pow and normals on a stratified set likewise, double functions
- * on a stratified set against libquadmath.
- * Build: gcc -std=gnu17 -O3 -march=native -ffp-contract=off -fno-math-errno -Iinclude tests/ulp/ulp.c
- *        -lquadmath -lm
+ * Measures the errors stated in include/genmath/math.h and philox.h: `ulp <function> [points]`, for
+ * example `ulp exp_f32` or `ulp sin_f64 100000000`. Float functions of one argument are measured at
+ * every argument against double libm, float pow and normals on a stratified set likewise, double
+ * functions on a stratified set against libquadmath.
+ *
+ *     gcc -std=gnu17 -O3 -march=native -ffp-contract=off -fno-math-errno -Iinclude \
+ *         tests/ulp/ulp.c -o ulp -lquadmath -lm
  */
 #include <inttypes.h>
 #include <math.h>
@@ -74,8 +75,8 @@ static void check_f64(worst *w, double x, double y, double got, __float128 exact
     }
     const int exponent = ilogbq(exact);
     const __float128 value = isinf(got) ? (got < 0 ? -0x1p1024Q : 0x1p1024Q) : (__float128)got;
-    note(w, (double)(fabsq(value - exact) * ldexpq(1, 52 - (exponent < -1022 ? -1022 : exponent))), x,
-         y, got);
+    note(w, (double)(fabsq(value - exact) * ldexpq(1, 52 - (exponent < -1022 ? -1022 : exponent))),
+         x, y, got);
 }
 
 static uint64_t state = 0x9e3779b97f4a7c15u;
@@ -89,7 +90,8 @@ static double uniform(double a, double b) {
     return a + (b - a) * (double)(next() >> 11) * 0x1p-53;
 }
 
-/* A double: in turn any bits; any exponent near 0; in [low, high]; close to 1; close to a multiple of pi/2. */
+/* A double: in turn any bits; any exponent near 0; in [low, high]; close to 1; close to a multiple
+ * of pi/2. */
 static double stratum(uint64_t i, double low, double high) {
     double x;
     switch (i % 6) {
@@ -98,54 +100,62 @@ static double stratum(uint64_t i, double low, double high) {
         memcpy(&x, &bits, sizeof x);
         return x;
     }
-    case 1: return ldexp(uniform(-2.0, 2.0), (int)(next() % 70) - 60);
-    case 2: return 1.0 + ldexp(uniform(-1.0, 1.0), -(int)(next() % 53));
-    case 3: return (double)(M_PI_2q * (__float128)(next() >> (12 + next() % 52))) ;
-    default: return uniform(low, high);
+    case 1:
+        return ldexp(uniform(-2.0, 2.0), (int)(next() % 70) - 60);
+    case 2:
+        return 1.0 + ldexp(uniform(-1.0, 1.0), -(int)(next() % 53));
+    case 3:
+        return (double)(M_PI_2q * (__float128)(next() >> (12 + next() % 52)));
+    default:
+        return uniform(low, high);
     }
 }
 
-#define UNARY(X)                    \
-    X(exp, -746, 711)               \
-    X(expm1, -40, 711)              \
-    X(log, 0, 4)                    \
-    X(sin, -100, 100)               \
-    X(cos, -100, 100)               \
-    X(tanh, -20, 20)                \
+#define UNARY(X)                                                                                   \
+    X(exp, -746, 711)                                                                              \
+    X(expm1, -40, 711)                                                                             \
+    X(log, 0, 4)                                                                                   \
+    X(sin, -100, 100)                                                                              \
+    X(cos, -100, 100)                                                                              \
+    X(tanh, -20, 20)                                                                               \
     X(sqrt, 0, 4)
 
-#define DEFINE(name, low, high)                                                              \
-    static worst name##_f32(void) {                                                          \
-        static float x[BLOCK], y[BLOCK];                                                     \
-        worst w = {0};                                                                       \
-        for (uint64_t first = 0; first < (UINT64_C(1) << 32); first += BLOCK) {              \
-            for (uint32_t i = 0; i < BLOCK; ++i) {                                           \
-                x[i] = gm_from_bits_f32((uint32_t)first + i);                                \
-            }                                                                                \
-            GM_LANE_LOOP for (int i = 0; i < BLOCK; ++i) { y[i] = gm_##name##_f32(x[i]); }   \
-            for (int i = 0; i < BLOCK; ++i) {                                                \
-                if (!outside_##name(x[i], 0x1p20)) {                                         \
-                    check_f32(&w, x[i], 0.0f, y[i], name(x[i]));                             \
-                }                                                                            \
-            }                                                                                \
-        }                                                                                    \
-        return w;                                                                            \
-    }                                                                                        \
-    static worst name##_f64(uint64_t points) {                                               \
-        static double x[BLOCK], y[BLOCK];                                                    \
-        worst w = {0};                                                                       \
-        for (uint64_t first = 0; first < points; first += BLOCK) {                           \
-            for (uint32_t i = 0; i < BLOCK; ++i) {                                           \
-                x[i] = stratum(first + i, low, high);                                        \
-            }                                                                                \
-            GM_LANE_LOOP for (int i = 0; i < BLOCK; ++i) { y[i] = gm_##name##_f64(x[i]); }   \
-            for (int i = 0; i < BLOCK; ++i) {                                                \
-                if (!outside_##name(x[i], 0x1p45)) {                                         \
-                    check_f64(&w, x[i], 0.0, y[i], name##q((__float128)x[i]));               \
-                }                                                                            \
-            }                                                                                \
-        }                                                                                    \
-        return w;                                                                            \
+#define DEFINE(name, low, high)                                                                    \
+    static worst name##_f32(void) {                                                                \
+        static float x[BLOCK], y[BLOCK];                                                           \
+        worst w = {0};                                                                             \
+        for (uint64_t first = 0; first < (UINT64_C(1) << 32); first += BLOCK) {                    \
+            for (uint32_t i = 0; i < BLOCK; ++i) {                                                 \
+                x[i] = gm_from_bits_f32((uint32_t)first + i);                                      \
+            }                                                                                      \
+            GM_LANE_LOOP for (int i = 0; i < BLOCK; ++i) {                                         \
+                y[i] = gm_##name##_f32(x[i]);                                                      \
+            }                                                                                      \
+            for (int i = 0; i < BLOCK; ++i) {                                                      \
+                if (!outside_##name(x[i], 0x1p20)) {                                               \
+                    check_f32(&w, x[i], 0.0f, y[i], name(x[i]));                                   \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+        return w;                                                                                  \
+    }                                                                                              \
+    static worst name##_f64(uint64_t points) {                                                     \
+        static double x[BLOCK], y[BLOCK];                                                          \
+        worst w = {0};                                                                             \
+        for (uint64_t first = 0; first < points; first += BLOCK) {                                 \
+            for (uint32_t i = 0; i < BLOCK; ++i) {                                                 \
+                x[i] = stratum(first + i, low, high);                                              \
+            }                                                                                      \
+            GM_LANE_LOOP for (int i = 0; i < BLOCK; ++i) {                                         \
+                y[i] = gm_##name##_f64(x[i]);                                                      \
+            }                                                                                      \
+            for (int i = 0; i < BLOCK; ++i) {                                                      \
+                if (!outside_##name(x[i], 0x1p45)) {                                               \
+                    check_f64(&w, x[i], 0.0, y[i], name##q((__float128)x[i]));                     \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+        return w;                                                                                  \
     }
 #define outside_sin(x, limit) (fabs((double)(x)) >= (limit))
 #define outside_cos(x, limit) (fabs((double)(x)) >= (limit))
@@ -170,10 +180,13 @@ static worst pow_f32(uint64_t points) {
     worst w = {0};
     for (uint64_t first = 0; first < points; first += BLOCK) {
         for (uint32_t i = 0; i < BLOCK; ++i) {
-            x[i] = i % 2 == 0 ? gm_from_bits_f32((uint32_t)next()) : (float)stratum(first + i, 0, 4);
+            x[i] =
+                i % 2 == 0 ? gm_from_bits_f32((uint32_t)next()) : (float)stratum(first + i, 0, 4);
             y[i] = (float)exponent_for(x[i], 152, first + i);
         }
-        GM_LANE_LOOP for (int i = 0; i < BLOCK; ++i) { z[i] = gm_pow_f32(x[i], y[i]); }
+        GM_LANE_LOOP for (int i = 0; i < BLOCK; ++i) {
+            z[i] = gm_pow_f32(x[i], y[i]);
+        }
         for (int i = 0; i < BLOCK; ++i) {
             check_f32(&w, x[i], y[i], z[i], pow(x[i], y[i]));
         }
@@ -189,7 +202,9 @@ static worst pow_f64(uint64_t points) {
             x[i] = stratum(first + i, 0, 4);
             y[i] = exponent_for(x[i], 1080, first + i);
         }
-        GM_LANE_LOOP for (int i = 0; i < BLOCK; ++i) { z[i] = gm_pow_f64(x[i], y[i]); }
+        GM_LANE_LOOP for (int i = 0; i < BLOCK; ++i) {
+            z[i] = gm_pow_f64(x[i], y[i]);
+        }
         for (int i = 0; i < BLOCK; ++i) {
             check_f64(&w, x[i], y[i], z[i], powq((__float128)x[i], (__float128)y[i]));
         }
@@ -197,7 +212,8 @@ static worst pow_f64(uint64_t points) {
     return w;
 }
 
-/* Both normals of random words; every other point has an angle near a multiple of a quarter turn. */
+/* Both normals of random words; every other point has an angle near a multiple of a quarter turn.
+ */
 static worst normal_f32(uint64_t points) {
     static uint32_t radius[BLOCK], angle[BLOCK];
     static float z0[BLOCK], z1[BLOCK];
@@ -205,7 +221,8 @@ static worst normal_f32(uint64_t points) {
     for (uint64_t first = 0; first < points; first += BLOCK) {
         for (uint32_t i = 0; i < BLOCK; ++i) {
             const uint64_t bits = next();
-            radius[i] = i % 4 == 3 ? (uint32_t)(bits >> (32 + next() % 32)) : (uint32_t)(bits >> 32);
+            radius[i] =
+                i % 4 == 3 ? (uint32_t)(bits >> (32 + next() % 32)) : (uint32_t)(bits >> 32);
             angle[i] = i % 2 == 0 ? (uint32_t)bits
                                   : (uint32_t)((next() << 30) + (bits >> (32 + next() % 32)));
         }
@@ -253,11 +270,11 @@ int main(int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "";
     const uint64_t points = argc > 2 ? strtoull(argv[2], NULL, 10) : 1000000;
     worst w = {.error = -1.0};
-#define RUN(function, low, high)                       \
-    if (strcmp(name, #function "_f32") == 0) {         \
-        w = function##_f32();                          \
-    } else if (strcmp(name, #function "_f64") == 0) {  \
-        w = function##_f64(points);                    \
+#define RUN(function, low, high)                                                                   \
+    if (strcmp(name, #function "_f32") == 0) {                                                     \
+        w = function##_f32();                                                                      \
+    } else if (strcmp(name, #function "_f64") == 0) {                                              \
+        w = function##_f64(points);                                                                \
     } else
     UNARY(RUN)
     if (strcmp(name, "pow_f32") == 0) {
@@ -269,10 +286,11 @@ int main(int argc, char **argv) {
     } else if (strcmp(name, "normal_f64") == 0) {
         w = normal_f64(points);
     } else {
-        fprintf(stderr, "usage: ulp exp|expm1|log|sin|cos|tanh|sqrt|pow|normal _f32|_f64 [points]\n");
+        fprintf(stderr,
+                "usage: ulp exp|expm1|log|sin|cos|tanh|sqrt|pow|normal _f32|_f64 [points]\n");
         return 2;
     }
-    printf("%-10s %.4f ulp at x = %a y = %a: %a; special values wrong: %" PRIu64 "\n", name, w.error,
-           w.x, w.y, w.got, w.wrong);
+    printf("%-10s %.4f ulp at x = %a y = %a: %a; special values wrong: %" PRIu64 "\n", name,
+           w.error, w.x, w.y, w.got, w.wrong);
     return w.wrong != 0;
 }
