@@ -26,8 +26,8 @@ gm_status gm_check_tensor(gm_context *context, const char *name, const gm_tensor
              "%s.dtype = %d is not a known type", name, (int)tensor->dtype);
     GM_CHECK(context, (dtypes & GM_DTYPE_BIT(tensor->dtype)) != 0, GM_STATUS_INVALID_ARGUMENT,
              "%s.dtype = %s is not taken here", name, gm_dtype_name(tensor->dtype));
-    GM_CHECK(context, tensor->ndim == ndim, GM_STATUS_SHAPE_MISMATCH, "%s.ndim = %d: must be %d", name,
-             (int)tensor->ndim, (int)ndim);
+    GM_CHECK(context, tensor->ndim == ndim, GM_STATUS_SHAPE_MISMATCH, "%s.ndim = %d: must be %d",
+             name, (int)tensor->ndim, (int)ndim);
     int64_t elements;
     if (gm_tensor_elements(tensor, &elements) != GM_STATUS_OK) {
         return gm_fail(context, GM_STATUS_INVALID_ARGUMENT, "%s: %s", name, gm_last_error(NULL));
@@ -107,7 +107,8 @@ static bool same_view(const gm_tensor *a, const gm_tensor *b) {
     return true;
 }
 
-/* The addresses of a non-empty tensor's first byte and of the one after its last; false on overflow. */
+/* The addresses of a non-empty tensor's first byte and of the one after its last; false on
+ * overflow. */
 static bool byte_range(const gm_tensor *tensor, intptr_t *first, intptr_t *end) {
     const int64_t size = (int64_t)gm_dtype_size(tensor->dtype);
     int64_t low, high;
@@ -132,10 +133,10 @@ gm_status gm_check_disjoint(gm_context *context, const char *a_name, const gm_te
     return GM_STATUS_OK;
 }
 
-gm_status gm_check_size(gm_context *context, const char *name, const gm_tensor *tensor, int32_t axis,
-                        int64_t size, const char *because) {
+gm_status gm_check_size(gm_context *context, const char *name, const gm_tensor *tensor,
+                        int32_t axis, int64_t size, const char *because) {
     GM_CHECK(context, tensor->shape[axis] == size, GM_STATUS_SHAPE_MISMATCH,
-             "%s.shape[%d] = %lld: must be %lld, %s", name, (int)axis, (long long)tensor->shape[axis],
-             (long long)size, because);
+             "%s.shape[%d] = %lld: must be %lld, %s", name, (int)axis,
+             (long long)tensor->shape[axis], (long long)size, because);
     return GM_STATUS_OK;
 }

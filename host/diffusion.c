@@ -14,10 +14,10 @@ struct gm_diffusion_plan {
     void *table_f64, *table_f32; /* in the backend's memory */
 };
 
-#define GM_CHECK_CONTEXT(context) \
+#define GM_CHECK_CONTEXT(context)                                                                  \
     GM_CHECK(NULL, (context) != NULL, GM_STATUS_INVALID_ARGUMENT, "context is NULL")
 
-/* ---- the schedule ------------------------------------------------------------------------------- */
+/* ---- the schedule ---------------------------------------------------------------------------- */
 
 static gm_status check_beta(gm_context *context, const char *name, double *beta, double standard) {
     *beta = *beta == 0.0 ? standard : *beta;
@@ -47,13 +47,14 @@ static gm_vp_point point_at(const gm_vp_schedule *schedule, double t) {
 gm_status gm_vp_marginal(const gm_vp_schedule *schedule, double t, gm_vp_point *point) {
     gm_vp_schedule complete;
     GM_CHECK(NULL, point != NULL, GM_STATUS_INVALID_ARGUMENT, "point is NULL");
-    GM_CHECK(NULL, t >= 0.0 && t <= 1.0, GM_STATUS_INVALID_ARGUMENT, "t = %g: must be in [0, 1]", t);
+    GM_CHECK(NULL, t >= 0.0 && t <= 1.0, GM_STATUS_INVALID_ARGUMENT, "t = %g: must be in [0, 1]",
+             t);
     GM_TRY(complete_schedule(NULL, schedule, &complete));
     *point = point_at(&complete, t);
     return GM_STATUS_OK;
 }
 
-/* ---- checks shared by the operations ------------------------------------------------------------ */
+/* ---- checks shared by the operations --------------------------------------------------------- */
 
 static gm_diffusion_view view_of(const gm_tensor *tensor) {
     gm_diffusion_view view = {NULL, {0, 0}};
@@ -118,7 +119,7 @@ static gm_status check_apart_from_model(gm_context *context, const char *name,
     return gm_check_disjoint(context, name, output, "model.deviations", model->deviations, false);
 }
 
-/* ---- forward noising ---------------------------------------------------------------------------- */
+/* ---- forward noising ------------------------------------------------------------------------- */
 
 static gm_status check_perturb(gm_context *context, const gm_tensor *t, const gm_tensor *x0,
                                const gm_tensor *xt, const gm_tensor *z) {
@@ -171,7 +172,7 @@ gm_status gm_diffusion_perturb(gm_context *context, const gm_vp_schedule *schedu
     return backend->diffusion_perturb(&context->call, &args);
 }
 
-/* ---- score -------------------------------------------------------------------------------------- */
+/* ---- score ----------------------------------------------------------------------------------- */
 
 gm_status gm_diffusion_score(gm_context *context, const gm_diffusion_model *model,
                              const gm_vp_schedule *schedule, double t, const gm_tensor *x,
@@ -213,7 +214,7 @@ gm_status gm_diffusion_score(gm_context *context, const gm_diffusion_model *mode
     return backend->diffusion_score(&context->call, &args);
 }
 
-/* ---- the plan ----------------------------------------------------------------------------------- */
+/* ---- the plan -------------------------------------------------------------------------------- */
 
 static gm_status complete_options(gm_context *context, const gm_diffusion_options *given,
                                   gm_diffusion_options *options) {
@@ -285,9 +286,8 @@ static void fill_table(const gm_diffusion_options *options, double *table, int64
     const double dt = (options->t_start - options->t_end) / (double)options->steps;
     gm_vp_point from = point_at(&options->schedule, options->t_start);
     for (int64_t step = 0; step < options->steps; ++step) {
-        const double t = step + 1 == options->steps
-                             ? options->t_end
-                             : options->t_start - (double)(step + 1) * dt;
+        const double t = step + 1 == options->steps ? options->t_end
+                                                    : options->t_start - (double)(step + 1) * dt;
         const gm_vp_point to = point_at(&options->schedule, t);
         if (options->method == GM_DIFFUSION_PROBABILITY_HEUN) {
             fill_heun_step(table, step, dt, &from, &to);
@@ -367,7 +367,7 @@ void gm_diffusion_plan_destroy(gm_diffusion_plan *plan) {
     free(plan);
 }
 
-/* ---- sampling ----------------------------------------------------------------------------------- */
+/* ---- sampling -------------------------------------------------------------------------------- */
 
 gm_status gm_diffusion_workspace_size(const gm_diffusion_plan *plan, gm_dtype dtype, int64_t n,
                                       int64_t d, int64_t *bytes) {
@@ -402,8 +402,8 @@ static gm_status check_sample(gm_context *context, const gm_diffusion_model *mod
     }
     if (status != NULL) {
         GM_TRY(gm_check_output(context, "status", status, 1, GM_DTYPE_BIT(GM_I32)));
-        GM_TRY(gm_check_size(context, "status", status, 0, samples->shape[0],
-                             "as samples.shape[0]"));
+        GM_TRY(
+            gm_check_size(context, "status", status, 0, samples->shape[0], "as samples.shape[0]"));
         GM_TRY(check_apart_from_model(context, "status", status, model));
         GM_TRY(gm_check_disjoint(context, "status", status, "start", start, false));
         GM_TRY(gm_check_disjoint(context, "status", status, "samples", samples, false));

@@ -42,8 +42,9 @@ typedef struct gm_diffusion_score_args {
  *
  *     saved = y if `save`;   y <- y + a y + b s + c z + e (saved - y)
  *
- * The change is added to y in one rounding: with y <- (1 + a) y + ... the float next to 1 + a, taken
- * hundreds of times, would be a drift. The same fields in F32 or F64, in memory of the backend.
+ * The change is added to y in one rounding: with y <- (1 + a) y + ... the float next to 1 + a,
+ * taken hundreds of times, would be a drift. The same fields in F32 or F64, in memory of the
+ * backend.
  */
 enum {
     GM_STEP_ALPHA,    /* of the forward process at the evaluation's time */
@@ -60,9 +61,9 @@ enum {
 typedef struct gm_diffusion_sample_args {
     gm_diffusion_model_args model;
     int64_t count;
-    int64_t rows;      /* of the table; row r uses the draws r d .. r d + d - 1 of a sample */
-    const void *table; /* (rows, GM_STEP_FIELDS) in the model's dtype */
-    int32_t saves;     /* a row of the table has `save` set: Heun */
+    int64_t rows;            /* of the table; row r uses the draws r d .. r d + d - 1 of a sample */
+    const void *table;       /* (rows, GM_STEP_FIELDS) in the model's dtype */
+    int32_t saves;           /* a row of the table has `save` set: Heun */
     gm_diffusion_view start; /* data NULL: standard normal */
     gm_diffusion_view samples, status;
     uint64_t seed, first_index;
@@ -71,8 +72,8 @@ typedef struct gm_diffusion_sample_args {
 
 /*
  * Scratch of a thread of the host backends. The cpu backend works on tiles of at most 128 bytes of
- * samples by d: state, weighted sum and saved state; and a block of 64 data, scaled, in the widest type.
- * The reference needs four rows of doubles, which is less. -1: more than an int64_t counts.
+ * samples by d: state, weighted sum and saved state; and a block of 64 data, scaled, in the widest
+ * type. The reference needs four rows of doubles, which is less. -1: more than an int64_t counts.
  */
 static inline int64_t gm_diffusion_host_scratch(int64_t dim) {
     return dim > INT64_MAX / 2048 ? -1 : dim * (3 * 128 + 64 * 8);

@@ -20,18 +20,19 @@ static const struct {
     gm_dtype dtype;
     uint8_t code;
 } dtype_codes[] = {
-    {GM_F64, kDLFloat}, {GM_F32, kDLFloat}, {GM_F16, kDLFloat},   {GM_BF16, kDLBfloat},
-    {GM_I8, kDLInt},    {GM_I16, kDLInt},   {GM_I32, kDLInt},     {GM_I64, kDLInt},
-    {GM_U8, kDLUInt},   {GM_U16, kDLUInt},  {GM_U32, kDLUInt},    {GM_U64, kDLUInt},
+    {GM_F64, kDLFloat}, {GM_F32, kDLFloat},   {GM_F16, kDLFloat},    {GM_BF16, kDLBfloat},
+    {GM_I8, kDLInt},    {GM_I16, kDLInt},     {GM_I32, kDLInt},      {GM_I64, kDLInt},
+    {GM_U8, kDLUInt},   {GM_U16, kDLUInt},    {GM_U32, kDLUInt},     {GM_U64, kDLUInt},
     {GM_BOOL, kDLBool}, {GM_C64, kDLComplex}, {GM_C128, kDLComplex},
 };
 enum { DTYPE_CODES = sizeof dtype_codes / sizeof dtype_codes[0] };
 _Static_assert(DTYPE_CODES == (int)GM_DTYPE_COUNT, "every dtype has a code");
 
-#define GM_CHECK_CONTEXT(context) \
+#define GM_CHECK_CONTEXT(context)                                                                  \
     GM_CHECK(NULL, (context) != NULL, GM_STATUS_INVALID_ARGUMENT, "context is NULL")
 
-/* ---- import ------------------------------------------------------------------------------------ */
+/* ---- import ------------------------------------------------------------------------------------
+ */
 
 static gm_status check_device(gm_context *context, DLDevice device) {
     const int type = device.device_type;
@@ -43,7 +44,8 @@ static gm_status check_device(gm_context *context, DLDevice device) {
         return GM_STATUS_OK;
     }
     GM_CHECK(context, type == kDLCUDA || type == kDLCUDAManaged, GM_STATUS_INVALID_ARGUMENT,
-             "managed.device_type = %d: the cuda backend reads its device's memory (2 or 13)", type);
+             "managed.device_type = %d: the cuda backend reads its device's memory (2 or 13)",
+             type);
     GM_CHECK(context, type != kDLCUDA || device.device_id == context->call.device,
              GM_STATUS_INVALID_ARGUMENT, "managed.device_id = %d: the context runs on device %d",
              (int)device.device_id, (int)context->call.device);
@@ -119,7 +121,8 @@ gm_status gm_tensor_from_dlpack_versioned(gm_context *context,
     return GM_STATUS_OK;
 }
 
-/* ---- export ------------------------------------------------------------------------------------ */
+/* ---- export ------------------------------------------------------------------------------------
+ */
 
 /* One allocation each: the structure that is handed out, and the arrays it points to. */
 typedef struct exported {
@@ -147,7 +150,8 @@ static void release_versioned(DLManagedTensorVersioned *self) {
 static gm_status check_export(gm_context *context, const gm_tensor *tensor) {
     GM_CHECK(context, tensor != NULL, GM_STATUS_INVALID_ARGUMENT, "tensor is NULL");
     gm_tensor compact;
-    if (gm_tensor_view(NULL, tensor->dtype, tensor->ndim, tensor->shape, &compact) != GM_STATUS_OK) {
+    if (gm_tensor_view(NULL, tensor->dtype, tensor->ndim, tensor->shape, &compact) !=
+        GM_STATUS_OK) {
         return gm_fail(context, GM_STATUS_INVALID_ARGUMENT, "tensor: %s", gm_last_error(NULL));
     }
     int64_t elements;

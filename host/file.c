@@ -17,8 +17,8 @@ static void release(gm_file *file) {
 }
 
 /*
- * Makes the temporary file under a name that no other file has, with the rights that the user's umask
- * leaves, or those of the file it will replace. Returns -1 with errno set.
+ * Makes the temporary file under a name that no other file has, with the rights that the user's
+ * umask leaves, or those of the file it will replace. Returns -1 with errno set.
  */
 static int create_beside(gm_file *file, const struct stat *old) {
     const size_t size = strlen(file->path) + 32;
@@ -51,8 +51,9 @@ gm_status gm_file_begin(gm_context *context, const char *path, gm_file *file) {
              "%s: not a regular file, so it is not replaced", path);
     gm_file made = {0};
     made.path = exists ? realpath(path, NULL) : strdup(path);
-    GM_CHECK(context, made.path != NULL, errno == ENOMEM ? GM_STATUS_OUT_OF_MEMORY : GM_STATUS_IO_ERROR,
-             "%s: %s", path, strerror(errno));
+    GM_CHECK(context, made.path != NULL,
+             errno == ENOMEM ? GM_STATUS_OUT_OF_MEMORY : GM_STATUS_IO_ERROR, "%s: %s", path,
+             strerror(errno));
 
     const int descriptor = create_beside(&made, exists ? &old : NULL);
     int reason = errno;
@@ -75,8 +76,8 @@ gm_status gm_file_begin(gm_context *context, const char *path, gm_file *file) {
 
 gm_status gm_file_commit(gm_context *context, gm_file *file) {
     errno = 0;
-    bool written = fflush(file->stream) == 0 && !ferror(file->stream) &&
-                   fsync(fileno(file->stream)) == 0;
+    bool written =
+        fflush(file->stream) == 0 && !ferror(file->stream) && fsync(fileno(file->stream)) == 0;
     int reason = errno;
     if (fclose(file->stream) != 0 && written) {
         written = false;

@@ -68,7 +68,7 @@ gm_status gm_check_disjoint(gm_context *context, const char *a_name, const gm_te
 gm_status gm_check_size(gm_context *context, const char *name, const gm_tensor *tensor, int32_t axis,
                         int64_t size, const char *because);
 
-/* The lowest and highest element offsets of a non-empty tensor; false if its range in bytes overflows. */
+/* The lowest and highest element offsets of a non-empty tensor; false if the range overflows. */
 bool gm_tensor_reach(const gm_tensor *tensor, int64_t *low, int64_t *high);
 
 /* a * b; false if the product of two sizes >= 0 does not fit. */

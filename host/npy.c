@@ -14,13 +14,17 @@
 
 static const uint8_t magic[6] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
 
-/* Every header that NumPy writes for a type we have is a few hundred bytes; version 1 ends here too. */
+/* Every header that NumPy writes for a type we have is a few hundred bytes; version 1 ends here
+ * too. */
 enum { LONGEST_HEADER = 65535, HEADER_ALIGNMENT = 64 };
 
-/* ---- reading ----------------------------------------------------------------------------------- */
+/* ---- reading -----------------------------------------------------------------------------------
+ */
 
-/* Opens a regular file. Without O_NONBLOCK a named pipe would wait for a writer before it is refused. */
-static gm_status open_regular(gm_context *context, const char *path, FILE **stream, int64_t *bytes) {
+/* Opens a regular file. Without O_NONBLOCK a named pipe would wait for a writer before it is
+ * refused. */
+static gm_status open_regular(gm_context *context, const char *path, FILE **stream,
+                              int64_t *bytes) {
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     GM_CHECK(context, descriptor >= 0, GM_STATUS_IO_ERROR, "%s: %s", path, strerror(errno));
     struct stat status;
@@ -112,7 +116,8 @@ static void swap_bytes(uint8_t *data, int64_t bytes, gm_dtype dtype) {
 }
 
 /* A C bool with another value than 0 or 1 is undefined behaviour waiting in the caller. */
-static gm_status check_bools(gm_context *context, const char *path, const uint8_t *data, int64_t count) {
+static gm_status check_bools(gm_context *context, const char *path, const uint8_t *data,
+                             int64_t count) {
     for (int64_t i = 0; i < count; ++i) {
         GM_CHECK(context, data[i] <= 1, GM_STATUS_CORRUPT_DATA,
                  "%s: element %lld is a bool with the value %d", path, (long long)i, data[i]);
@@ -137,12 +142,12 @@ static gm_status load(gm_context *context, const char *path, FILE *stream, int64
     GM_TRY(read_header(context, path, stream, &header, &start));
     GM_TRY(lay_out(context, path, &header, &loaded, &bytes));
     GM_CHECK(context, file_bytes - start == bytes, GM_STATUS_CORRUPT_DATA,
-             "%s: the header announces %lld bytes of data, the file has %lld", path, (long long)bytes,
-             (long long)(file_bytes - start));
+             "%s: the header announces %lld bytes of data, the file has %lld", path,
+             (long long)bytes, (long long)(file_bytes - start));
     if (bytes > 0) {
         loaded.data = malloc((size_t)bytes);
-        GM_CHECK(context, loaded.data != NULL, GM_STATUS_OUT_OF_MEMORY, "%s: no memory for %lld bytes",
-                 path, (long long)bytes);
+        GM_CHECK(context, loaded.data != NULL, GM_STATUS_OUT_OF_MEMORY,
+                 "%s: no memory for %lld bytes", path, (long long)bytes);
         const gm_status status = read_data(context, path, stream, &header, loaded.data, bytes);
         if (status != GM_STATUS_OK) {
             free(loaded.data);
@@ -171,17 +176,20 @@ void gm_npy_free(gm_tensor *tensor) {
     }
 }
 
-/* ---- writing ----------------------------------------------------------------------------------- */
+/* ---- writing -----------------------------------------------------------------------------------
+ */
 
-/* The magic, version 1.0, the header's length and the header, padded so that the data is aligned. */
+/* The magic, version 1.0, the header's length and the header, padded so that the data is aligned.
+ */
 static bool write_header(FILE *stream, const gm_npy_header *header) {
     char text[GM_NPY_HEADER_SIZE];
     const size_t length = gm_npy_header_write(header, text);
-    const size_t fixed = sizeof magic + 4; /* version and length are two bytes each */
+    const size_t fixed = sizeof magic + 4;      /* version and length are two bytes each */
     const size_t unpadded = fixed + length + 1; /* a newline ends the header */
     const size_t padding = (HEADER_ALIGNMENT - unpadded % HEADER_ALIGNMENT) % HEADER_ALIGNMENT;
     const size_t announced = length + padding + 1;
-    const uint8_t version_and_length[4] = {1, 0, (uint8_t)(announced & 0xff), (uint8_t)(announced >> 8)};
+    const uint8_t version_and_length[4] = {1, 0, (uint8_t)(announced & 0xff),
+                                           (uint8_t)(announced >> 8)};
     return fwrite(magic, sizeof magic, 1, stream) == 1 &&
            fwrite(version_and_length, sizeof version_and_length, 1, stream) == 1 &&
            fwrite(text, length, 1, stream) == 1 &&
@@ -232,7 +240,8 @@ gm_status gm_npy_save(gm_context *context, const char *path, const gm_tensor *te
     GM_CHECK(context, tensor != NULL, GM_STATUS_INVALID_ARGUMENT, "tensor is NULL");
     gm_tensor compact;
     int64_t elements, low, high;
-    if (gm_tensor_view(NULL, tensor->dtype, tensor->ndim, tensor->shape, &compact) != GM_STATUS_OK) {
+    if (gm_tensor_view(NULL, tensor->dtype, tensor->ndim, tensor->shape, &compact) !=
+        GM_STATUS_OK) {
         return gm_fail(context, GM_STATUS_INVALID_ARGUMENT, "tensor: %s", gm_last_error(NULL));
     }
     GM_TRY(gm_tensor_elements(tensor, &elements));

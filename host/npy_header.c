@@ -1,7 +1,8 @@
 /*
- * The header of a .npy file is a Python dictionary literal. This is a parser of exactly the literals
- * that NumPy reads: the three keys, each once, in any order; strings in either quote without escapes;
- * True and False; tuples of decimal integers. Whatever else Python's grammar has is refused.
+ * The header of a .npy file is a Python dictionary literal. This is a parser of exactly the
+ * literals that NumPy reads: the three keys, each once, in any order; strings in either quote
+ * without escapes; True and False; tuples of decimal integers. Whatever else Python's grammar has
+ * is refused.
  */
 #include "host/npy_header.h"
 
@@ -24,7 +25,8 @@ static gm_status corrupt(const parser *p, const char *what) {
 }
 
 static void skip_space(parser *p) {
-    while (p->at < p->length && p->text[p->at] != '\0' && strchr(" \t\r\n\f", p->text[p->at]) != NULL) {
+    while (p->at < p->length && p->text[p->at] != '\0' &&
+           strchr(" \t\r\n\f", p->text[p->at]) != NULL) {
         ++p->at;
     }
 }
@@ -72,9 +74,9 @@ static const struct {
     const char *code;
     gm_dtype dtype;
 } type_codes[] = {
-    {"f8", GM_F64}, {"f4", GM_F32}, {"f2", GM_F16}, {"V2", GM_BF16},  {"i1", GM_I8},
-    {"i2", GM_I16}, {"i4", GM_I32}, {"i8", GM_I64}, {"u1", GM_U8},    {"u2", GM_U16},
-    {"u4", GM_U32}, {"u8", GM_U64}, {"b1", GM_BOOL}, {"c8", GM_C64}, {"c16", GM_C128},
+    {"f8", GM_F64}, {"f4", GM_F32}, {"f2", GM_F16},  {"V2", GM_BF16}, {"i1", GM_I8},
+    {"i2", GM_I16}, {"i4", GM_I32}, {"i8", GM_I64},  {"u1", GM_U8},   {"u2", GM_U16},
+    {"u4", GM_U32}, {"u8", GM_U64}, {"b1", GM_BOOL}, {"c8", GM_C64},  {"c16", GM_C128},
 };
 enum { TYPE_CODES = sizeof type_codes / sizeof type_codes[0] };
 
@@ -94,7 +96,8 @@ static gm_status parse_descr(parser *p, gm_npy_header *header) {
     for (int i = 0; i < TYPE_CODES; ++i) {
         if (strcmp(code, type_codes[i].code) == 0) {
             const size_t bytes = gm_dtype_size(type_codes[i].dtype);
-            /* Without < or > the byte order is unknown, except for opaque bytes: ml_dtypes is '<'. */
+            /* Without < or > the byte order is unknown, except for opaque bytes: ml_dtypes is '<'.
+             */
             GM_CHECK(p->context, ordered || bytes == 1 || (order == '|' && code[0] == 'V'),
                      GM_STATUS_UNSUPPORTED, "%s: descr '%s' does not say its byte order", p->path,
                      descr);
@@ -103,8 +106,8 @@ static gm_status parse_descr(parser *p, gm_npy_header *header) {
             return GM_STATUS_OK;
         }
     }
-    return gm_fail(p->context, GM_STATUS_UNSUPPORTED, "%s: type '%s' has no counterpart here", p->path,
-                   descr);
+    return gm_fail(p->context, GM_STATUS_UNSUPPORTED, "%s: type '%s' has no counterpart here",
+                   p->path, descr);
 }
 
 static gm_status parse_bool(parser *p, bool *value) {
@@ -195,8 +198,8 @@ static gm_status parse_entry(parser *p, unsigned *seen, gm_npy_header *header) {
                         : parse_shape(p, header);
 }
 
-gm_status gm_npy_header_parse(gm_context *context, const char *path, const char *text, size_t length,
-                              bool python2, gm_npy_header *header) {
+gm_status gm_npy_header_parse(gm_context *context, const char *path, const char *text,
+                              size_t length, bool python2, gm_npy_header *header) {
     parser p = {context, path, text, length, 0, python2};
     gm_npy_header parsed = {0};
     unsigned seen = 0;
@@ -231,8 +234,8 @@ size_t gm_npy_header_write(const gm_npy_header *header, char *text) {
     }
     const char order = gm_dtype_size(header->dtype) == 1 ? '|' : native_order;
     size_t length = (size_t)snprintf(text, GM_NPY_HEADER_SIZE,
-                                     "{'descr': '%c%s', 'fortran_order': %s, 'shape': (", order, code,
-                                     header->fortran_order ? "True" : "False");
+                                     "{'descr': '%c%s', 'fortran_order': %s, 'shape': (", order,
+                                     code, header->fortran_order ? "True" : "False");
     for (int32_t axis = 0; axis < header->ndim; ++axis) {
         const char *separator = axis + 1 < header->ndim ? ", " : header->ndim == 1 ? "," : "";
         length += (size_t)snprintf(text + length, GM_NPY_HEADER_SIZE - length, "%lld%s",

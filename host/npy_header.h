@@ -20,10 +20,11 @@ typedef struct gm_npy_header {
  * python2 [in] a number may end in L, as Python 2 wrote long integers
  * Errors: CORRUPT_DATA, UNSUPPORTED; header is untouched then.
  */
-gm_status gm_npy_header_parse(gm_context *context, const char *path, const char *text, size_t length,
-                              bool python2, gm_npy_header *header);
+gm_status gm_npy_header_parse(gm_context *context, const char *path, const char *text,
+                              size_t length, bool python2, gm_npy_header *header);
 
-/* Writes the dictionary and a terminating zero; returns its length. GM_NPY_HEADER_SIZE is enough. */
+/* Writes the dictionary and a terminating zero; returns its length. GM_NPY_HEADER_SIZE is enough.
+ */
 #define GM_NPY_HEADER_SIZE (128 + 24 * GM_MAX_DIMS)
 size_t gm_npy_header_write(const gm_npy_header *header, char *text);
 

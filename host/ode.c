@@ -1,6 +1,7 @@
 /* gm_ode_*: checks, the plan, dispatch. */
 #include <genmath/ode.h>
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,8 @@ static gm_status fill_plan(gm_ode_plan *plan, const gm_system *system, const gm_
     if (o->save_count > 0) {
         memcpy(plan->save_times, o->save_times, (count - 1) * sizeof *plan->save_times);
     }
+    /* What the precision holds: a scale is never 0, and a step is one that moves the time from 0. */
+    const double least = o->dtype == GM_F64 ? DBL_MIN : (double)FLT_MIN;
     plan->problem = (gm_ode_problem){
         .system = system,
         .tableau_f64 = gm_tableau_of(o->method),
@@ -109,9 +112,9 @@ static gm_status fill_plan(gm_ode_plan *plan, const gm_system *system, const gm_
         .t1 = o->t1,
         .steps = o->steps,
         .rtol = o->rtol > 0 ? o->rtol : 1e-6,
-        .atol = o->atol > 0 ? o->atol : 1e-9,
-        .first_step = o->first_step,
-        .min_step = o->min_step,
+        .atol = o->atol > 0 ? fmax(o->atol, least) : 1e-9,
+        .first_step = o->first_step > 0 ? fmax(o->first_step, least) : 0,
+        .min_step = fmax(o->min_step, least),
         .max_steps = o->max_steps > 0 ? o->max_steps : 100000,
         .save_times = plan->save_times,
         .save_count = o->save_count,

@@ -15,8 +15,7 @@ template <class T> struct gm_block_reduce_shared {
     T block;
 };
 
-template <class T>
-__device__ inline T gm_block_sum(T value, gm_block_reduce_shared<T> &shared) {
+template <class T> __device__ inline T gm_block_sum(T value, gm_block_reduce_shared<T> &shared) {
     const unsigned lane = gm_lane();
     const unsigned warp = gm_warp();
     const unsigned warps = blockDim.x * blockDim.y * blockDim.z / 32u;
@@ -38,8 +37,7 @@ __device__ inline T gm_block_sum(T value, gm_block_reduce_shared<T> &shared) {
 }
 
 // Lanes beyond the last warp repeat the first warp's value, so that no type needs a lowest one.
-template <class T>
-__device__ inline T gm_block_max(T value, gm_block_reduce_shared<T> &shared) {
+template <class T> __device__ inline T gm_block_max(T value, gm_block_reduce_shared<T> &shared) {
     const unsigned lane = gm_lane();
     const unsigned warp = gm_warp();
     const unsigned warps = blockDim.x * blockDim.y * blockDim.z / 32u;

@@ -1,6 +1,7 @@
 /*
- * The diffusion operations on the device: which kernel runs a shape, and its launch. The kernels are in
- * diffusion_thread.cuh (few dimensions), diffusion_tile.cuh (up to 128) and diffusion_wide.cuh (any).
+ * The diffusion operations on the device: which kernel runs a shape, and its launch. The kernels
+ * are in diffusion_thread.cuh (few dimensions), diffusion_tile.cuh (up to 128) and
+ * diffusion_wide.cuh (any).
  */
 #include <math.h>
 
@@ -13,7 +14,7 @@ namespace gm {
 namespace diffusion {
 namespace {
 
-/* ---- forward noising: one thread a row and block of normals ------------------------------------- */
+/* ---- forward noising: one thread a row and block of normals ---------------------------------- */
 
 template <typename real> struct perturb_job {
     int64_t count, dim, blocks; /* of normals in a row */
@@ -25,10 +26,12 @@ template <typename real> struct perturb_job {
 
 constexpr int PERTURB_BLOCK = 256;
 
-__device__ __forceinline__ void block_normals(uint64_t seed, uint64_t index, uint64_t block, float *z) {
+__device__ __forceinline__ void block_normals(uint64_t seed, uint64_t index, uint64_t block,
+                                              float *z) {
     gm_normal4_f32(seed, index, GM_STREAM_PERTURB, block, z, z + 1, z + 2, z + 3);
 }
-__device__ __forceinline__ void block_normals(uint64_t seed, uint64_t index, uint64_t block, double *z) {
+__device__ __forceinline__ void block_normals(uint64_t seed, uint64_t index, uint64_t block,
+                                              double *z) {
     gm_normal2_f64(seed, index, GM_STREAM_PERTURB, block, z, z + 1);
 }
 
@@ -45,11 +48,12 @@ __global__ void __launch_bounds__(PERTURB_BLOCK) perturb_rows(perturb_job<real> 
     }
     const int64_t i = item / job.blocks, block = item % job.blocks;
     const real t = job.t.at(i, 0);
-    const real integral = t >= 0 && t <= 1 ? t * multiply_add(t, job.half_slope, job.beta_min)
-                                           : not_a_number<real>();
+    const real integral =
+        t >= 0 && t <= 1 ? t * multiply_add(t, job.half_slope, job.beta_min) : not_a_number<real>();
     const real alpha = gm_exp(-integral / 2), deviation = gm_sqrt(-gm_expm1(-integral));
     real z[normals];
-    block_normals(job.seed, job.first_index + static_cast<uint64_t>(i), static_cast<uint64_t>(block), z);
+    block_normals(job.seed, job.first_index + static_cast<uint64_t>(i),
+                  static_cast<uint64_t>(block), z);
     GM_UNROLL for (int c = 0; c < normals; ++c) {
         const int64_t j = block * normals + c;
         if (j < job.dim) {
@@ -61,7 +65,7 @@ __global__ void __launch_bounds__(PERTURB_BLOCK) perturb_rows(perturb_job<real> 
     }
 }
 
-/* ---- arguments and launches --------------------------------------------------------------------- */
+/* ---- arguments and launches ------------------------------------------------------------------ */
 
 template <typename real> rows_view<real> typed(const gm_diffusion_view &view) {
     return {static_cast<real *>(view.data), view.stride[0], view.stride[1]};
@@ -75,6 +79,9 @@ template <typename real> mixture<real> typed(const gm_diffusion_model_args &args
     model.components = args.components;
     model.dim = static_cast<int>(args.dim);
     model.bandwidth2 = static_cast<real>(args.bandwidth2);
+    const int64_t pack = 16 / static_cast<int64_t>(sizeof(real));
+    model.packed = reinterpret_cast<uintptr_t>(args.means.data) % 16 == 0 && args.dim % pack == 0 &&
+                   args.means.stride[1] == 1 && args.means.stride[0] % pack == 0;
     return model;
 }
 
@@ -83,13 +90,15 @@ template <typename real> job<real> score_job(const gm_diffusion_score_args &args
     const double narrowest = args.alpha * args.alpha * model.bandwidth2 + args.variance;
     const double unit = static_cast<real>(narrowest) > 0 ? narrowest : 1.0;
     const double pi = 3.14159265358979323846;
-    const double equal = model.weights.data == nullptr ? static_cast<double>(model.components) : 1.0;
+    const double equal =
+        model.weights.data == nullptr ? static_cast<double>(model.components) : 1.0;
     job<real> j = {};
     j.model = typed<real>(model);
     j.count = args.count;
     j.alpha = static_cast<real>(args.alpha);
     j.variance = static_cast<real>(args.variance);
-    j.log_unit = static_cast<real>(-0.5 * static_cast<double>(model.dim) * log(2.0 * pi * unit) - log(equal));
+    j.log_unit = static_cast<real>(-0.5 * static_cast<double>(model.dim) * log(2.0 * pi * unit) -
+                                   log(equal));
     j.x = typed<const real>(args.x);
     j.out = typed<real>(args.score);
     j.log_density = typed<real>(args.log_density);
@@ -114,7 +123,8 @@ template <typename real> job<real> path_job(const gm_diffusion_sample_args &args
 gm_status grid_of(gm_call *call, int64_t count, int64_t per_block, unsigned *blocks) {
     const int64_t need = (count - 1) / per_block + 1;
     if (need > 0x7fffffff) {
-        return gm_call_fail(call, GM_STATUS_UNSUPPORTED, "%lld rows: one call takes %lld on this backend",
+        return gm_call_fail(call, GM_STATUS_UNSUPPORTED,
+                            "%lld rows: one call takes %lld on this backend",
                             static_cast<long long>(count), 0x7fffffffLL * per_block);
     }
     *blocks = static_cast<unsigned>(need);
@@ -122,14 +132,16 @@ gm_status grid_of(gm_call *call, int64_t count, int64_t per_block, unsigned *blo
 }
 
 template <typename real, typename Shared>
-gm_status launch(gm_call *call, void (*kernel)(job<real>), int samples, int threads, const job<real> &j) {
+gm_status launch(gm_call *call, void (*kernel)(job<real>), int samples, int threads,
+                 const job<real> &j) {
     unsigned blocks = 0;
     gm_status status = grid_of(call, j.count, samples, &blocks);
     if (status == GM_STATUS_OK && sizeof(Shared) > 48 * 1024) {
-        status = check_cuda(call,
-                            cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                                 static_cast<int>(sizeof(Shared))),
-                            "shared memory of the diffusion kernel");
+        status =
+            check_cuda(call,
+                       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                            static_cast<int>(sizeof(Shared))),
+                       "shared memory of the diffusion kernel");
     }
     if (status != GM_STATUS_OK) {
         return status;
@@ -146,7 +158,8 @@ template <typename real, int D> gm_status run_thread(gm_call *call, const job<re
 
 template <typename real, int D> gm_status run_tile(gm_call *call, const job<real> &j) {
     return launch<real, tile_shared<real, D>>(
-        call, j.table != nullptr ? tile_path<real, D> : tile_score<real, D>, TILE_SAMPLES, TILE_BLOCK, j);
+        call, j.table != nullptr ? tile_path<real, D> : tile_score<real, D>, TILE_SAMPLES,
+        TILE_BLOCK, j);
 }
 
 template <typename real> gm_status run_wide(gm_call *call, const job<real> &j) {
@@ -154,7 +167,7 @@ template <typename real> gm_status run_wide(gm_call *call, const job<real> &j) {
         call, j.table != nullptr ? wide_path<real> : wide_score<real>, TILE_SAMPLES, TILE_BLOCK, j);
 }
 
-/* ---- which kernel: the first row whose dimensions suffice ---------------------------------------- */
+/* ---- which kernel: the first row whose dimensions suffice ------------------------------------ */
 
 struct kernel_row {
     int64_t dims;
@@ -164,10 +177,14 @@ struct kernel_row {
 };
 
 const kernel_row kernels[] = {
-    {2, "diffusion_f32_thread_2", "diffusion_f64_thread_2", run_thread<float, 2>, run_thread<double, 2>},
-    {8, "diffusion_f32_thread_8", "diffusion_f64_thread_8", run_thread<float, 8>, run_thread<double, 8>},
-    {32, "diffusion_f32_tile_32", "diffusion_f64_tile_32", run_tile<float, 32>, run_tile<double, 32>},
-    {64, "diffusion_f32_tile_64", "diffusion_f64_tile_64", run_tile<float, 64>, run_tile<double, 64>},
+    {2, "diffusion_f32_thread_2", "diffusion_f64_thread_2", run_thread<float, 2>,
+     run_thread<double, 2>},
+    {8, "diffusion_f32_thread_8", "diffusion_f64_thread_8", run_thread<float, 8>,
+     run_thread<double, 8>},
+    {32, "diffusion_f32_tile_32", "diffusion_f64_tile_32", run_tile<float, 32>,
+     run_tile<double, 32>},
+    {64, "diffusion_f32_tile_64", "diffusion_f64_tile_64", run_tile<float, 64>,
+     run_tile<double, 64>},
     {128, "diffusion_f32_tile_128", "diffusion_f64_tile_128", run_tile<float, 128>,
      run_tile<double, 128>},
     {0x7fffffff, "diffusion_f32_wide", "diffusion_f64_wide", run_wide<float>, run_wide<double>},
@@ -186,7 +203,8 @@ const kernel_row *find_kernel(gm_call *call, const gm_diffusion_model_args &mode
     return nullptr;
 }
 
-template <typename real> gm_status run_perturb(gm_call *call, const gm_diffusion_perturb_args &args) {
+template <typename real>
+gm_status run_perturb(gm_call *call, const gm_diffusion_perturb_args &args) {
     constexpr int64_t normals = 16 / static_cast<int64_t>(sizeof(real));
     perturb_job<real> j;
     j.count = args.count;

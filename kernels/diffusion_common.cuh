@@ -1,8 +1,9 @@
 /*
- * What the diffusion kernels share: the arguments in one precision, the constants of a time and of a
- * component, noise, and the update of a state by a row of the table of steps.
+ * What the diffusion kernels share: the arguments in one precision, the constants of a time and of
+ * a component, noise, and the update of a state by a row of the table of steps.
  *
- * Products that feed a sum are explicit fused multiply-adds, so that every compiler gives the same bits.
+ * Products that feed a sum are explicit fused multiply-adds, so that every compiler gives the same
+ * bits.
  */
 #pragma once
 
@@ -31,9 +32,12 @@ template <typename real> struct mixture {
     int64_t components;
     int dim;
     real bandwidth2;
+    bool packed; /* the means can be read 16 bytes at a time */
 };
 
-/* A score (`rows` = 1, alpha and variance given) or a whole path (both in the table, row by row). */
+/*
+ * A score (`rows` = 1, alpha and variance given) or a whole path (both in the table, row by row).
+ */
 template <typename real> struct job {
     mixture<real> model;
     int64_t count;
@@ -80,7 +84,8 @@ template <typename real> struct moment {
 };
 
 template <typename real>
-__device__ __forceinline__ moment<real> moment_at(const mixture<real> &model, real alpha, real variance) {
+__device__ __forceinline__ moment<real> moment_at(const mixture<real> &model, real alpha,
+                                                  real variance) {
     moment<real> m;
     m.alpha = alpha;
     m.alpha2 = alpha * alpha;
@@ -91,8 +96,8 @@ __device__ __forceinline__ moment<real> moment_at(const mixture<real> &model, re
 
 /* 1 / v_k and log w_k - d/2 log(v_k / unit) of component k. */
 template <typename real>
-__device__ __forceinline__ void component(const mixture<real> &model, const moment<real> &at, int64_t k,
-                                          real &inverse, real &bias) {
+__device__ __forceinline__ void component(const mixture<real> &model, const moment<real> &at,
+                                          int64_t k, real &inverse, real &bias) {
     const real s = model.deviations.data != nullptr ? model.deviations.at(k, 0) : 0;
     const real w = model.weights.data != nullptr ? model.weights.at(k, 0) : 1;
     const real v = multiply_add(at.alpha2 * s, s, at.narrowest);
@@ -109,14 +114,16 @@ template <typename real> struct step_row {
 template <typename real>
 __device__ __forceinline__ step_row<real> load_step(const real *__restrict__ table, int64_t row) {
     const real *fields = table + row * GM_STEP_FIELDS;
-    return {fields[GM_STEP_ALPHA], fields[GM_STEP_VARIANCE], fields[GM_STEP_A],        fields[GM_STEP_B],
-            fields[GM_STEP_C],     fields[GM_STEP_E],        fields[GM_STEP_SAVE] != 0};
+    return {fields[GM_STEP_ALPHA],    fields[GM_STEP_VARIANCE], fields[GM_STEP_A],
+            fields[GM_STEP_B],        fields[GM_STEP_C],        fields[GM_STEP_E],
+            fields[GM_STEP_SAVE] != 0};
 }
 
 /* One component: y + a y + b s + c z + e (saved - y); `saved` becomes y where the row says so. */
 template <typename real>
 __device__ __forceinline__ real updated(const job<real> &j, const step_row<real> &step, int64_t row,
-                                        uint64_t index, int component, real y, real score, real &saved) {
+                                        uint64_t index, int component, real y, real score,
+                                        real &saved) {
     real change = multiply_add(step.b, score, step.a * y);
     if (step.c != 0) {
         real z;
@@ -137,7 +144,8 @@ __device__ __forceinline__ real first_state(const job<real> &j, int64_t i, int c
         return j.x.at(i, component);
     }
     real z;
-    normal(j.seed, j.first_index + static_cast<uint64_t>(i), GM_STREAM_DIFFUSION_START, component, z);
+    normal(j.seed, j.first_index + static_cast<uint64_t>(i), GM_STREAM_DIFFUSION_START, component,
+           z);
     return z;
 }
 

@@ -1,14 +1,15 @@
 /*
  * Score and reverse process in few dimensions: one thread a sample, everything of it in registers.
  *
- * Grid: count / 128 blocks of 128 threads. A thread owns a sample for the whole path. The components
- * stream through shared memory in tiles of 256; all threads read the same one, which is a broadcast.
- * Weights are summed online in groups of 8: one exponential rescales for 8 that weigh.
- * Shared: 256 (D + 2) reals, 10 KiB of float at D = 8; registers set the occupancy.
+ * Grid: count / 128 blocks of 128 threads. A thread owns a sample for the whole path. The
+ * components stream through shared memory in tiles of 256; all threads read the same one, which is
+ * a broadcast. Weights are summed online in groups of 8: one exponential rescales for 8 that weigh.
+ * Shared: 256 (D + 2) reals, 10 KiB of float at D = 8. Registers, none spilled: float 72 to 150,
+ * double up to 252, which set the occupancy: 3 to 7 blocks of float on a multiprocessor.
  *
  * Counted per sample, component and step: 3 D + 2 multiply-adds and 9/8 exponentials of about 15
- * instructions: at D = 2 the exponential is most of the work. A multiprocessor wants 512 samples at least;
- * with fewer than 67000 an H200 is not full, and that is the limit of this layout.
+ * instructions: at D = 2 the exponential is most of the work. A multiprocessor wants 512 samples at
+ * least; with fewer than 67000 an H200 is not full, and that is the limit of this layout.
  */
 #pragma once
 
@@ -36,7 +37,8 @@ template <typename real, int D> struct thread_sums {
 /* Loads components first .. and fills the last group with ones of weight 0. Ends with a barrier. */
 template <typename real, int D>
 __device__ __forceinline__ void load_components(const mixture<real> &model, const moment<real> &at,
-                                                int64_t first, int count, thread_shared<real, D> &shared) {
+                                                int64_t first, int count,
+                                                thread_shared<real, D> &shared) {
     const int padded = (count + THREAD_GROUP - 1) / THREAD_GROUP * THREAD_GROUP;
     for (int k = static_cast<int>(threadIdx.x); k < padded; k += THREAD_BLOCK) {
         real inverse = 0, bias = minus_infinity<real>();
@@ -46,15 +48,16 @@ __device__ __forceinline__ void load_components(const mixture<real> &model, cons
         shared.inverse[k] = inverse;
         shared.bias[k] = bias;
         GM_UNROLL for (int j = 0; j < D; ++j) {
-            shared.data[k][j] = k < count && j < model.dim ? at.alpha * model.means.at(first + k, j) : 0;
+            shared.data[k][j] =
+                k < count && j < model.dim ? at.alpha * model.means.at(first + k, j) : 0;
         }
     }
     __syncthreads();
 }
 
 template <typename real, int D>
-__device__ __forceinline__ void add_group(const thread_shared<real, D> &shared, int k, const real *y,
-                                          thread_sums<real, D> &sums) {
+__device__ __forceinline__ void add_group(const thread_shared<real, D> &shared, int k,
+                                          const real *y, thread_sums<real, D> &sums) {
     real logit[THREAD_GROUP], largest = sums.largest;
     GM_UNROLL for (int i = 0; i < THREAD_GROUP; ++i) {
         real distance2 = 0;
@@ -111,17 +114,19 @@ __device__ __forceinline__ real score_of(const thread_sums<real, D> &sums, int j
 }
 
 template <typename real, int D>
-__global__ void __launch_bounds__(THREAD_BLOCK) thread_score(job<real> job) {
+__global__ void __launch_bounds__(THREAD_BLOCK, 2) thread_score(job<real> job) {
     typedef thread_shared<real, D> shared_struct;
     GM_SHARED(shared_struct, shared);
     const int64_t i = static_cast<int64_t>(blockIdx.x) * THREAD_BLOCK + threadIdx.x;
-    const int64_t row = i < job.count ? i : job.count - 1; /* the threads past the last keep the barriers */
+    const int64_t row =
+        i < job.count ? i : job.count - 1; /* the threads past the last keep the barriers */
     real y[D];
     GM_UNROLL for (int j = 0; j < D; ++j) {
         y[j] = j < job.model.dim ? job.x.at(row, j) : 0;
     }
     thread_sums<real, D> sums;
-    thread_sweep<real, D>(job.model, moment_at(job.model, job.alpha, job.variance), shared, y, sums);
+    thread_sweep<real, D>(job.model, moment_at(job.model, job.alpha, job.variance), shared, y,
+                          sums);
     if (i >= job.count) {
         return;
     }
@@ -136,7 +141,7 @@ __global__ void __launch_bounds__(THREAD_BLOCK) thread_score(job<real> job) {
 }
 
 template <typename real, int D>
-__global__ void __launch_bounds__(THREAD_BLOCK) thread_path(job<real> job) {
+__global__ void __launch_bounds__(THREAD_BLOCK, 2) thread_path(job<real> job) {
     typedef thread_shared<real, D> shared_struct;
     GM_SHARED(shared_struct, shared);
     const int64_t i = static_cast<int64_t>(blockIdx.x) * THREAD_BLOCK + threadIdx.x;
@@ -150,10 +155,12 @@ __global__ void __launch_bounds__(THREAD_BLOCK) thread_path(job<real> job) {
     for (int64_t row = 0; row < job.rows; ++row) {
         const step_row<real> step = load_step(job.table, row);
         thread_sums<real, D> sums;
-        thread_sweep<real, D>(job.model, moment_at(job.model, step.alpha, step.variance), shared, y, sums);
+        thread_sweep<real, D>(job.model, moment_at(job.model, step.alpha, step.variance), shared, y,
+                              sums);
         GM_UNROLL for (int j = 0; j < D; ++j) {
             if (j < job.model.dim) {
-                y[j] = updated(job, step, row, index, j, y[j], score_of<real, D>(sums, j, y[j]), saved[j]);
+                y[j] = updated(job, step, row, index, j, y[j], score_of<real, D>(sums, j, y[j]),
+                               saved[j]);
             }
         }
     }

@@ -135,7 +135,7 @@ rk4_params<real> make_rk4_params(const gm_ode_problem &p, const ode_plan &plan,
     a.t0 = static_cast<real>(p.t0);
     a.t1 = static_cast<real>(p.t1);
     a.h = static_cast<real>((p.t1 - p.t0) / static_cast<double>(p.steps));
-    a.steps = p.steps;
+    a.steps = p.t1 != p.t0 ? p.steps : 0;
     a.save_step = static_cast<const int64_t *>(plan.save_step);
     a.save_theta = static_cast<const real *>(plan.save_theta);
     a.save_count = p.save_count;
@@ -160,6 +160,8 @@ erk_params<real> make_erk_params(const gm_ode_problem &p, const ode_plan &plan,
     copy_table(p, a.table);
     a.t0 = static_cast<real>(p.t0);
     a.t1 = static_cast<real>(p.t1);
+    a.t0_low = static_cast<real>(p.t0 - static_cast<double>(a.t0));
+    a.t1_low = static_cast<real>(p.t1 - static_cast<double>(a.t1));
     a.rtol = static_cast<real>(p.rtol);
     a.atol = static_cast<real>(p.atol);
     a.first_step = static_cast<real>(p.first_step);

@@ -32,7 +32,8 @@ template <typename real> struct tableau {
 template <typename real> struct erk_params {
     ensemble<real> e;
     tableau<real> table;
-    real t0, t1, rtol, atol, first_step, min_step;
+    real t0, t1, t0_low, t1_low; /* the times are t0 + t0_low and t1 + t1_low */
+    real rtol, atol, first_step, min_step;
     int32_t max_steps;
     const real *save_times;
     int64_t save_count;
@@ -44,6 +45,10 @@ __device__ __forceinline__ float resolution(float) {
 
 __device__ __forceinline__ double resolution(double) {
     return 0x1p-50;
+}
+
+template <typename real> __device__ __forceinline__ real signed_length(const erk_params<real> &a) {
+    return (a.t1 - a.t0) + (a.t1_low - a.t0_low);
 }
 
 /* (v / scale)^2 in float; scales that float cannot hold are divided in the trajectory's precision. */
@@ -74,7 +79,7 @@ template <class System, typename real>
 __device__ __forceinline__ real first_step(const System &system, const erk_params<real> &a,
                                            real direction, const real *y, const real *p,
                                            const real *k1) {
-    const real length = magnitude(a.t1 - a.t0);
+    const real length = magnitude(signed_length(a));
     if (a.first_step > 0) {
         return a.first_step < length ? a.first_step : length;
     }
@@ -93,7 +98,7 @@ __device__ __forceinline__ real first_step(const System &system, const erk_param
     const real guess = static_cast<real>(gm_first_step_guess(d1 > d2 ? d1 : d2));
     const real h1 = guess < 100 * h0 ? guess : 100 * h0;
     const real h = h1 < length ? h1 : length;
-    return is_finite(h) && h > 0 ? h : h0;
+    return is_finite(h) && h > 0 ? h : h0 > a.min_step ? h0 : a.min_step;
 }
 
 /* The integration of one trajectory: what an attempt reads and changes. */
@@ -174,7 +179,7 @@ __device__ __forceinline__ int erk_integrate(const System &system, const erk_par
                                              real direction, erk_state<System, real> &s,
                                              int32_t &accepted, int32_t &attempts) {
     for (;;) {
-        const real remaining = direction * ((a.t1 - s.t) - s.t_low);
+        const real remaining = direction * ((a.t1 - s.t) + (a.t1_low - s.t_low));
         const bool last = s.h >= remaining;
         s.h = last ? remaining : s.h;
         const real step = direction * s.h;
@@ -215,18 +220,18 @@ __device__ __forceinline__ void erk_trajectory(const System &system, const erk_p
     load_column(a.e.y0, a.e.y0_stride, i, system.dim(), s.y);
     load_column(a.e.params, a.e.params_stride, i, system.params(), s.p);
     s.t = a.t0;
-    s.t_low = 0;
+    s.t_low = a.t0_low;
     int status = OK;
     int32_t accepted = 0, attempts = 0;
     int64_t evaluations = 0;
     for (s.saves = 0; s.saves < a.save_count && a.save_times[s.saves] == a.t0; ++s.saves) {
         save_state(system, a.e, s.saves, i, s.y);
     }
-    if (a.t0 != a.t1) {
+    if (signed_length(a) != 0) {
         system.rhs(s.t, s.y, s.p, s.k[0]);
         evaluations = 1;
         if (all_finite(system, s.y) && all_finite(system, s.k[0])) {
-            const real direction = static_cast<real>(a.t1 > a.t0 ? 1 : -1);
+            const real direction = static_cast<real>(signed_length(a) > 0 ? 1 : -1);
             s.h = first_step(system, a, direction, s.y, s.p, s.k[0]);
             status = erk_integrate(system, a, i, direction, s, accepted, attempts);
             evaluations = (a.first_step > 0 ? 1 : 2) + static_cast<int64_t>(attempts) * 6;

@@ -20,7 +20,7 @@ namespace gm {
 template <typename real> struct rk4_params {
     ensemble<real> e;
     real t0, t1, h;
-    int64_t steps;
+    int64_t steps; /* 0 where t1 = t0 */
     const int64_t *save_step; /* save m lies save_theta[m] of a step after step save_step[m] */
     const real *save_theta;
     int64_t save_count;
@@ -107,12 +107,11 @@ __device__ __forceinline__ void rk4_trajectory(const System &system, const rk4_p
     real y[System::max_dim], p[System::max_params > 0 ? System::max_params : 1];
     load_column(a.e.y0, a.e.y0_stride, i, system.dim(), y);
     load_column(a.e.params, a.e.params_stride, i, system.params(), p);
-    const int64_t steps = a.t0 != a.t1 ? a.steps : 0;
     bool ok = all_finite(system, y);
     int64_t step = 0, m = 0;
     bool evaluated_bad_step = false;
     while (ok) {
-        const int64_t target = m < a.save_count ? a.save_step[m] : steps;
+        const int64_t target = m < a.save_count ? a.save_step[m] : a.steps;
         step = rk4_advance(system, a, step, target, y, p);
         ok = step == target;
         evaluated_bad_step = !ok;

@@ -72,7 +72,7 @@ __device__ __forceinline__ void em_trajectory(const Sde &sde, const em_params<re
     load_column(a.e.y0, a.e.y0_stride, i, sde.dim(), y);
     load_column(a.e.params, a.e.params_stride, i, sde.params(), p);
     const int64_t saves = a.save_every > 0 ? a.steps / a.save_every : 0;
-    const bool moves = a.t0 != a.t1;
+    const bool moves = a.root_h != 0; /* t1 may differ from t0 by less than `real` shows */
     bool ok = all_finite(sde, y);
     int64_t step = 0, m = 0, next_save = saves > 0 ? a.save_every : a.steps + 1;
     while (ok && step < a.steps) {

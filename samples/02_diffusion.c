@@ -1,6 +1,6 @@
 /*
- * Draws from a mixture of three Gaussians in the plane by running a diffusion backwards, and checks the
- * samples' mean and covariance against the mixture's own.
+ * Draws from a mixture of three Gaussians in the plane by running a diffusion backwards, and checks
+ * the samples' mean and covariance against the mixture's own.
  *
  * The score, the only thing a diffusion model has to know, is exact here: nothing is trained. The
  * same calls draw images if the means are a data set: see `genmath sample`.
@@ -13,13 +13,13 @@
 
 enum { SAMPLES = 20000, COMPONENTS = 3 };
 
-#define TRY(call)                                                         \
-    do {                                                                  \
-        const gm_status status = (call);                                  \
-        if (status != GM_STATUS_OK) {                                     \
-            printf("%s: %s\n", gm_status_name(status), gm_last_error(context)); \
-            return EXIT_FAILURE;                                          \
-        }                                                                 \
+#define TRY(call)                                                                                  \
+    do {                                                                                           \
+        const gm_status status = (call);                                                           \
+        if (status != GM_STATUS_OK) {                                                              \
+            printf("%s: %s\n", gm_status_name(status), gm_last_error(context));                    \
+            return EXIT_FAILURE;                                                                   \
+        }                                                                                          \
     } while (0)
 
 static const float means[COMPONENTS][2] = {{-1.0f, 0.0f}, {1.0f, 0.5f}, {0.0f, -1.0f}};
@@ -88,7 +88,8 @@ int main(void) {
     TRY(gm_memory_alloc(context, sizeof samples, &sample_memory));
     const gm_tensor sample_view = gm_tensor_2d(sample_memory, GM_F32, SAMPLES, 2);
     const gm_diffusion_noise noise = {.seed = 2024};
-    TRY(gm_diffusion_sample(plan, &model, &noise, NULL, workspace, workspace_bytes, &sample_view, NULL));
+    TRY(gm_diffusion_sample(plan, &model, &noise, NULL, workspace, workspace_bytes, &sample_view,
+                            NULL));
     TRY(gm_memory_download(context, samples, sample_memory, sizeof samples));
 
     /* Five standard errors, and 0.02 for what 500 steps leave: Euler–Maruyama has weak order 1. */
@@ -97,11 +98,13 @@ int main(void) {
     int wrong = 0;
     mixture_moments(exact);
     sample_moments(sampled);
-    printf("%d samples on %s (%s)\n", SAMPLES, gm_context_backend_name(context), gm_last_kernel(context));
+    printf("%d samples on %s (%s)\n", SAMPLES, gm_context_backend_name(context),
+           gm_last_kernel(context));
     for (int i = 0; i < 5; ++i) {
         const double allowed = 5.0 * sqrt(2.0 / SAMPLES) + 0.02;
         const int off = !(fabs(sampled[i] - exact[i]) < allowed);
-        printf("%-6s  exact %8.4f  sampled %8.4f  %s\n", names[i], exact[i], sampled[i], off ? "WRONG" : "ok");
+        printf("%-6s  exact %8.4f  sampled %8.4f  %s\n", names[i], exact[i], sampled[i],
+               off ? "WRONG" : "ok");
         wrong += off;
     }
     TRY(gm_memory_free(context, workspace));

@@ -24,12 +24,13 @@
 static gm_context *backends[4]; /* ref, cpu, emu, cuda; NULL if it cannot be had */
 enum { REF, CPU, EMU, CUDA };
 
-#define FOR_EACH_BACKEND(context)                                             \
-    for (size_t backend_at = 0; backend_at < COUNT(backends); ++backend_at)   \
+#define FOR_EACH_BACKEND(context)                                                                  \
+    for (size_t backend_at = 0; backend_at < COUNT(backends); ++backend_at)                        \
         for (gm_context *context = backends[backend_at]; context != NULL; context = NULL)
 
 static int open_backends(void **state) {
-    static const gm_backend_id ids[] = {GM_BACKEND_REF, GM_BACKEND_CPU, GM_BACKEND_EMU, GM_BACKEND_CUDA};
+    static const gm_backend_id ids[] = {GM_BACKEND_REF, GM_BACKEND_CPU, GM_BACKEND_EMU,
+                                        GM_BACKEND_CUDA};
     (void)state;
     for (size_t i = 0; i < COUNT(ids); ++i) {
         const gm_context_options options = {.backend = ids[i], .threads = 2};
@@ -48,13 +49,13 @@ static int close_backends(void **state) {
     return 0;
 }
 
-#define assert_ok(context, call)                                                              \
-    do {                                                                                      \
-        const gm_status assert_status = (call);                                               \
-        if (assert_status != GM_STATUS_OK) {                                                  \
-            fail_msg("%s: %s: %s", gm_context_backend_name(context),                          \
-                     gm_status_name(assert_status), gm_last_error(context));                  \
-        }                                                                                     \
+#define assert_ok(context, call)                                                                   \
+    do {                                                                                           \
+        const gm_status assert_status = (call);                                                    \
+        if (assert_status != GM_STATUS_OK) {                                                       \
+            fail_msg("%s: %s: %s", gm_context_backend_name(context),                               \
+                     gm_status_name(assert_status), gm_last_error(context));                       \
+        }                                                                                          \
     } while (0)
 
 /* SplitMix64 (Steele, Lea, Flood, OOPSLA 2014). */
@@ -75,7 +76,7 @@ __attribute__((unused)) static double *random_values(int64_t n, double low, doub
     return values;
 }
 
-/* ---- arrays with guard words --------------------------------------------------------------------- */
+/* ---- arrays with guard words ----------------------------------------------------------------- */
 
 typedef enum layout { CONTIGUOUS, PADDED, TRANSPOSED, LAYOUTS } layout;
 
@@ -99,18 +100,19 @@ static size_t offset_of(const array *a, int64_t i, int64_t j) {
 }
 
 /*
- * values: rows x columns, or NULL for an output, which is filled with NaN. Every byte that is no element is a
- * guard. ndim 1 takes columns = 1.
+ * values: rows x columns, or NULL for an output, which is filled with NaN. Every byte that is no
+ * element is a guard. ndim 1 takes columns = 1.
  */
-static array make_array(gm_context *context, gm_dtype dtype, int32_t ndim, int64_t rows, int64_t columns,
-                        layout how, const double *values) {
+static array make_array(gm_context *context, gm_dtype dtype, int32_t ndim, int64_t rows,
+                        int64_t columns, layout how, const double *values) {
     const int64_t size = (int64_t)gm_dtype_size(dtype), guard = 16;
     const int64_t pad = how == CONTIGUOUS ? 0 : 3;
     array a = {.context = context};
     a.bytes = (size_t)((rows + pad) * (columns + pad) * size + 2 * guard * size);
     assert_ok(context, gm_memory_alloc(context, a.bytes, &a.memory));
     unsigned char *data = (unsigned char *)a.memory + guard * size;
-    a.tensor = ndim == 1 ? gm_tensor_1d(data, dtype, rows) : gm_tensor_2d(data, dtype, rows, columns);
+    a.tensor =
+        ndim == 1 ? gm_tensor_1d(data, dtype, rows) : gm_tensor_2d(data, dtype, rows, columns);
     a.tensor.stride[0] = how == TRANSPOSED ? 1 : columns + pad;
     a.tensor.stride[1] = how == TRANSPOSED ? rows + pad : 1;
     a.before = malloc(a.bytes);
@@ -132,7 +134,9 @@ static array make_array(gm_context *context, gm_dtype dtype, int32_t ndim, int64
     return a;
 }
 
-/* The elements as doubles; frees the array, after looking at its guards (and at all of an input). */
+/*
+ * The elements as doubles; frees the array, after looking at its guards (and at all of an input).
+ */
 static double *take_array(array *a, bool is_input) {
     const int64_t rows = a->tensor.shape[0], columns = columns_of(a);
     const size_t size = gm_dtype_size(a->tensor.dtype);
@@ -176,7 +180,7 @@ __attribute__((unused)) static bool same_bits(const double *a, const double *b, 
     return true;
 }
 
-/* ---- a model and the operations on host arrays ---------------------------------------------------- */
+/* ---- a model and the operations on host arrays ----------------------------------------------- */
 
 typedef struct mixture {
     int64_t components, dim;
@@ -214,9 +218,9 @@ static void drop_model(model_arrays *arrays) {
 }
 
 /* The score (n, d), to be freed; the log-density too if asked for. */
-__attribute__((unused)) static double *score_of(gm_context *context, gm_dtype dtype, const mixture *m,
-                                                layout how, double t, const double *x, int64_t n,
-                                                double **log_density) {
+__attribute__((unused)) static double *score_of(gm_context *context, gm_dtype dtype,
+                                                const mixture *m, layout how, double t,
+                                                const double *x, int64_t n, double **log_density) {
     model_arrays model;
     make_model(context, dtype, m, how, &model);
     array at = make_array(context, dtype, 2, n, m->dim, how, x);
@@ -237,10 +241,11 @@ __attribute__((unused)) static double *score_of(gm_context *context, gm_dtype dt
 }
 
 /* Samples (n, d), to be freed; start and status may be NULL. */
-__attribute__((unused)) static double *
-samples_of(gm_context *context, gm_dtype dtype, const mixture *m, layout how,
-           const gm_diffusion_options *options, uint64_t seed, uint64_t first, const double *start,
-           int64_t n, double *status) {
+__attribute__((unused)) static double *samples_of(gm_context *context, gm_dtype dtype,
+                                                  const mixture *m, layout how,
+                                                  const gm_diffusion_options *options,
+                                                  uint64_t seed, uint64_t first,
+                                                  const double *start, int64_t n, double *status) {
     const gm_diffusion_noise noise = {seed, first};
     gm_diffusion_plan *plan;
     model_arrays model;
@@ -256,8 +261,9 @@ samples_of(gm_context *context, gm_dtype dtype, const mixture *m, layout how,
     assert_ok(context, gm_diffusion_plan_create(context, options, &plan));
     assert_ok(context, gm_diffusion_workspace_size(plan, dtype, n, m->dim, &bytes));
     assert_ok(context, gm_memory_alloc(context, (size_t)bytes, &workspace));
-    assert_ok(context, gm_diffusion_sample(plan, &model.model, &noise, start != NULL ? &from.tensor : NULL,
-                                           workspace, bytes, &samples.tensor, &statuses.tensor));
+    assert_ok(context,
+              gm_diffusion_sample(plan, &model.model, &noise, start != NULL ? &from.tensor : NULL,
+                                  workspace, bytes, &samples.tensor, &statuses.tensor));
     assert_ok(context, gm_context_synchronize(context));
     assert_ok(context, gm_memory_free(context, workspace));
     gm_diffusion_plan_destroy(plan);

@@ -1,4 +1,5 @@
-/* What several tests need: a folder of their own, files in it, and random bits with a fixed seed. */
+/* What several tests need: a folder of their own, files in it, and random bits with a fixed seed.
+ */
 #ifndef GENMATH_TESTS_SUPPORT_H
 #define GENMATH_TESTS_SUPPORT_H
 
@@ -19,25 +20,26 @@
 #include <genmath/context.h>
 
 /* The status is as expected and the message contains `text`. */
-#define ASSERT_FAILS(context, call, expected, text)                                           \
-    do {                                                                                      \
-        const gm_status got_status = (call);                                                  \
-        if (got_status != (expected) || strstr(gm_last_error(context), (text)) == NULL) {     \
-            fail_msg("%s\ngave %s, \"%s\"\nexpected %s, \"...%s...\"", #call,                 \
-                     gm_status_name(got_status), gm_last_error(context), #expected, (text)); \
-        }                                                                                     \
+#define ASSERT_FAILS(context, call, expected, text)                                                \
+    do {                                                                                           \
+        const gm_status got_status = (call);                                                       \
+        if (got_status != (expected) || strstr(gm_last_error(context), (text)) == NULL) {          \
+            fail_msg("%s\ngave %s, \"%s\"\nexpected %s, \"...%s...\"", #call,                      \
+                     gm_status_name(got_status), gm_last_error(context), #expected, (text));       \
+        }                                                                                          \
     } while (0)
 
-#define ASSERT_OK(context, call)                                                                 \
-    do {                                                                                         \
-        const gm_status got_status = (call);                                                     \
-        if (got_status != GM_STATUS_OK) {                                                        \
-            fail_msg("%s\ngave %s, \"%s\"", #call, gm_status_name(got_status), gm_last_error(context)); \
-        }                                                                                        \
+#define ASSERT_OK(context, call)                                                                   \
+    do {                                                                                           \
+        const gm_status got_status = (call);                                                       \
+        if (got_status != GM_STATUS_OK) {                                                          \
+            fail_msg("%s\ngave %s, \"%s\"", #call, gm_status_name(got_status),                     \
+                     gm_last_error(context));                                                      \
+        }                                                                                          \
     } while (0)
 
-/* A fresh folder; its name goes to folder. In memory where that is possible: flushing files to a disk,
- * as the library does, takes up to a tenth of a second each. */
+/* A fresh folder; its name goes to folder. In memory where that is possible: flushing files to a
+ * disk, as the library does, takes up to a tenth of a second each. */
 __attribute__((unused)) static void make_folder(char folder[PATH_MAX]) {
     const char *base = getenv("TMPDIR");
     if (base == NULL) {

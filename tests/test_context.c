@@ -3,7 +3,8 @@
 
 #include "host/backend.h"
 
-/* The sanitizers end a program that asks for more memory than there is, unless they are told this. */
+/* The sanitizers end a program that asks for more memory than there is, unless they are told this.
+ */
 const char *__asan_default_options(void);
 const char *__tsan_default_options(void);
 const char *__asan_default_options(void) {
@@ -27,7 +28,8 @@ static void expect_refused(gm_context_options options, gm_status status, const c
     assert_null(context);
 }
 
-/* ---- errors ------------------------------------------------------------------------------------ */
+/* ---- errors ------------------------------------------------------------------------------------
+ */
 
 static void test_bad_options(void **state) {
     (void)state;
@@ -66,7 +68,8 @@ static void test_unavailable_instructions(void **state) {
         print_message("skip: instructions that this machine lacks: it has all\n");
         return;
     }
-    expect_refused((gm_context_options){.backend = GM_BACKEND_CPU, .isa = GM_ISA_AVX512}, bad, "at best");
+    expect_refused((gm_context_options){.backend = GM_BACKEND_CPU, .isa = GM_ISA_AVX512}, bad,
+                   "at best");
     setenv("GENMATH_ISA", "avx512", 1);
     expect_refused((gm_context_options){.backend = GM_BACKEND_CPU}, bad, "at best");
 }
@@ -92,7 +95,8 @@ static void test_null_context(void **state) {
     assert_string_equal(gm_last_kernel(NULL), "");
 }
 
-/* ---- modules ------------------------------------------------------------------------------------- */
+/* ---- modules
+ * ------------------------------------------------------------------------------------- */
 
 static void test_missing_module(void **state) {
     (void)state;
@@ -121,8 +125,8 @@ static bool build_module(const char *folder, const char *source) {
     snprintf(path, sizeof path, "%s/module.c", folder);
     write_file(path, source, strlen(source));
     snprintf(command, sizeof command,
-             "${CC:-cc} -w -shared -fPIC -I. -Iinclude '%s' -o '%s/libgenmath-cuda.so' 2>/dev/null", path,
-             folder);
+             "${CC:-cc} -w -shared -fPIC -I. -Iinclude '%s' -o '%s/libgenmath-cuda.so' 2>/dev/null",
+             path, folder);
     return system(command) == 0;
 }
 
@@ -161,7 +165,8 @@ static void test_strange_modules(void **state) {
             assert_int_equal(gm_context_backend(context), GM_BACKEND_CPU);
             gm_context_destroy(context);
         } else {
-            print_message("skip: a module that is not ours: no compiler, or not in the source folder\n");
+            print_message(
+                "skip: a module that is not ours: no compiler, or not in the source folder\n");
         }
         remove_folder(folder);
     }
@@ -179,7 +184,8 @@ static void test_module_that_is_no_library(void **state) {
     remove_folder(folder);
 }
 
-/* ---- choices --------------------------------------------------------------------------------------- */
+/* ---- choices
+ * --------------------------------------------------------------------------------------- */
 
 static void test_choice_by_options(void **state) {
     (void)state;
@@ -248,7 +254,8 @@ static void test_messages_stay_apart(void **state) {
     gm_context_destroy(b);
 }
 
-/* ---- memory, on every backend that is here --------------------------------------------------------- */
+/* ---- memory, on every backend that is here
+ * --------------------------------------------------------- */
 
 static void check_memory(gm_context *context) {
     enum { BYTES = 100000 };
@@ -261,10 +268,12 @@ static void check_memory(gm_context *context) {
     assert_null(memory);
     ASSERT_OK(context, gm_memory_free(context, NULL));
     memory = &memory;
-    ASSERT_FAILS(context, gm_memory_alloc(context, SIZE_MAX, &memory), GM_STATUS_OUT_OF_MEMORY, "bytes");
+    ASSERT_FAILS(context, gm_memory_alloc(context, SIZE_MAX, &memory), GM_STATUS_OUT_OF_MEMORY,
+                 "bytes");
     assert_null(memory);
     memory = &memory;
-    ASSERT_FAILS(context, gm_memory_alloc(context, PTRDIFF_MAX, &memory), GM_STATUS_OUT_OF_MEMORY, "");
+    ASSERT_FAILS(context, gm_memory_alloc(context, PTRDIFF_MAX, &memory), GM_STATUS_OUT_OF_MEMORY,
+                 "");
     assert_null(memory);
     assert_true(gm_last_error(context)[0] != '\0');
 

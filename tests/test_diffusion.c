@@ -1,7 +1,7 @@
 /*
  * include/genmath/diffusion.h but for the sampler: the schedule, forward noising, the score and the
- * log-density, on every backend. Oracles: closed forms of small data sets, integrals, and for the other
- * backends the reference within the derived bound of host/cli/diffusion_bound.h.
+ * log-density, on every backend. Oracles: closed forms of small data sets, integrals, and for the
+ * other backends the reference within the derived bound of host/cli/diffusion_bound.h.
  */
 #include "tests/diffusion_fixture.h"
 
@@ -17,7 +17,7 @@ static gm_vp_point point_at(double t) {
     return point;
 }
 
-/* ---- errors --------------------------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 static void errors_of_the_schedule(void **state) {
     (void)state;
@@ -47,8 +47,10 @@ static void errors_of_the_score(void **state) {
         array density = make_array(c, GM_F32, 1, 5, 1, CONTIGUOUS, NULL);
         const gm_diffusion_model good = {.means = &means.tensor};
         const gm_vp_schedule bad_schedule = {-1, 0};
-        gm_tensor wide = x.tensor, narrow = out.tensor, f64 = out.tensor, flat = out.tensor, none = out.tensor;
-        gm_tensor few = density.tensor, repeated = out.tensor, empty = means.tensor, nowhere = x.tensor;
+        gm_tensor wide = x.tensor, narrow = out.tensor, f64 = out.tensor, flat = out.tensor,
+                  none = out.tensor;
+        gm_tensor few = density.tensor, repeated = out.tensor, empty = means.tensor,
+                  nowhere = x.tensor;
         wide.shape[1] = 3;
         narrow.shape[0] = 4;
         f64.dtype = GM_F64;
@@ -61,7 +63,8 @@ static void errors_of_the_score(void **state) {
         nowhere.data = NULL;
         const gm_diffusion_model no_means = {.means = NULL}, no_components = {.means = &empty};
         const gm_diffusion_model weights = {.means = &means.tensor, .weights = &density.tensor};
-        const gm_diffusion_model deviations = {.means = &means.tensor, .deviations = &density.tensor};
+        const gm_diffusion_model deviations = {.means = &means.tensor,
+                                               .deviations = &density.tensor};
         const gm_diffusion_model negative = {.means = &means.tensor, .bandwidth = -1};
         const gm_diffusion_model infinite = {.means = &means.tensor, .bandwidth = INFINITY};
         const struct {
@@ -73,31 +76,42 @@ static void errors_of_the_score(void **state) {
             const char *said;
         } cases[] = {
             {NULL, NULL, 0.5, &x.tensor, &out.tensor, NULL, GM_STATUS_INVALID_ARGUMENT, "model"},
-            {&no_means, NULL, 0.5, &x.tensor, &out.tensor, NULL, GM_STATUS_INVALID_ARGUMENT, "model.means"},
-            {&no_components, NULL, 0.5, &x.tensor, &out.tensor, NULL, GM_STATUS_INVALID_ARGUMENT, "at least"},
-            {&weights, NULL, 0.5, &x.tensor, &out.tensor, NULL, GM_STATUS_SHAPE_MISMATCH, "model.weights"},
-            {&deviations, NULL, 0.5, &x.tensor, &out.tensor, NULL, GM_STATUS_SHAPE_MISMATCH, "deviations"},
-            {&negative, NULL, 0.5, &x.tensor, &out.tensor, NULL, GM_STATUS_INVALID_ARGUMENT, "bandwidth"},
-            {&infinite, NULL, 0.5, &x.tensor, &out.tensor, NULL, GM_STATUS_INVALID_ARGUMENT, "bandwidth"},
-            {&good, &bad_schedule, 0.5, &x.tensor, &out.tensor, NULL, GM_STATUS_INVALID_ARGUMENT, "beta_min"},
+            {&no_means, NULL, 0.5, &x.tensor, &out.tensor, NULL, GM_STATUS_INVALID_ARGUMENT,
+             "model.means"},
+            {&no_components, NULL, 0.5, &x.tensor, &out.tensor, NULL, GM_STATUS_INVALID_ARGUMENT,
+             "at least"},
+            {&weights, NULL, 0.5, &x.tensor, &out.tensor, NULL, GM_STATUS_SHAPE_MISMATCH,
+             "model.weights"},
+            {&deviations, NULL, 0.5, &x.tensor, &out.tensor, NULL, GM_STATUS_SHAPE_MISMATCH,
+             "deviations"},
+            {&negative, NULL, 0.5, &x.tensor, &out.tensor, NULL, GM_STATUS_INVALID_ARGUMENT,
+             "bandwidth"},
+            {&infinite, NULL, 0.5, &x.tensor, &out.tensor, NULL, GM_STATUS_INVALID_ARGUMENT,
+             "bandwidth"},
+            {&good, &bad_schedule, 0.5, &x.tensor, &out.tensor, NULL, GM_STATUS_INVALID_ARGUMENT,
+             "beta_min"},
             {&good, NULL, -0.1, &x.tensor, &out.tensor, NULL, GM_STATUS_INVALID_ARGUMENT, "t = "},
             {&good, NULL, NAN, &x.tensor, &out.tensor, NULL, GM_STATUS_INVALID_ARGUMENT, "t = "},
             {&good, NULL, 0.5, NULL, &out.tensor, NULL, GM_STATUS_INVALID_ARGUMENT, "x is NULL"},
             {&good, NULL, 0.5, &nowhere, &out.tensor, NULL, GM_STATUS_INVALID_ARGUMENT, "x.data"},
             {&good, NULL, 0.5, &wide, &out.tensor, NULL, GM_STATUS_SHAPE_MISMATCH, "x.shape[1]"},
             {&good, NULL, 0.5, &x.tensor, NULL, NULL, GM_STATUS_INVALID_ARGUMENT, "score is NULL"},
-            {&good, NULL, 0.5, &x.tensor, &narrow, NULL, GM_STATUS_SHAPE_MISMATCH, "score.shape[0]"},
+            {&good, NULL, 0.5, &x.tensor, &narrow, NULL, GM_STATUS_SHAPE_MISMATCH,
+             "score.shape[0]"},
             {&good, NULL, 0.5, &x.tensor, &f64, NULL, GM_STATUS_INVALID_ARGUMENT, "score.dtype"},
             {&good, NULL, 0.5, &x.tensor, &flat, NULL, GM_STATUS_SHAPE_MISMATCH, "score.ndim"},
             {&good, NULL, 0.5, &x.tensor, &none, NULL, GM_STATUS_INVALID_ARGUMENT, "score"},
             {&good, NULL, 0.5, &x.tensor, &repeated, NULL, GM_STATUS_INVALID_ARGUMENT, "share"},
             {&good, NULL, 0.5, &x.tensor, &x.tensor, NULL, GM_STATUS_INVALID_ARGUMENT, "overlap"},
-            {&good, NULL, 0.5, &x.tensor, &out.tensor, &few, GM_STATUS_SHAPE_MISMATCH, "log_density"},
-            {&good, NULL, 0.5, &x.tensor, &out.tensor, &out.tensor, GM_STATUS_SHAPE_MISMATCH, "log_density"},
+            {&good, NULL, 0.5, &x.tensor, &out.tensor, &few, GM_STATUS_SHAPE_MISMATCH,
+             "log_density"},
+            {&good, NULL, 0.5, &x.tensor, &out.tensor, &out.tensor, GM_STATUS_SHAPE_MISMATCH,
+             "log_density"},
         };
         for (size_t i = 0; i < COUNT(cases); ++i) {
-            const gm_status status = gm_diffusion_score(c, cases[i].model, cases[i].schedule, cases[i].t,
-                                                        cases[i].x, cases[i].score, cases[i].density);
+            const gm_status status =
+                gm_diffusion_score(c, cases[i].model, cases[i].schedule, cases[i].t, cases[i].x,
+                                   cases[i].score, cases[i].density);
             if (status != cases[i].status || strstr(gm_last_error(c), cases[i].said) == NULL) {
                 fail_msg("case %zu: %s: %s", i, gm_status_name(status), gm_last_error(c));
             }
@@ -144,13 +158,14 @@ static void errors_of_the_noising(void **state) {
             {NULL, &t.tensor, &x0.tensor, &xt.tensor, &x0.tensor, GM_STATUS_INVALID_ARGUMENT},
         };
         for (size_t i = 0; i < COUNT(cases); ++i) {
-            assert_int_equal(gm_diffusion_perturb(c, cases[i].schedule, NULL, cases[i].t, cases[i].x0,
-                                                  cases[i].xt, cases[i].z),
+            assert_int_equal(gm_diffusion_perturb(c, cases[i].schedule, NULL, cases[i].t,
+                                                  cases[i].x0, cases[i].xt, cases[i].z),
                              cases[i].status);
             assert_true(gm_last_error(c)[0] != '\0');
         }
-        assert_int_equal(gm_diffusion_perturb(NULL, NULL, NULL, &t.tensor, &x0.tensor, &xt.tensor, NULL),
-                         GM_STATUS_INVALID_ARGUMENT);
+        assert_int_equal(
+            gm_diffusion_perturb(NULL, NULL, NULL, &t.tensor, &x0.tensor, &xt.tensor, NULL),
+            GM_STATUS_INVALID_ARGUMENT);
         drop_array(&t, true);
         drop_array(&x0, true);
         drop_array(&xt, true);
@@ -159,7 +174,7 @@ static void errors_of_the_noising(void **state) {
     }
 }
 
-/* ---- the schedule --------------------------------------------------------------------------------- */
+/* ---- the schedule ---------------------------------------------------------------------------- */
 
 static void schedule_has_its_closed_form(void **state) {
     (void)state;
@@ -171,7 +186,8 @@ static void schedule_has_its_closed_form(void **state) {
         assert_true(fabs(p.integral - integral) <= 1e-15 * integral);
         assert_true(fabs(p.alpha * p.alpha + p.variance - 1) <= 4e-16);
         /* Near 0 the variance is the integral, to all digits: 1 - alpha^2 would have none. */
-        assert_true(t > 1e-6 || fabs(p.variance - integral * (1 - integral / 2)) <= 1e-13 * integral);
+        assert_true(t > 1e-6 ||
+                    fabs(p.variance - integral * (1 - integral / 2)) <= 1e-13 * integral);
     }
     const gm_vp_schedule constant = {2, 2};
     gm_vp_point p;
@@ -179,24 +195,27 @@ static void schedule_has_its_closed_form(void **state) {
     assert_true(fabs(p.alpha - exp(-0.7)) < 1e-15 && p.beta == 2);
 }
 
-/* ---- closed forms of the score -------------------------------------------------------------------- */
+/* ---- closed forms of the score --------------------------------------------------------------- */
 
 /* The score of one-dimensional data at the points, in f64; the points as a column. */
-static void check_points(const mixture *m, double t, const double *x, const double *expected, int64_t n,
-                         double tolerance) {
+static void check_points(const mixture *m, double t, const double *x, const double *expected,
+                         int64_t n, double tolerance) {
     FOR_EACH_BACKEND(c) {
         double *score = score_of(c, GM_F64, m, CONTIGUOUS, t, x, n, NULL);
         for (int64_t i = 0; i < n; ++i) {
             if (!(fabs(score[i] - expected[i]) <= tolerance * (1 + fabs(expected[i])))) {
-                fail_msg("%s: t = %g, x = %g: %.12g instead of %.12g", gm_context_backend_name(c), t, x[i],
-                         score[i], expected[i]);
+                fail_msg("%s: t = %g, x = %g: %.12g instead of %.12g", gm_context_backend_name(c),
+                         t, x[i], score[i], expected[i]);
             }
         }
         free(score);
     }
 }
 
-/* A symmetric pair at +-a: s = (a alpha tanh(a alpha x / v) - x) / v, v = alpha^2 s^2 + 1 - alpha^2. */
+/*
+ * A symmetric pair at +-a: s = (a alpha tanh(a alpha x / v) - x) / v, v = alpha^2 s^2 + 1 -
+ * alpha^2.
+ */
 static void pair_and_point_have_their_score(void **state) {
     (void)state;
     const double pair[] = {-1.5, 1.5}, point[] = {0.75}, x[] = {-2, -0.3, 0, 0.01, 1, 3};
@@ -218,16 +237,18 @@ static void pair_and_point_have_their_score(void **state) {
     }
 }
 
-/* The 3 x 3 grid of Gaussians at {-6, 0, 6}^2: independent coordinates, so a table of 1-D values. */
+/*
+ * The 3 x 3 grid of Gaussians at {-6, 0, 6}^2: independent coordinates, so a table of 1-D values.
+ */
 static void grid_has_the_tabulated_score(void **state) {
     (void)state;
     static const struct {
         double sigma, t, at1, at3;
     } table[] = {
-        {0.5, 0.05, -3.6754589603, 4.7116037762},  {0.5, 0.3, -1.3780741016, 1.0924371591},
-        {0.5, 0.6, -0.5288238059, -2.1498683859},  {0.5, 0.9, -0.9933045605, -2.9801945212},
-        {1.5, 0.05, -0.4375774766, 0.0591293600},  {1.5, 0.3, -0.4283940683, 0.3759677446},
-        {1.5, 0.6, -0.5177361894, -2.0510910200},  {1.5, 0.9, -0.9927348457, -2.9784847363},
+        {0.5, 0.05, -3.6754589603, 4.7116037762}, {0.5, 0.3, -1.3780741016, 1.0924371591},
+        {0.5, 0.6, -0.5288238059, -2.1498683859}, {0.5, 0.9, -0.9933045605, -2.9801945212},
+        {1.5, 0.05, -0.4375774766, 0.0591293600}, {1.5, 0.3, -0.4283940683, 0.3759677446},
+        {1.5, 0.6, -0.5177361894, -2.0510910200}, {1.5, 0.9, -0.9927348457, -2.9784847363},
     };
     double centres[18];
     for (int i = 0; i < 9; ++i) {
@@ -252,13 +273,15 @@ static void grid_has_the_tabulated_score(void **state) {
 }
 
 /*
- * With unequal weights and widths: the density integrates to 1, E[s] = 0 and E[x s] = -1 (integration
- * by parts). The trapezoidal rule on a smooth function that vanishes at both ends is exact to rounding.
+ * With unequal weights and widths: the density integrates to 1, E[s] = 0 and E[x s] = -1
+ * (integration by parts). The trapezoidal rule on a smooth function that vanishes at both ends is
+ * exact to rounding.
  */
 static void score_and_density_satisfy_their_identities(void **state) {
     (void)state;
     enum { POINTS = 1201 };
-    const double means[] = {-1.2, 0.1, 2.0}, weights[] = {0.5, 0.2, 0.3}, deviations[] = {0.3, 0.8, 0.15};
+    const double means[] = {-1.2, 0.1, 2.0}, weights[] = {0.5, 0.2, 0.3},
+                 deviations[] = {0.3, 0.8, 0.15};
     const mixture m = {3, 1, means, weights, deviations, 0.1};
     double x[POINTS];
     for (int i = 0; i < POINTS; ++i) {
@@ -278,7 +301,7 @@ static void score_and_density_satisfy_their_identities(void **state) {
     }
 }
 
-/* ---- against the reference ------------------------------------------------------------------------ */
+/* ---- against the reference ------------------------------------------------------------------- */
 
 /* The largest error over its bound; the exact score is that of ref in f64 on the same values. */
 static double score_residual(gm_context *c, gm_dtype dtype, const mixture *m, layout how, double t,
@@ -291,8 +314,8 @@ static double score_residual(gm_context *c, gm_dtype dtype, const mixture *m, la
     double *score = score_of(c, dtype, m, how, t, x, n, &density);
     double *bound = malloc((size_t)m->dim * sizeof *bound);
     for (int64_t i = 0; i < n; ++i) {
-        const double density_bound = gm_bound_score(dtype, &bound_model, p.alpha, p.variance, x + i * m->dim,
-                                                    exact + i * m->dim, bound);
+        const double density_bound = gm_bound_score(dtype, &bound_model, p.alpha, p.variance,
+                                                    x + i * m->dim, exact + i * m->dim, bound);
         const double of_density = fabs(density[i] - exact_density[i]) / density_bound;
         residual = of_density <= residual ? residual : of_density;
         for (int64_t j = 0; j < m->dim; ++j) {
@@ -309,14 +332,16 @@ static double score_residual(gm_context *c, gm_dtype dtype, const mixture *m, la
     return residual;
 }
 
-/* Sizes around the tiles (32, 64, 128, 256) of every backend, and data sets of one and odd sizes. */
+/*
+ * Sizes around the tiles (32, 64, 128, 256) of every backend, and data sets of one and odd sizes.
+ */
 static void score_is_within_its_bound(void **state) {
     (void)state;
     static const struct {
         int64_t n, components, dim;
     } sizes[] = {
-        {1, 1, 1},   {33, 257, 1}, {127, 9, 2},  {129, 300, 3}, {5, 255, 8},  {31, 128, 9},
-        {32, 65, 31}, {33, 129, 32}, {7, 64, 33}, {64, 131, 63}, {9, 63, 64}, {17, 127, 65},
+        {1, 1, 1},     {33, 257, 1},  {127, 9, 2},  {129, 300, 3}, {5, 255, 8}, {31, 128, 9},
+        {32, 65, 31},  {33, 129, 32}, {7, 64, 33},  {64, 131, 63}, {9, 63, 64}, {17, 127, 65},
         {3, 191, 127}, {5, 130, 128}, {6, 67, 129}, {34, 70, 200},
     };
     static const double times[] = {1e-3, 0.06, 0.5, 1.0};
@@ -324,16 +349,22 @@ static void score_is_within_its_bound(void **state) {
     for (size_t i = 0; i < COUNT(sizes); ++i) {
         const int64_t n = sizes[i].n, components = sizes[i].components, dim = sizes[i].dim;
         double *means = random_values(components * dim, -2, 2), *x = random_values(n * dim, -2, 2);
-        double *weights = random_values(components, 0.1, 3), *deviations = random_values(components, 0, 0.5);
+        double *weights = random_values(components, 0.1, 3),
+               *deviations = random_values(components, 0, 0.5);
         weights[components / 2] = components > 1 ? 0 : 1;
         for (size_t kind = 0; kind < 3; ++kind) {
-            const mixture m = {components, dim, means, kind > 0 ? weights : NULL,
-                               kind > 1 ? deviations : NULL, kind == 1 ? 0.0 : 0.2};
+            const mixture m = {components,
+                               dim,
+                               means,
+                               kind > 0 ? weights : NULL,
+                               kind > 1 ? deviations : NULL,
+                               kind == 1 ? 0.0 : 0.2};
             const double t = times[(i + kind) % COUNT(times)];
             for (int64_t k = 0; k < n && kind == 1; ++k) { /* near a datum, as a path ends */
                 for (int64_t j = 0; j < dim; ++j) {
                     const int64_t datum = k % components;
-                    x[k * dim + j] = (double)(float)(means[datum * dim + j] + random_in(-0.02, 0.02));
+                    x[k * dim + j] =
+                        (double)(float)(means[datum * dim + j] + random_in(-0.02, 0.02));
                 }
             }
             FOR_EACH_BACKEND(c) {
@@ -341,12 +372,12 @@ static void score_is_within_its_bound(void **state) {
                     if (c == backends[REF] && dtypes[type] == GM_F64) {
                         continue; /* it would be compared with itself */
                     }
-                    const double residual = score_residual(c, dtypes[type], &m, (layout)((i + kind) % LAYOUTS),
-                                                           t, x, n);
+                    const double residual = score_residual(c, dtypes[type], &m,
+                                                           (layout)((i + kind) % LAYOUTS), t, x, n);
                     if (!(residual <= 1)) {
                         fail_msg("%s %s: n %d, K %d, d %d, t %g: %g times the bound",
-                                 gm_context_backend_name(c), gm_last_kernel(c), (int)n, (int)components,
-                                 (int)dim, t, residual);
+                                 gm_context_backend_name(c), gm_last_kernel(c), (int)n,
+                                 (int)components, (int)dim, t, residual);
                     }
                     worst[backend_at] = fmax(worst[backend_at], residual);
                 }
@@ -357,8 +388,8 @@ static void score_is_within_its_bound(void **state) {
         free(weights);
         free(deviations);
     }
-    printf("largest error / bound: ref %.3f, cpu %.3f, emu %.3f, cuda %.3f\n", worst[REF], worst[CPU],
-           worst[EMU], worst[CUDA]);
+    printf("largest error / bound: ref %.3f, cpu %.3f, emu %.3f, cuda %.3f\n", worst[REF],
+           worst[CPU], worst[EMU], worst[CUDA]);
 }
 
 /* A row does not see the others: alone, in another order, with a NaN beside it. */
@@ -409,7 +440,7 @@ static void nothing_to_score_is_fine(void **state) {
     }
 }
 
-/* ---- forward noising ------------------------------------------------------------------------------ */
+/* ---- forward noising ------------------------------------------------------------------------- */
 
 static void perturb_case(gm_context *c, gm_dtype dtype, int64_t n, int64_t d, layout how) {
     const gm_diffusion_noise noise = {0x123456789abcdefu, UINT64_MAX - 3}; /* the index wraps */
@@ -419,9 +450,12 @@ static void perturb_case(gm_context *c, gm_dtype dtype, int64_t n, int64_t d, la
         times[1] = -0.01;
         times[2] = 1e-4f;
     }
-    array t = make_array(c, dtype, 1, n, 1, how, times), x0 = make_array(c, dtype, 2, n, d, how, values);
-    array xt = make_array(c, dtype, 2, n, d, how, NULL), z = make_array(c, dtype, 2, n, d, how, NULL);
-    assert_ok(c, gm_diffusion_perturb(c, NULL, &noise, &t.tensor, &x0.tensor, &xt.tensor, &z.tensor));
+    array t = make_array(c, dtype, 1, n, 1, how, times),
+          x0 = make_array(c, dtype, 2, n, d, how, values);
+    array xt = make_array(c, dtype, 2, n, d, how, NULL),
+          z = make_array(c, dtype, 2, n, d, how, NULL);
+    assert_ok(c,
+              gm_diffusion_perturb(c, NULL, &noise, &t.tensor, &x0.tensor, &xt.tensor, &z.tensor));
     assert_ok(c, gm_diffusion_perturb(c, NULL, &noise, &t.tensor, &x0.tensor, &x0.tensor, NULL));
     assert_ok(c, gm_context_synchronize(c));
     double *noisy = take_array(&xt, false), *draws = take_array(&z, false);
@@ -431,8 +465,9 @@ static void perturb_case(gm_context *c, gm_dtype dtype, int64_t n, int64_t d, la
         for (int64_t j = 0; j < d; ++j) {
             const uint64_t index = noise.first_index + (uint64_t)i;
             const double draw =
-                dtype == GM_F32 ? (double)gm_normal_f32(noise.seed, index, GM_STREAM_PERTURB, (uint64_t)j)
-                                : gm_normal_f64(noise.seed, index, GM_STREAM_PERTURB, (uint64_t)j);
+                dtype == GM_F32
+                    ? (double)gm_normal_f32(noise.seed, index, GM_STREAM_PERTURB, (uint64_t)j)
+                    : gm_normal_f64(noise.seed, index, GM_STREAM_PERTURB, (uint64_t)j);
             const int64_t at = i * d + j;
             assert_true(same_bits(&draw, &draws[at], 1));
             if (n > 2 && i == 1) {
@@ -441,7 +476,8 @@ static void perturb_case(gm_context *c, gm_dtype dtype, int64_t n, int64_t d, la
             }
             const gm_vp_point p = point_at(times[i]);
             const double exact = p.alpha * values[at] + sqrt(p.variance) * draw;
-            const double bound = u * (8 + 4 * p.integral) * (fabs(p.alpha * values[at]) + fabs(draw));
+            const double bound =
+                u * (8 + 4 * p.integral) * (fabs(p.alpha * values[at]) + fabs(draw));
             assert_true(fabs(noisy[at] - exact) <= bound);
         }
     }
@@ -455,7 +491,8 @@ static void perturb_case(gm_context *c, gm_dtype dtype, int64_t n, int64_t d, la
 
 static void noising_is_its_formula_with_philox_noise(void **state) {
     (void)state;
-    static const int64_t sizes[][2] = {{0, 3}, {1, 1}, {3, 2}, {31, 3}, {33, 5}, {4, 63}, {5, 64}, {3, 200}};
+    static const int64_t sizes[][2] = {{0, 3},  {1, 1},  {3, 2},  {31, 3},
+                                       {33, 5}, {4, 63}, {5, 64}, {3, 200}};
     FOR_EACH_BACKEND(c) {
         for (size_t i = 0; i < COUNT(sizes); ++i) {
             for (size_t type = 0; type < COUNT(dtypes); ++type) {
@@ -465,7 +502,9 @@ static void noising_is_its_formula_with_philox_noise(void **state) {
     }
 }
 
-/* One time for all rows by a stride of 0; and the moments of what comes out, z-test at 4.9 (1e-6). */
+/*
+ * One time for all rows by a stride of 0; and the moments of what comes out, z-test at 4.9 (1e-6).
+ */
 static void noising_broadcasts_its_time(void **state) {
     (void)state;
     enum { N = 20000 };
@@ -473,7 +512,8 @@ static void noising_broadcasts_its_time(void **state) {
     const double time[] = {0.25};
     const gm_vp_point p = point_at(0.25);
     gm_context *c = backends[CPU];
-    array t = make_array(c, GM_F32, 1, 1, 1, CONTIGUOUS, time), x = make_array(c, GM_F32, 2, N, 1, PADDED, zeros);
+    array t = make_array(c, GM_F32, 1, 1, 1, CONTIGUOUS, time),
+          x = make_array(c, GM_F32, 2, N, 1, PADDED, zeros);
     gm_tensor all = t.tensor;
     all.shape[0] = N;
     all.stride[0] = 0;

@@ -8,8 +8,8 @@ static gm_context *context;
 
 static int begin(void **state) {
     (void)state;
-    return gm_context_create(&(gm_context_options){.backend = GM_BACKEND_CPU, .threads = 1}, &context) !=
-           GM_STATUS_OK;
+    return gm_context_create(&(gm_context_options){.backend = GM_BACKEND_CPU, .threads = 1},
+                             &context) != GM_STATUS_OK;
 }
 
 static int end(void **state) {
@@ -38,13 +38,14 @@ static void expect_failure(DLTensor tensor, gm_status status, const char *text) 
     memset(&out, 0x5a, sizeof out);
     before = out;
     ASSERT_FAILS(context, gm_tensor_from_dlpack(context, &managed, &out), status, text);
-    ASSERT_FAILS(context, gm_tensor_from_dlpack_versioned(context, &versioned, &out, &read_only), status,
-                 text);
+    ASSERT_FAILS(context, gm_tensor_from_dlpack_versioned(context, &versioned, &out, &read_only),
+                 status, text);
     assert_memory_equal(&out, &before, sizeof out);
     assert_int_equal(read_only, 7);
 }
 
-/* ---- errors ------------------------------------------------------------------------------------ */
+/* ---- errors ------------------------------------------------------------------------------------
+ */
 
 static void test_null_arguments(void **state) {
     (void)state;
@@ -58,16 +59,20 @@ static void test_null_arguments(void **state) {
     ASSERT_FAILS(NULL, gm_tensor_from_dlpack(NULL, &managed, &tensor), bad, "context");
     ASSERT_FAILS(context, gm_tensor_from_dlpack(context, NULL, &tensor), bad, "managed");
     ASSERT_FAILS(context, gm_tensor_from_dlpack(context, &managed, NULL), bad, "tensor");
-    ASSERT_FAILS(NULL, gm_tensor_from_dlpack_versioned(NULL, &versioned, &tensor, &flag), bad, "context");
-    ASSERT_FAILS(context, gm_tensor_from_dlpack_versioned(context, NULL, &tensor, &flag), bad, "managed");
+    ASSERT_FAILS(NULL, gm_tensor_from_dlpack_versioned(NULL, &versioned, &tensor, &flag), bad,
+                 "context");
+    ASSERT_FAILS(context, gm_tensor_from_dlpack_versioned(context, NULL, &tensor, &flag), bad,
+                 "managed");
     ASSERT_FAILS(context, gm_tensor_from_dlpack_versioned(context, &versioned, NULL, &flag), bad,
                  "tensor");
     ASSERT_FAILS(NULL, gm_tensor_to_dlpack(NULL, &tensor, &out), bad, "context");
     ASSERT_FAILS(context, gm_tensor_to_dlpack(context, NULL, &out), bad, "tensor");
     assert_null(out);
     ASSERT_FAILS(context, gm_tensor_to_dlpack(context, &tensor, NULL), bad, "managed");
-    ASSERT_FAILS(NULL, gm_tensor_to_dlpack_versioned(NULL, &tensor, 0, &out_versioned), bad, "context");
-    ASSERT_FAILS(context, gm_tensor_to_dlpack_versioned(context, NULL, 0, &out_versioned), bad, "tensor");
+    ASSERT_FAILS(NULL, gm_tensor_to_dlpack_versioned(NULL, &tensor, 0, &out_versioned), bad,
+                 "context");
+    ASSERT_FAILS(context, gm_tensor_to_dlpack_versioned(context, NULL, 0, &out_versioned), bad,
+                 "tensor");
     assert_null(out_versioned);
     ASSERT_FAILS(context, gm_tensor_to_dlpack_versioned(context, &tensor, 0, NULL), bad, "managed");
 }
@@ -174,7 +179,8 @@ static void test_bad_tensors_are_not_exported(void **state) {
     assert_null(managed);
 }
 
-/* ---- exact ------------------------------------------------------------------------------------- */
+/* ---- exact -------------------------------------------------------------------------------------
+ */
 
 static void test_import(void **state) {
     (void)state;
@@ -230,7 +236,8 @@ static void test_round_trip(void **state) {
 
             DLManagedTensorVersioned *versioned;
             int32_t read_only = 7;
-            ASSERT_OK(context, gm_tensor_to_dlpack_versioned(context, &tensor, ndim % 2, &versioned));
+            ASSERT_OK(context,
+                      gm_tensor_to_dlpack_versioned(context, &tensor, ndim % 2, &versioned));
             assert_int_equal(versioned->version.major, 1);
             ASSERT_OK(context, gm_tensor_from_dlpack_versioned(context, versioned, &back_versioned,
                                                                &read_only));

@@ -12,7 +12,8 @@ static gm_context *context;
 
 static int begin(void **state) {
     (void)state;
-    return gm_context_create(&(gm_context_options){.backend = GM_BACKEND_REF}, &context) != GM_STATUS_OK;
+    return gm_context_create(&(gm_context_options){.backend = GM_BACKEND_REF}, &context) !=
+           GM_STATUS_OK;
 }
 
 static int end(void **state) {
@@ -25,12 +26,13 @@ static double values[512];
 static const gm_status bad = GM_STATUS_INVALID_ARGUMENT;
 #define ALL_DTYPES ((1u << GM_DTYPE_COUNT) - 1)
 
-/* ---- dtypes and views ---------------------------------------------------------------------------- */
+/* ---- dtypes and views
+ * ---------------------------------------------------------------------------- */
 
 static void test_dtypes(void **state) {
     (void)state;
-#define EXPECT(dtype, bytes, text)                     \
-    assert_int_equal(gm_dtype_size(dtype), bytes);     \
+#define EXPECT(dtype, bytes, text)                                                                 \
+    assert_int_equal(gm_dtype_size(dtype), bytes);                                                 \
     assert_string_equal(gm_dtype_name(dtype), text);
     GM_DTYPE_LIST(EXPECT)
 #undef EXPECT
@@ -123,7 +125,8 @@ static void test_contiguity(void **state) {
 
 static void test_permute(void **state) {
     (void)state;
-    const int32_t order[3] = {2, 0, 1}, twice[3] = {0, 1, 1}, high[3] = {0, 1, 3}, low[3] = {0, -1, 2};
+    const int32_t order[3] = {2, 0, 1}, twice[3] = {0, 1, 1}, high[3] = {0, 1, 3},
+                  low[3] = {0, -1, 2};
     gm_tensor tensor = gm_tensor_3d(values, GM_F64, 2, 3, 4), out, before;
     memset(&out, 0x5a, sizeof out);
     before = out;
@@ -151,7 +154,8 @@ static void test_permute(void **state) {
     assert_int_equal(out.shape[0], GM_MAX_DIMS);
 }
 
-/* ---- check.c ------------------------------------------------------------------------------------- */
+/* ---- check.c
+ * ------------------------------------------------------------------------------------- */
 
 static void test_check_tensor(void **state) {
     (void)state;
@@ -163,12 +167,13 @@ static void test_check_tensor(void **state) {
     ASSERT_FAILS(context, gm_check_tensor(context, "x", &t, 2, ALL_DTYPES), bad, "x.dtype = 15");
     t = good, t.dtype = GM_I32;
     ASSERT_FAILS(context, gm_check_tensor(context, "x", &t, 2, GM_FLOATS), bad, "x.dtype = i32");
-    ASSERT_FAILS(context, gm_check_tensor(context, "x", &good, 3, GM_FLOATS), GM_STATUS_SHAPE_MISMATCH,
-                 "x.ndim = 2: must be 3");
+    ASSERT_FAILS(context, gm_check_tensor(context, "x", &good, 3, GM_FLOATS),
+                 GM_STATUS_SHAPE_MISMATCH, "x.ndim = 2: must be 3");
     t = good, t.shape[1] = -5;
     ASSERT_FAILS(context, gm_check_tensor(context, "x", &t, 2, GM_FLOATS), bad, "shape[1] = -5");
     t = good, t.shape[1] = INT64_MAX;
-    ASSERT_FAILS(context, gm_check_tensor(context, "x", &t, 2, GM_FLOATS), bad, "x: tensor.shape[1]");
+    ASSERT_FAILS(context, gm_check_tensor(context, "x", &t, 2, GM_FLOATS), bad,
+                 "x: tensor.shape[1]");
     t = good, t.data = NULL;
     ASSERT_FAILS(context, gm_check_tensor(context, "x", &t, 2, GM_FLOATS), bad, "x.data is NULL");
     t.shape[0] = 0;
@@ -183,27 +188,36 @@ static void test_check_tensor(void **state) {
 
 static void test_check_reach(void **state) {
     (void)state;
-    static const int64_t strides[][2] = {
-        {INT64_MAX, 1},         {INT64_MIN, 1},     {INT64_MAX / 8, 1},         {INT64_MIN / 8, 1},
-        {INT64_MAX / 4, 1},     {1, INT64_MAX / 3}, {INT64_MAX / 2, INT64_MAX / 2},
-        {INT64_MAX / 16, INT64_MIN / 16}};
+    static const int64_t strides[][2] = {{INT64_MAX, 1},
+                                         {INT64_MIN, 1},
+                                         {INT64_MAX / 8, 1},
+                                         {INT64_MIN / 8, 1},
+                                         {INT64_MAX / 4, 1},
+                                         {1, INT64_MAX / 3},
+                                         {INT64_MAX / 2, INT64_MAX / 2},
+                                         {INT64_MAX / 16, INT64_MIN / 16}};
     for (size_t i = 0; i < sizeof strides / sizeof strides[0]; ++i) {
         gm_tensor t = gm_tensor_2d(values, GM_F64, 3, 3);
         t.stride[0] = strides[i][0];
         t.stride[1] = strides[i][1];
-        ASSERT_FAILS(context, gm_check_tensor(context, "x", &t, 2, GM_FLOATS), bad, "strides reach");
-        ASSERT_FAILS(context, gm_check_output(context, "x", &t, 2, GM_FLOATS), bad, "strides reach");
+        ASSERT_FAILS(context, gm_check_tensor(context, "x", &t, 2, GM_FLOATS), bad,
+                     "strides reach");
+        ASSERT_FAILS(context, gm_check_output(context, "x", &t, 2, GM_FLOATS), bad,
+                     "strides reach");
     }
     gm_tensor bytes = gm_tensor_2d(values, GM_U8, 2, 2);
     bytes.stride[0] = INT64_MAX / 2 + 1, bytes.stride[1] = INT64_MIN / 2;
-    ASSERT_FAILS(context, gm_check_output(context, "x", &bytes, 2, ALL_DTYPES), bad, "strides reach");
+    ASSERT_FAILS(context, gm_check_output(context, "x", &bytes, 2, ALL_DTYPES), bad,
+                 "strides reach");
     bytes.shape[1] = 1, bytes.stride[0] = INT64_MIN;
-    ASSERT_FAILS(context, gm_check_output(context, "x", &bytes, 2, ALL_DTYPES), bad, "strides reach");
+    ASSERT_FAILS(context, gm_check_output(context, "x", &bytes, 2, ALL_DTYPES), bad,
+                 "strides reach");
     bytes.stride[0] = 5, bytes.stride[1] = INT64_MIN; /* of a size of 1: never used */
     ASSERT_OK(context, gm_check_output(context, "x", &bytes, 2, ALL_DTYPES));
 }
 
-/* Which of 256 elements around the middle a small view touches, and whether it touches one twice. */
+/* Which of 256 elements around the middle a small view touches, and whether it touches one twice.
+ */
 static bool touch(const gm_tensor *t, bool *touched) {
     bool distinct = true;
     memset(touched, 0, 256 * sizeof *touched);
@@ -229,8 +243,9 @@ static gm_tensor random_view(uint64_t *seed) {
     return t;
 }
 
-/* A view is taken as an output only if brute force finds no element twice. The reverse fails for views
- * that interleave, which random strides this small often do and arrays that programs make do not. */
+/* A view is taken as an output only if brute force finds no element twice. The reverse fails for
+ * views that interleave, which random strides this small often do and arrays that programs make do
+ * not. */
 static void test_outputs_against_brute_force(void **state) {
     (void)state;
     uint64_t seed = 1;
@@ -249,8 +264,8 @@ static void test_outputs_against_brute_force(void **state) {
             too_careful += distinct;
         }
     }
-    print_message("%d views accepted, %d refused, of which %d would have been fine\n", accepted, refused,
-                  too_careful);
+    print_message("%d views accepted, %d refused, of which %d would have been fine\n", accepted,
+                  refused, too_careful);
     assert_true(accepted > 2000 && refused > 2000 && too_careful < refused / 2);
 }
 

@@ -8,8 +8,8 @@
 #include "host/cli/bench.h"
 
 /*
- * Samples of K data of d dimensions by the reverse SDE. Data and states of a user fit in the last-level
- * cache as these do, so there is one set.
+ * Samples of K data of d dimensions by the reverse SDE. Data and states of a user fit in the
+ * last-level cache as these do, so there is one set.
  */
 typedef struct state {
     int64_t n, components, dim, steps;
@@ -55,8 +55,8 @@ static gm_status fill_data(gm_context *context, state *s) {
     return status;
 }
 
-static gm_status setup(gm_context *context, void **opaque, gm_dtype dtype, int64_t n, int64_t components,
-                       int64_t dim, int64_t steps) {
+static gm_status setup(gm_context *context, void **opaque, gm_dtype dtype, int64_t n,
+                       int64_t components, int64_t dim, int64_t steps) {
     const int64_t shape[] = {n, dim};
     const gm_diffusion_options options = {.steps = steps};
     state *s = calloc(1, sizeof *s);
@@ -90,7 +90,9 @@ static gm_status run(gm_context *context, void *opaque, int64_t round) {
                                &s->samples, NULL);
 }
 
-/* The nearest datum's distance over its expectation, which for a sample of the kernel density is 1. */
+/*
+ * The nearest datum's distance over its expectation, which for a sample of the kernel density is 1.
+ */
 static double distance_ratio(const state *s, const double *sample) {
     double best = INFINITY;
     for (int64_t k = 0; k < s->components; ++k) {
@@ -105,9 +107,10 @@ static double distance_ratio(const state *s, const double *sample) {
 }
 
 /*
- * The reference takes the whole path of the first samples in double; over that length single numbers
- * may part at a choice between data, so what is compared is that all but a tenth of the paths agree to
- * 0.01, and that the law is right: near its datum a sample is a normal of the bandwidth.
+ * The reference takes the whole path of the first samples in double; over that length single
+ * numbers may part at a choice between data, so what is compared is that all but a tenth of the
+ * paths agree to 0.01, and that the law is right: near its datum a sample is a normal of the
+ * bandwidth.
  */
 static gm_status compare(const state *s, const double *expected, const double *got, int64_t n,
                          gm_case_result *result) {
@@ -127,7 +130,8 @@ static gm_status compare(const state *s, const double *expected, const double *g
     return GM_STATUS_OK;
 }
 
-static gm_status sample_reference(gm_context *reference, const state *s, int64_t n, double *expected) {
+static gm_status sample_reference(gm_context *reference, const state *s, int64_t n,
+                                  double *expected) {
     void *opaque;
     gm_status status = setup(reference, &opaque, s->dtype, n, s->components, s->dim, s->steps);
     if (status == GM_STATUS_OK) {
@@ -147,7 +151,8 @@ static void widen(gm_dtype dtype, double *values, int64_t count) {
     }
 }
 
-static gm_status verify(gm_context *reference, gm_context *context, void *opaque, gm_case_result *result) {
+static gm_status verify(gm_context *reference, gm_context *context, void *opaque,
+                        gm_case_result *result) {
     const state *s = opaque;
     const int64_t n = s->dim > 8 ? 4 : 32;
     double *expected = malloc((size_t)(s->n * s->dim) * sizeof *expected);
@@ -169,9 +174,9 @@ static gm_status verify(gm_context *reference, gm_context *context, void *opaque
     return status;
 }
 
-#define SETUP(id, dtype, n, components, dim, steps)                       \
-    static gm_status id(gm_context *context, void **opaque) {            \
-        return setup(context, opaque, dtype, n, components, dim, steps); \
+#define SETUP(id, dtype, n, components, dim, steps)                                                \
+    static gm_status id(gm_context *context, void **opaque) {                                      \
+        return setup(context, opaque, dtype, n, components, dim, steps);                           \
     }
 SETUP(setup_digits_f32, GM_F32, 512, 1797, 64, 50)
 SETUP(setup_digits_f64, GM_F64, 512, 1797, 64, 50)
@@ -183,8 +188,8 @@ SETUP(setup_images_f32, GM_F32, 256, 2000, 784, 10)
     {                                                                                              \
         "diffusion_sample sde", type, text, id, run, verify, teardown,                             \
             5.0 * (n) * (components) * (dim) * (steps),                                            \
-            (size) * (1.0 * (components) * (dim) + 1.0 * (n) * (dim)),                             \
-            1.0 * (n) * (steps), "steps"                                                           \
+            (size) * (1.0 * (components) * (dim) + 1.0 * (n) * (dim)), 1.0 * (n) * (steps),        \
+            "steps"                                                                                \
     }
 const gm_bench_case gm_diffusion_bench[] = {
     ENTRY("f32", 4, "n=512 K=1797 d=64 steps=50", setup_digits_f32, 512, 1797, 64, 50),

@@ -50,7 +50,8 @@ gm_case_verdict gm_case_judge(const gm_case *item, gm_context *reference, gm_con
     if (reason[0] == '\0') {
         reason = gm_last_error(reference);
     }
-    snprintf(result->detail, sizeof result->detail, "%s: %s", gm_status_name(status), reason);
+    snprintf(result->detail, sizeof result->detail, "%s: %s", gm_status_name(status),
+             reason[0] != '\0' ? reason : gm_status_string(status));
     result->error = NAN;
     return status == GM_STATUS_UNSUPPORTED ? GM_CASE_SKIP : GM_CASE_FAIL;
 }
@@ -139,7 +140,8 @@ double gm_case_difference(gm_dtype dtype, const void *a, const void *b, int64_t 
     return largest;
 }
 
-int64_t gm_case_bit_differences(size_t size, const void *a, const void *b, int64_t n, int64_t *where) {
+int64_t gm_case_bit_differences(size_t size, const void *a, const void *b, int64_t n,
+                                int64_t *where) {
     int64_t count = 0, first = 0;
     for (int64_t i = 0; i < n; ++i) {
         const size_t at = (size_t)i * size;

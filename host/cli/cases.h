@@ -1,8 +1,8 @@
 /*
- * Conformance cases: each runs one operation on a reference context and on the context under test and
- * says how far apart they are and how far they may be. `genmath verify` and tests/test_conformance.c
- * run the same tables. A capability adds a file cases_<name>.c with one table, declared here and
- * listed in cases.c.
+ * Conformance cases: each runs one operation on a reference context and on the context under test
+ * and says how far apart they are and how far they may be. `genmath verify` and
+ * tests/test_conformance.c run the same tables. A capability adds a file cases_<name>.c with one
+ * table, declared here and listed in cases.c.
  */
 #ifndef GENMATH_HOST_CLI_CASES_H
 #define GENMATH_HOST_CLI_CASES_H
@@ -17,9 +17,9 @@ typedef struct gm_case_result {
 } gm_case_result;
 
 /*
- * name is "<operation>/<dtype>/<what is special>". run starts from a zeroed result. It returns OK if
- * the numbers are in the result, whatever they are; UNSUPPORTED, a counted skip, if the subject's
- * backend lacks the operation; any other status is a failure and its message is printed.
+ * name is "<operation>/<dtype>/<what is special>". run starts from a zeroed result. It returns OK
+ * if the numbers are in the result, whatever they are; UNSUPPORTED, a counted skip, if the
+ * subject's backend lacks the operation; any other status is a failure and its message is printed.
  */
 typedef struct gm_case {
     const char *name;
@@ -37,15 +37,17 @@ const gm_case *gm_case_at(int index); /* NULL outside 0 .. gm_case_count() - 1 *
 typedef enum gm_case_verdict { GM_CASE_PASS, GM_CASE_FAIL, GM_CASE_SKIP } gm_case_verdict;
 
 /*
- * Runs a case and judges it. On a failure that has a status, and on a skip, detail holds the reason.
+ * Runs a case and judges it. On a failure that has a status, and on a skip, detail holds the
+ * reason.
  */
 gm_case_verdict gm_case_judge(const gm_case *item, gm_context *reference, gm_context *subject,
                               gm_case_result *result);
 
 /*
- * Memory for cases, row-major. An allocated tensor is filled with bytes of all ones, which is NaN in
- * every floating type, so that what an operation forgets to write shows. upload allocates and copies.
- * download copies all elements to host. free takes a zeroed tensor too and zeroes what it is given.
+ * Memory for cases, row-major. An allocated tensor is filled with bytes of all ones, which is NaN
+ * in every floating type, so that what an operation forgets to write shows. upload allocates and
+ * copies. download copies all elements to host. free takes a zeroed tensor too and zeroes what it
+ * is given.
  */
 gm_status gm_case_alloc(gm_context *context, gm_dtype dtype, int32_t ndim, const int64_t *shape,
                         gm_tensor *tensor);
@@ -61,6 +63,7 @@ void gm_case_free(gm_context *context, gm_tensor *tensor);
 double gm_case_difference(gm_dtype dtype, const void *a, const void *b, int64_t n, int64_t *where);
 
 /* The number of elements of `size` bytes whose bits differ; where gets the first. */
-int64_t gm_case_bit_differences(size_t size, const void *a, const void *b, int64_t n, int64_t *where);
+int64_t gm_case_bit_differences(size_t size, const void *a, const void *b, int64_t n,
+                                int64_t *where);
 
 #endif

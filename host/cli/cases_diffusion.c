@@ -7,7 +7,9 @@
 #include "host/cli/cases.h"
 #include "host/cli/diffusion_bound.h"
 
-/* One problem in host memory: values that float and double both hold, and them in the case's type. */
+/*
+ * One problem in host memory: values that float and double both hold, and them in the case's type.
+ */
 typedef struct problem {
     gm_dtype dtype;
     int64_t n, components, dim;
@@ -38,7 +40,8 @@ static void free_problem(problem *p) {
     free(p->x);
 }
 
-static gm_status make_problem(gm_dtype dtype, int64_t n, int64_t components, int64_t dim, problem *p) {
+static gm_status make_problem(gm_dtype dtype, int64_t n, int64_t components, int64_t dim,
+                              problem *p) {
     uint64_t state = (uint64_t)(n + 1000 * components + 1000000 * dim);
     *p = (problem){.dtype = dtype, .n = n, .components = components, .dim = dim, .bandwidth = 0.2};
     p->means = new_values(&state, components * dim, -2, 2);
@@ -52,7 +55,10 @@ static gm_status make_problem(gm_dtype dtype, int64_t n, int64_t components, int
     return GM_STATUS_OK;
 }
 
-/* Doubles to memory of a context in another type; the tensor is (rows, columns), or (rows) for columns 0. */
+/*
+ * Doubles to memory of a context in another type; the tensor is (rows, columns), or (rows) for
+ * columns 0.
+ */
 static gm_status upload(gm_context *context, gm_dtype dtype, const double *values, int64_t rows,
                         int64_t columns, gm_tensor *tensor) {
     const int64_t shape[] = {rows, columns}, count = rows * (columns > 0 ? columns : 1);
@@ -129,7 +135,7 @@ static void close_place(place *at) {
     gm_diffusion_plan_destroy(at->plan);
 }
 
-/* ---- score ---------------------------------------------------------------------------------------- */
+/* ---- score ----------------------------------------------------------------------------------- */
 
 /* Scores at t and log-densities of the problem in one context and type, to be freed. */
 static gm_status run_score(gm_context *context, gm_dtype dtype, const problem *p, double t,
@@ -153,10 +159,11 @@ static double worse(double residual, double difference, double bound) {
     return ratio <= residual ? residual : ratio; /* a NaN becomes the residual */
 }
 
-static gm_status compare_scores(const problem *p, double t, const double *exact, const double *score,
-                                const double *exact_density, const double *density,
-                                gm_case_result *result) {
-    const gm_bound_model model = {p->components, p->dim, p->means, p->weights, p->deviations, p->bandwidth};
+static gm_status compare_scores(const problem *p, double t, const double *exact,
+                                const double *score, const double *exact_density,
+                                const double *density, gm_case_result *result) {
+    const gm_bound_model model = {p->components, p->dim,        p->means,
+                                  p->weights,    p->deviations, p->bandwidth};
     double *bound = malloc((size_t)p->dim * sizeof *bound);
     gm_vp_point point;
     if (bound == NULL || gm_vp_marginal(NULL, t, &point) != GM_STATUS_OK) {
@@ -165,8 +172,8 @@ static gm_status compare_scores(const problem *p, double t, const double *exact,
     }
     for (int64_t i = 0; i < p->n; ++i) {
         const int64_t at = i * p->dim;
-        const double of_density =
-            gm_bound_score(p->dtype, &model, point.alpha, point.variance, p->x + at, exact + at, bound);
+        const double of_density = gm_bound_score(p->dtype, &model, point.alpha, point.variance,
+                                                 p->x + at, exact + at, bound);
         result->error = worse(result->error, density[i] - exact_density[i], of_density);
         for (int64_t j = 0; j < p->dim; ++j) {
             result->error = worse(result->error, score[at + j] - exact[at + j], bound[j]);
@@ -202,14 +209,15 @@ static gm_status score_case(gm_context *reference, gm_context *subject, gm_case_
     return status;
 }
 
-/* ---- forward noising: the noise to the bit --------------------------------------------------------- */
+/* ---- forward noising: the noise to the bit --------------------------------------------------- */
 
 static gm_status run_noise(gm_context *context, const problem *p, double **z) {
     const gm_diffusion_noise noise = {20, 1ull << 40};
     place at;
     gm_status status = open_place(context, p->dtype, p, &at);
     if (status == GM_STATUS_OK) {
-        gm_tensor times = at.weights; /* one number in (0.1, 2): rows whose time is past 1 are NaN */
+        gm_tensor times =
+            at.weights; /* one number in (0.1, 2): rows whose time is past 1 are NaN */
         times.shape[0] = p->n;
         times.stride[0] = 0;
         status = gm_diffusion_perturb(context, NULL, &noise, &times, &at.in, &at.in, &at.out);
@@ -236,7 +244,8 @@ static gm_status noise_case(gm_context *reference, gm_context *subject, gm_case_
     }
     if (status == GM_STATUS_OK) {
         int64_t where;
-        result->error = (double)gm_case_bit_differences(sizeof *got, expected, got, n * dim, &where);
+        result->error =
+            (double)gm_case_bit_differences(sizeof *got, expected, got, n * dim, &where);
         snprintf(result->detail, sizeof result->detail, "normals whose bits differ");
     }
     free(expected);
@@ -245,11 +254,12 @@ static gm_status noise_case(gm_context *reference, gm_context *subject, gm_case_
     return status;
 }
 
-/* ---- the reverse process ---------------------------------------------------------------------------- */
+/* ---- the reverse process --------------------------------------------------------------------- */
 
 /* Rows first .. first + n - 1 of the samples of a problem, to be freed. */
-static gm_status run_sampler(gm_context *context, const problem *p, const gm_diffusion_options *options,
-                             int64_t first, int64_t n, double **samples) {
+static gm_status run_sampler(gm_context *context, const problem *p,
+                             const gm_diffusion_options *options, int64_t first, int64_t n,
+                             double **samples) {
     const gm_diffusion_noise noise = {3, (uint64_t)first};
     place at;
     int64_t bytes = 0;
@@ -266,7 +276,8 @@ static gm_status run_sampler(gm_context *context, const problem *p, const gm_dif
         status = gm_memory_alloc(context, (size_t)bytes, &at.workspace);
     }
     if (status == GM_STATUS_OK) {
-        status = gm_diffusion_sample(at.plan, &at.model, &noise, NULL, at.workspace, bytes, &out, NULL);
+        status =
+            gm_diffusion_sample(at.plan, &at.model, &noise, NULL, at.workspace, bytes, &out, NULL);
     }
     if (status == GM_STATUS_OK) {
         *samples = download(context, &at.out, p->n * p->dim);
@@ -277,11 +288,12 @@ static gm_status run_sampler(gm_context *context, const problem *p, const gm_dif
 }
 
 /*
- * Four steps down to t = 0.5, where a path does not choose among data yet, so that differences from the
- * reference stay rounding: the bound is 104 u (1 + |y|) / alpha.
+ * Four steps down to t = 0.5, where a path does not choose among data yet, so that differences from
+ * the reference stay rounding: the bound is 104 u (1 + |y|) / alpha.
  */
 static gm_status path_case(gm_context *reference, gm_context *subject, gm_case_result *result,
-                           gm_dtype dtype, gm_diffusion_method method, int64_t components, int64_t dim) {
+                           gm_dtype dtype, gm_diffusion_method method, int64_t components,
+                           int64_t dim) {
     const gm_diffusion_options options = {.method = method, .steps = 4, .t_end = 0.5};
     problem p;
     double *expected = NULL, *got = NULL;
@@ -310,7 +322,8 @@ static gm_status path_case(gm_context *reference, gm_context *subject, gm_case_r
 }
 
 /* 70 samples in one call, and the last 33 in a call of their own. */
-static gm_status cut_case(gm_context *subject, gm_case_result *result, gm_dtype dtype, int64_t dim) {
+static gm_status cut_case(gm_context *subject, gm_case_result *result, gm_dtype dtype,
+                          int64_t dim) {
     const gm_diffusion_options options = {.steps = 3};
     problem p;
     double *all = NULL, *part = NULL;
@@ -326,7 +339,8 @@ static gm_status cut_case(gm_context *subject, gm_case_result *result, gm_dtype 
         int64_t where;
         result->error =
             (double)gm_case_bit_differences(sizeof *all, all + 37 * dim, part, 33 * dim, &where);
-        snprintf(result->detail, sizeof result->detail, "numbers that depend on how the batch is cut");
+        snprintf(result->detail, sizeof result->detail,
+                 "numbers that depend on how the batch is cut");
     }
     free(all);
     free(part);
@@ -334,17 +348,17 @@ static gm_status cut_case(gm_context *subject, gm_case_result *result, gm_dtype 
     return status;
 }
 
-/* ---- the table -------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
-#define RUN(id, call)                                                                             \
-    static gm_status id(gm_context *reference, gm_context *subject, gm_case_result *result) {     \
-        (void)reference;                                                                          \
-        return call;                                                                              \
+#define RUN(id, call)                                                                              \
+    static gm_status id(gm_context *reference, gm_context *subject, gm_case_result *result) {      \
+        (void)reference;                                                                           \
+        return call;                                                                               \
     }
-#define SCORE(id, dtype, n, components, dim, t) \
+#define SCORE(id, dtype, n, components, dim, t)                                                    \
     RUN(id, score_case(reference, subject, result, dtype, n, components, dim, t))
 #define NOISE(id, dtype, n, dim) RUN(id, noise_case(reference, subject, result, dtype, n, dim))
-#define PATH(id, dtype, method, components, dim) \
+#define PATH(id, dtype, method, components, dim)                                                   \
     RUN(id, path_case(reference, subject, result, dtype, GM_DIFFUSION_##method, components, dim))
 #define CUT(id, dtype, dim) RUN(id, cut_case(subject, result, dtype, dim))
 

@@ -1,6 +1,7 @@
 /*
- * What the sub-commands of the program share: their table, the options all of them take, exit codes,
- * messages and the progress line. Results go to standard output; everything else to standard error.
+ * What the sub-commands of the program share: their table, the options all of them take, exit
+ * codes, messages and the progress line. Results go to standard output; everything else to standard
+ * error.
  */
 #ifndef GENMATH_HOST_CLI_H
 #define GENMATH_HOST_CLI_H
@@ -49,11 +50,12 @@ typedef struct gm_cli_options {
  * and on ARGP_KEY_INIT sets state->child_inputs[0] to its gm_cli_options, zeroed beforehand.
  */
 extern const struct argp gm_cli_common_argp;
-#define GM_CLI_COMMON_CHILD {&gm_cli_common_argp, 0, "Options of every command:", 100}
+#define GM_CLI_COMMON_CHILD                                                                        \
+    { &gm_cli_common_argp, 0, "Options of every command:", 100 }
 
 /*
- * Parses the arguments of a command; --help prints to standard output and exits with 0, a bad option
- * or argument prints to standard error and exits with 2.
+ * Parses the arguments of a command; --help prints to standard output and exits with 0, a bad
+ * option or argument prints to standard error and exits with 2.
  */
 void gm_cli_parse(const struct argp *parser, int argc, char **argv, void *input);
 
@@ -80,7 +82,8 @@ double gm_cli_seconds(void);
 
 /*
  * A line on standard error, rewritten in place, with the share done, the rate and the time left.
- * Nothing is printed if standard error is not a terminal, or quiet, or within the first half second.
+ * Nothing is printed if standard error is not a terminal, or quiet, or within the first half
+ * second.
  */
 typedef struct gm_progress {
     const char *title, *unit;

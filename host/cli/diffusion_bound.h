@@ -1,6 +1,6 @@
 /*
- * How far a score computed in a precision may be from the exact one: a first-order rounding analysis,
- * evaluated in double for each sample. Shared by the conformance cases and the tests.
+ * How far a score computed in a precision may be from the exact one: a first-order rounding
+ * analysis, evaluated in double for each sample. Shared by the conformance cases and the tests.
  *
  * Logit k, L_k = bias_k - D_k / (2 v_k), D_k = |x - alpha m_k|^2, is off by at most
  *
@@ -8,13 +8,14 @@
  *           a = alpha m_k, h = 1 / (2 v_k),
  *
  * the rounding of the inputs of a difference; of the difference, square and sum, in chunks of
- * C = min(d, 128) and over the chunks; and of v_k and the logarithms. With g_k = (a - x) / v_k and r the
- * weights, the score sum_k r_k g_k is then off by at most
+ * C = min(d, 128) and over the chunks; and of v_k and the logarithms. With g_k = (a - x) / v_k and
+ * r the weights, the score sum_k r_k g_k is then off by at most
  *
  *     sum_k r_k (e_k + sum_l r_l e_l) |g_k - s|  +  u (2 N + 24) sum_k r_k (|a_j| + |x_j|) / v_k,
  *
- * N = min(K, 128) + K / 64 being the longest chain of additions, 24 for the exponential and the rest.
- * The log-density is off by at most sum_k r_k e_k + u (|log p| + N + 8 + d). u is half an ulp of 1.
+ * N = min(K, 128) + K / 64 being the longest chain of additions, 24 for the exponential and the
+ * rest. The log-density is off by at most sum_k r_k e_k + u (|log p| + N + 8 + d). u is half an ulp
+ * of 1.
  */
 #ifndef GENMATH_HOST_CLI_DIFFUSION_BOUND_H
 #define GENMATH_HOST_CLI_DIFFUSION_BOUND_H
@@ -46,7 +47,8 @@ static inline double gm_bound_score(gm_dtype dtype, const gm_bound_model *model,
                                     double variance, const double *x, const double *score,
                                     double *score_bound) {
     const int64_t components = model->components, dim = model->dim;
-    const double u = gm_bound_unit(dtype), chunk = (double)(dim < 128 ? dim : 128) + (double)dim / 64.0;
+    const double u = gm_bound_unit(dtype),
+                 chunk = (double)(dim < 128 ? dim : 128) + (double)dim / 64.0;
     const double chain = (double)(components < 128 ? components : 128) + (double)components / 64.0;
     const double narrowest = alpha * alpha * model->bandwidth * model->bandwidth + variance;
     double *logit = malloc((size_t)components * 3 * sizeof *logit);
@@ -64,7 +66,8 @@ static inline double gm_bound_score(gm_dtype dtype, const gm_bound_model *model,
             distance2 += difference * difference;
             inputs += difference * (fabs(x[j]) + 2.0 * fabs(a));
         }
-        const double bias = log(w) - 0.5 * (double)dim * log(v[k] / (narrowest > 0.0 ? narrowest : 1.0));
+        const double bias =
+            log(w) - 0.5 * (double)dim * log(v[k] / (narrowest > 0.0 ? narrowest : 1.0));
         const double h = 0.5 / v[k];
         logit[k] = bias - h * distance2;
         error[k] = u * (2.0 * h * inputs + (2.0 * chunk + 16.0) * h * distance2 +
@@ -90,7 +93,8 @@ static inline double gm_bound_score(gm_dtype dtype, const gm_bound_model *model,
         score_bound[j] = bound;
     }
     free(logit);
-    return mean_error + u * (fabs(largest) + chain + 8.0 + (double)dim * (1.0 + fabs(log(narrowest))));
+    return mean_error +
+           u * (fabs(largest) + chain + 8.0 + (double)dim * (1.0 + fabs(log(narrowest))));
 }
 
 #endif

@@ -1,4 +1,5 @@
 /* genmath info: the version, and for every backend what it is or why it is not there. */
+#include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@ typedef struct backend_report {
     char reason[512]; /* why not */
     gm_device_info device;
     char build[256];
+    char module[1024]; /* the file of cuda and emu */
     const char *isa;
     int32_t threads;
 } backend_report;
@@ -24,6 +26,10 @@ static const struct {
                 {"cuda", GM_BACKEND_CUDA},
                 {"emu", GM_BACKEND_EMU}};
 enum { BACKENDS = sizeof backends / sizeof backends[0] };
+
+static bool is_module(const backend_report *report) {
+    return report->id == GM_BACKEND_CUDA || report->id == GM_BACKEND_EMU;
+}
 
 static void inspect(const gm_cli_options *options, int index, backend_report *report) {
     const gm_context_options wanted = {.backend = backends[index].id,
@@ -40,17 +46,17 @@ static void inspect(const gm_cli_options *options, int index, backend_report *re
         report->available = true;
         report->isa = gm_isa_name(gm_context_isa(context));
         report->threads = gm_context_threads(context);
-        const char *build = context->backend->build_info != NULL ? context->backend->build_info() : "";
+        const char *build =
+            context->backend->build_info != NULL ? context->backend->build_info() : "";
         snprintf(report->build, sizeof report->build, "%s", build);
+        Dl_info file;
+        if (is_module(report) && dladdr(context->backend, &file) != 0) {
+            snprintf(report->module, sizeof report->module, "%s", file.dli_fname);
+        }
     } else {
         snprintf(report->reason, sizeof report->reason, "%s", gm_last_error(context));
     }
     gm_context_destroy(context);
-}
-
-/* Only cpu uses vectors and threads. */
-static bool uses_host_options(const backend_report *report) {
-    return report->id == GM_BACKEND_CPU;
 }
 
 static void print_text(const backend_report *reports, const char *chosen) {
@@ -62,10 +68,17 @@ static void print_text(const backend_report *reports, const char *chosen) {
             printf("\n%-5s not available: %s\n", r->name, r->reason);
             continue;
         }
-        printf("\n%-5s %s\n", r->name, r->device.name);
-        printf("      %s, %d %s, %.1f GiB\n", r->device.detail, (int)r->device.processors,
-               r->id == GM_BACKEND_CUDA || r->id == GM_BACKEND_EMU ? "multiprocessors" : "threads",
+        printf("\n%-5s %s, %.1f GiB\n", r->name, r->device.name,
                (double)r->device.memory_bytes / 1073741824.0);
+        if (r->id == GM_BACKEND_REF) {
+            printf("      the oracle: plain C, one thread\n");
+        } else {
+            printf("      %s, %d %s\n", r->device.detail, (int)r->device.processors,
+                   is_module(r) ? "multiprocessors" : "threads");
+        }
+        if (is_module(r)) {
+            printf("      module %s\n", r->module);
+        }
         printf("      built with %s\n", r->build);
     }
 }
@@ -90,7 +103,9 @@ static int print_json(const backend_report *reports, const char *chosen) {
         cJSON_AddNumberToObject(item, "processors", r->device.processors);
         cJSON_AddNumberToObject(item, "memory_bytes", (double)r->device.memory_bytes);
         cJSON_AddStringToObject(item, "build", r->build);
-        if (uses_host_options(r)) {
+        if (is_module(r)) {
+            cJSON_AddStringToObject(item, "module", r->module);
+        } else if (r->id == GM_BACKEND_CPU) {
             cJSON_AddStringToObject(item, "isa", r->isa);
             cJSON_AddNumberToObject(item, "threads", r->threads);
         }
@@ -123,8 +138,9 @@ int gm_cli_info(int argc, char **argv) {
     static const struct argp_child children[] = {GM_CLI_COMMON_CHILD, {0}};
     static const struct argp parser = {
         .parser = parse,
-        .doc = "What this build and this machine have: the version, and for each backend the device, "
-               "its properties and what the kernels were built for, or why it is not available.",
+        .doc =
+            "What this build and this machine have: the version, and for each backend the device, "
+            "its properties and what the kernels were built for, or why it is not available.",
         .children = children};
     gm_cli_options options = {0};
     gm_cli_parse(&parser, argc, argv, &options);

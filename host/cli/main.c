@@ -18,7 +18,8 @@ static const gm_command commands[] = {
      gm_cli_bench},
     {"sample", "draw new images from a folder or array of examples, by reverse diffusion",
      gm_cli_sample},
-    {"noise", "write random words to standard output, for batteries such as dieharder", gm_cli_noise},
+    {"noise", "write random words to standard output, for batteries such as dieharder",
+     gm_cli_noise},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -38,9 +39,10 @@ static void print_usage(FILE *stream) {
     for (int i = 0; i < COMMANDS; ++i) {
         fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].summary);
     }
-    fprintf(stream, "\n  genmath help COMMAND    the options of a command\n"
-                    "  genmath --version       the version\n\n"
-                    "Exit codes: %d success, %d a result is wrong, %d a bad option, %d a failure.\n",
+    fprintf(stream,
+            "\n  genmath help COMMAND    the options of a command\n"
+            "  genmath --version       the version\n\n"
+            "Exit codes: %d success, %d a result is wrong, %d a bad option, %d a failure.\n",
             GM_EXIT_OK, GM_EXIT_VERIFICATION_FAILED, GM_EXIT_USAGE, GM_EXIT_FAILURE);
 }
 
@@ -114,7 +116,8 @@ static void check_output(void) {
     }
 }
 
-/* A closed standard descriptor would be taken by the next file opened, and output would go there. */
+/* A closed standard descriptor would be taken by the next file opened, and output would go there.
+ */
 static void occupy_standard_descriptors(void) {
     for (int descriptor = 0; descriptor <= 2; ++descriptor) {
         if (fcntl(descriptor, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != descriptor) {
@@ -142,7 +145,8 @@ int main(int argc, char **argv) {
         return GM_EXIT_OK;
     }
     if (first[0] == '-') {
-        gm_cli_error("no option '%s' before a command: 'genmath --help' lists what there is", first);
+        gm_cli_error("no option '%s' before a command: 'genmath --help' lists what there is",
+                     first);
         return GM_EXIT_USAGE;
     }
     const gm_command *command = find_command(first);

@@ -15,7 +15,8 @@ static const struct argp_option common_options[] = {
     {"backend", 'b', "NAME", 0,
      "auto, ref, cpu, cuda or emu (default: $GENMATH_BACKEND, else cuda if usable, else cpu)", 0},
     {"isa", 'i', "NAME", 0,
-     "vector instructions of cpu: auto, base, avx2 or avx512 (default: $GENMATH_ISA, else the best)",
+     "vector instructions of cpu: auto, base, avx2 or avx512 (default: $GENMATH_ISA, else the "
+     "best)",
      0},
     {"threads", KEY_THREADS, "N", 0, "threads of cpu (default: one for each processor)", 0},
     {"device", KEY_DEVICE, "N", 0, "ordinal of the CUDA device (default: 0)", 0},
@@ -133,7 +134,8 @@ void gm_cli_error(const char *format, ...) {
 
 int gm_cli_fail(const gm_context *context, gm_status status, const char *doing) {
     const char *reason = gm_last_error(context);
-    gm_cli_error("%s: %s%s%s", doing, gm_status_string(status), reason[0] != '\0' ? ": " : "", reason);
+    gm_cli_error("%s: %s%s%s", doing, gm_status_string(status), reason[0] != '\0' ? ": " : "",
+                 reason);
     return GM_EXIT_FAILURE;
 }
 

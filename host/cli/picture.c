@@ -21,13 +21,15 @@ static void ignore_warning(png_structp png, png_const_charp message) {
     (void)message;
 }
 
-/* Encodes to a stream; false with the reason set. Nothing here is owned by the caller on failure. */
+/* Encodes to a stream; false with the reason set. Nothing here is owned by the caller on failure.
+ */
 static bool encode(FILE *stream, uint32_t width, uint32_t height, int32_t channels,
                    const uint8_t *pixels, char *reason) {
     const int color = channels == 1   ? PNG_COLOR_TYPE_GRAY
                       : channels == 3 ? PNG_COLOR_TYPE_RGB
                                       : PNG_COLOR_TYPE_RGBA;
-    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, reason, keep_reason, ignore_warning);
+    png_structp png =
+        png_create_write_struct(PNG_LIBPNG_VER_STRING, reason, keep_reason, ignore_warning);
     png_infop info = png != NULL ? png_create_info_struct(png) : NULL;
     if (info == NULL) {
         png_destroy_write_struct(&png, NULL);
@@ -39,8 +41,8 @@ static bool encode(FILE *stream, uint32_t width, uint32_t height, int32_t channe
         return false;
     }
     png_init_io(png, stream);
-    png_set_IHDR(png, info, width, height, 8, color, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-                 PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(png, info, width, height, 8, color, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_write_info(png, info);
     for (uint32_t row = 0; row < height; ++row) {
         png_write_row(png, pixels + (size_t)row * width * (size_t)channels);
@@ -91,14 +93,14 @@ gm_status gm_picture_tile(gm_context *context, const float *images, int64_t coun
     const int64_t rows = (count - 1) / columns + 1;
     int64_t cell_width, cell_height, total_width, total_height, total;
     const bool fits = gm_multiply_sizes(width, zoom, &cell_width) &&
-                      gm_multiply_sizes(height, zoom, &cell_height) && cell_width < PNG_USER_WIDTH_MAX &&
-                      cell_height < PNG_USER_HEIGHT_MAX &&
+                      gm_multiply_sizes(height, zoom, &cell_height) &&
+                      cell_width < PNG_USER_WIDTH_MAX && cell_height < PNG_USER_HEIGHT_MAX &&
                       gm_multiply_sizes(columns, cell_width + 1, &total_width) &&
                       gm_multiply_sizes(rows, cell_height + 1, &total_height) &&
                       total_width < PNG_USER_WIDTH_MAX && total_height < PNG_USER_HEIGHT_MAX &&
                       gm_multiply_sizes(total_width + 1, total_height + 1, &total);
-    GM_CHECK(context, fits, GM_STATUS_INVALID_ARGUMENT, "the picture would have over %d pixels a side",
-             PNG_USER_WIDTH_MAX);
+    GM_CHECK(context, fits, GM_STATUS_INVALID_ARGUMENT,
+             "the picture would have over %d pixels a side", PNG_USER_WIDTH_MAX);
     ++total_width;
     ++total_height;
     uint8_t *picture = malloc((size_t)total);

@@ -29,8 +29,8 @@ void gm_progress_update(gm_progress *progress, int64_t done) {
     progress->shown = now;
     const double elapsed = now - progress->start;
     const double rate = (double)done / elapsed;
-    fprintf(stderr, "\r%s: %lld of %lld %s (%.0f %%), %.3g a second", progress->title, (long long)done,
-            (long long)progress->total, progress->unit,
+    fprintf(stderr, "\r%s: %lld of %lld %s (%.0f %%), %.3g a second", progress->title,
+            (long long)done, (long long)progress->total, progress->unit,
             progress->total > 0 ? 100.0 * (double)done / (double)progress->total : 100.0, rate);
     if (done > 0) {
         fprintf(stderr, ", %.0f s left", (double)(progress->total - done) / rate);

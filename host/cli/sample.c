@@ -12,17 +12,26 @@
 #include "host/internal.h"
 
 static const char documentation[] =
-    "Draws new vectors like those of a .npy file: starts from noise and runs the diffusion that turned "
+    "Draws new vectors like those of a .npy file: starts from noise and runs the diffusion that "
+    "turned "
     "the data into noise backwards, with the exact score of the data. Nothing is trained.\v"
-    "The data are shifted and scaled by one mean and one standard deviation over all components; bandwidth "
+    "The data are shifted and scaled by one mean and one standard deviation over all components; "
+    "bandwidth "
     "and time are in those units, the output is in the data's own.\n\n"
-    "The exact score of the bare data (--bandwidth 0) knows nothing but them: run down to t = 0.001, every "
-    "sample is one of the data again. What makes new vectors is to stop early (--t-end) and to return the "
-    "mean of what the state could have come from (unless --no-denoise), which blends the data near it; the "
-    "smaller the time, the fewer data it blends. A bandwidth instead puts a cloud of noise around every "
-    "datum. The distances printed at the end say how new the samples are, beside the distances between "
-    "data, and how many are copies: nearer to a datum than a tenth of the median distance between data. The "
-    "defaults (t-end 0.3, denoised, bandwidth 0) suit images like the digits of samples/data: most samples "
+    "The exact score of the bare data (--bandwidth 0) knows nothing but them: run down to t = "
+    "0.001, every "
+    "sample is one of the data again. What makes new vectors is to stop early (--t-end) and to "
+    "return the "
+    "mean of what the state could have come from (unless --no-denoise), which blends the data near "
+    "it; the "
+    "smaller the time, the fewer data it blends. A bandwidth instead puts a cloud of noise around "
+    "every "
+    "datum. The distances printed at the end say how new the samples are, beside the distances "
+    "between "
+    "data, and how many are copies: nearer to a datum than a tenth of the median distance between "
+    "data. The "
+    "defaults (t-end 0.3, denoised, bandwidth 0) suit images like the digits of samples/data: most "
+    "samples "
     "are blends, a few are copies.";
 
 enum {
@@ -42,12 +51,15 @@ enum {
 static const struct argp_option option_list[] = {
     {"data", KEY_DATA, "FILE", 0, "the .npy file: (n, d) or (n, height, width), any real type", 0},
     {"out", 'o', "FILE", 0, "write the samples there, as f32 of the data's shape (.npy)", 0},
-    {"picture", KEY_PICTURE, "FILE", 0, "draw them there (.png): images, or a plot of d = 1 or 2", 0},
+    {"picture", KEY_PICTURE, "FILE", 0, "draw them there (.png): images, or a plot of d = 1 or 2",
+     0},
     {"count", KEY_COUNT, "N", 0, "samples (default: 1024)", 0},
     {"steps", KEY_STEPS, "N", 0, "steps of the solver (default: 500)", 0},
     {"method", KEY_METHOD, "NAME", 0,
-     "sde: reverse SDE by Euler-Maruyama (default); ode: probability flow by Euler; heun: by Heun", 0},
-    {"bandwidth", KEY_BANDWIDTH, "S", 0, "standard deviation of each datum's cloud (default: 0)", 0},
+     "sde: reverse SDE by Euler-Maruyama (default); ode: probability flow by Euler; heun: by Heun",
+     0},
+    {"bandwidth", KEY_BANDWIDTH, "S", 0, "standard deviation of each datum's cloud (default: 0)",
+     0},
     {"t-end", KEY_T_END, "T", 0, "time at which to stop, below 1 (default: 0.3)", 0},
     {"no-denoise", KEY_RAW, NULL, 0, "return the state at t-end itself, with its noise", 0},
     {"beta-min", KEY_BETA_MIN, "B", 0, "noise rate at t = 0 (default: 0.1)", 0},
@@ -198,7 +210,8 @@ static void close_workplace(workplace *place) {
 
 /* Samples first .. first + n - 1, standardised, to `rows`; adds those that failed to *failed. */
 static gm_status sample_slice(const settings *s, const gm_vectors *data, const workplace *place,
-                              int64_t first, int64_t n, void *buffer, float *rows, int64_t *failed) {
+                              int64_t first, int64_t n, void *buffer, float *rows,
+                              int64_t *failed) {
     const gm_tensor means = gm_tensor_2d(place->data, s->dtype, data->count, data->dim);
     const gm_tensor samples = gm_tensor_2d(place->samples, s->dtype, n, data->dim);
     const gm_tensor status = gm_tensor_1d(place->status, GM_I32, n);
@@ -213,7 +226,8 @@ static gm_status sample_slice(const settings *s, const gm_vectors *data, const w
     GM_TRY(gm_memory_download(place->context, buffer, place->samples,
                               (size_t)(n * data->dim) * gm_dtype_size(s->dtype)));
     for (int64_t i = 0; i < n * data->dim; ++i) {
-        rows[i] = s->dtype == GM_F32 ? ((const float *)buffer)[i] : (float)((const double *)buffer)[i];
+        rows[i] =
+            s->dtype == GM_F32 ? ((const float *)buffer)[i] : (float)((const double *)buffer)[i];
     }
     return GM_STATUS_OK;
 }
@@ -243,7 +257,7 @@ static gm_status save_samples(const settings *s, const gm_vectors *data, float *
     return gm_npy_save(NULL, s->out, &tensor);
 }
 
-/* ---- what is printed ---------------------------------------------------------------------------- */
+/* ---- what is printed ------------------------------------------------------------------------- */
 
 typedef struct report {
     double seconds;
@@ -324,7 +338,7 @@ static void print_text(const settings *s, const gm_vectors *data, const report *
     }
 }
 
-/* ---- the run ------------------------------------------------------------------------------------ */
+/* ---- the run --------------------------------------------------------------------------------- */
 
 static gm_status search_and_write(const settings *s, const gm_vectors *data, gm_context *context,
                                   float *rows, report *r) {
@@ -383,9 +397,8 @@ int gm_cli_sample(int argc, char **argv) {
     static const struct argp_child children[] = {GM_CLI_COMMON_CHILD, {0}};
     static const struct argp parser = {
         .options = option_list, .parser = parse, .doc = documentation, .children = children};
-    settings s = {.count = 1024,
-                  .dtype = GM_F32,
-                  .sampler = {.steps = 500, .t_end = 0.3, .denoise = 1}};
+    settings s = {
+        .count = 1024, .dtype = GM_F32, .sampler = {.steps = 500, .t_end = 0.3, .denoise = 1}};
     gm_vectors data;
     gm_cli_parse(&parser, argc, argv, &s);
     const gm_status status = gm_vectors_load(s.data, &data);

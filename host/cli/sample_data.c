@@ -75,9 +75,9 @@ static gm_status copy_values(const char *path, const gm_tensor *file, gm_vectors
     vectors->high = -DBL_MAX;
     for (int64_t i = 0; i < vectors->count; ++i) {
         for (int64_t j = 0; j < vectors->dim; ++j) {
-            const int64_t within = file->ndim == 3 ? j / columns * file->stride[1] +
-                                                         j % columns * file->stride[2]
-                                                   : j * file->stride[1];
+            const int64_t within =
+                file->ndim == 3 ? j / columns * file->stride[1] + j % columns * file->stride[2]
+                                : j * file->stride[1];
             const double value = element(file->data, file->dtype, i * file->stride[0] + within);
             GM_CHECK(NULL, isfinite(value), GM_STATUS_CORRUPT_DATA,
                      "%s: component %lld of vector %lld is not a finite number", path, (long long)j,
@@ -169,7 +169,7 @@ static int ascending(const void *a, const void *b) {
 
 typedef struct search {
     const gm_vectors *data;
-    float *rows;          /* the data */
+    float *rows; /* the data */
     const float *points;
     int64_t count, step;  /* point i is row i * step of points */
     double limit;         /* of copies, in the data's units */
@@ -222,8 +222,8 @@ static gm_status measure(search *s, gm_nearness *nearness) {
     return GM_STATUS_OK;
 }
 
-static gm_status run_search(const gm_vectors *data, const float *points, int64_t count, double limit,
-                            gm_nearness *nearness) {
+static gm_status run_search(const gm_vectors *data, const float *points, int64_t count,
+                            double limit, gm_nearness *nearness) {
     const int64_t total = data->count * data->dim;
     search s = {.data = data, .limit = limit, .own = points == NULL};
     *nearness = (gm_nearness){.points = 0};
@@ -236,7 +236,10 @@ static gm_status run_search(const gm_vectors *data, const float *points, int64_t
         s.rows[i] = (float)data->values[i];
     }
     s.points = s.own ? s.rows : points;
-    /* Data may be sorted by class, so theirs are taken all over the file; samples are alike anywhere. */
+    /*
+     * Data may be sorted by class, so theirs are taken all over the file; samples are alike
+     * anywhere.
+     */
     s.step = s.own ? (count + most_points - 1) / most_points : 1;
     s.count = s.own ? (count + s.step - 1) / s.step : count < most_points ? count : most_points;
     const gm_status status = measure(&s, nearness);

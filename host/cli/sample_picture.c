@@ -32,8 +32,8 @@ static gm_status draw_grid(gm_context *context, const char *path, const gm_vecto
     uint8_t *pixels;
     int64_t width, height;
     GM_TRY(gm_picture_tile(context, samples, shown, data->width, data->height, columns,
-                           (float)data->low, (float)data->high, zoom > 1 ? zoom : 1, &pixels, &width,
-                           &height));
+                           (float)data->low, (float)data->high, zoom > 1 ? zoom : 1, &pixels,
+                           &width, &height));
     const gm_status status = gm_picture_save_png(context, path, width, height, 1, pixels);
     free(pixels);
     return status;
@@ -51,7 +51,9 @@ static void dot(uint8_t *pixels, double x, double y, int radius, color ink) {
     }
 }
 
-/* One scale for both axes, so that a round cloud is round; the data's range and a sixth around it. */
+/*
+ * One scale for both axes, so that a round cloud is round; the data's range and a sixth around it.
+ */
 static void draw_scatter(const gm_vectors *data, const float *samples, int64_t count,
                          uint8_t *pixels) {
     double low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
@@ -104,7 +106,8 @@ static void draw_histogram(const gm_vectors *data, const float *samples, int64_t
         const int64_t bin = column * BINS / PLOT_WIDTH, previous = bin > 0 ? bin - 1 : 0;
         const bool edge = column * BINS % PLOT_WIDTH == 0;
         const double full = (HISTOGRAM_HEIGHT - 20) / most;
-        const int64_t bar = (int64_t)(of_data[bin] * full), line = (int64_t)(of_samples[bin] * full);
+        const int64_t bar = (int64_t)(of_data[bin] * full),
+                      line = (int64_t)(of_samples[bin] * full);
         const int64_t last = (int64_t)(of_samples[previous] * full);
         for (int64_t up = 0; up < HISTOGRAM_HEIGHT; ++up) {
             uint8_t *pixel = pixels + 3 * ((HISTOGRAM_HEIGHT - 1 - up) * PLOT_WIDTH + column);
@@ -140,7 +143,8 @@ const char *gm_sample_no_picture(const gm_vectors *data, int64_t count) {
         return "there are no samples";
     }
     if (data->dim > 2 && data->height == 0) {
-        return "the vectors are neither images (d a square, or data of shape (n, height, width)) nor of one "
+        return "the vectors are neither images (d a square, or data of shape (n, height, width)) "
+               "nor of one "
                "or two dimensions";
     }
     return NULL;

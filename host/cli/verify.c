@@ -22,7 +22,7 @@ static const char *const verdict_names[] = {"PASS", "FAIL", "skip"};
 /* emu runs the threads of a block in the order that this variable of its own names. */
 static const char *emu_schedule(void) {
     const char *schedule = getenv("GENMATH_EMU_SCHEDULE");
-    return schedule != NULL && schedule[0] != '\0' ? schedule : "default";
+    return schedule != NULL && schedule[0] != '\0' ? schedule : "forward";
 }
 
 static bool matches(const gm_case *item, const char *filter) {
@@ -118,7 +118,8 @@ static int report(const verify_options *options, int selected, gm_context *refer
     if (!options->common.json) {
         print_head(subject);
         const tally totals = run_cases(options, selected, reference, subject, NULL);
-        printf("# %d passed, %d failed, %d skipped\n", totals.passed, totals.failed, totals.skipped);
+        printf("# %d passed, %d failed, %d skipped\n", totals.passed, totals.failed,
+               totals.skipped);
         return exit_code(&totals);
     }
     cJSON *root = cJSON_CreateObject();
@@ -165,10 +166,11 @@ int gm_cli_verify(int argc, char **argv) {
     static const struct argp parser = {
         .options = own,
         .parser = parse,
-        .doc = "Run every operation on a backend and on the reference, and print for each case the "
-               "kernel that ran, how far the results are apart, how far they may be, and the verdict."
-               "\vExits with 1 if a case fails or no case could be run."
-               "  GENMATH_EMU_SCHEDULE in the environment sets the order in which emu runs threads.",
+        .doc =
+            "Run every operation on a backend and on the reference, and print for each case the "
+            "kernel that ran, how far the results are apart, how far they may be, and the verdict."
+            "\vExits with 1 if a case fails or no case could be run."
+            "  GENMATH_EMU_SCHEDULE in the environment sets the order in which emu runs threads.",
         .children = children};
     verify_options options = {0};
     gm_cli_parse(&parser, argc, argv, &options);

@@ -1,7 +1,7 @@
 /*
- * The reference of the diffusion operations: loops in the order of the formula, everything in double.
- * A sample's path stays in double from its start to its end; only the given data, the noise and
- * the result have the tensors' type. Noise is that of philox.h, in the tensors' precision.
+ * The reference of the diffusion operations: loops in the order of the formula, everything in
+ * double. A sample's path stays in double from its start to its end; only the given data, the noise
+ * and the result have the tensors' type. Noise is that of philox.h, in the tensors' precision.
  */
 #include <genmath/diffusion.h>
 #include <genmath/philox.h>
@@ -14,7 +14,8 @@
 
 static double read(gm_dtype dtype, const gm_diffusion_view *view, int64_t row, int64_t column) {
     const int64_t at = row * view->stride[0] + column * view->stride[1];
-    return dtype == GM_F32 ? (double)((const float *)view->data)[at] : ((const double *)view->data)[at];
+    return dtype == GM_F32 ? (double)((const float *)view->data)[at]
+                           : ((const double *)view->data)[at];
 }
 
 static void write(gm_dtype dtype, const gm_diffusion_view *view, int64_t row, int64_t column,
@@ -56,7 +57,8 @@ gm_status gm_ref_diffusion_perturb(gm_call *call, const struct gm_diffusion_pert
 /* The variance of component k at the time of alpha and variance. */
 static double component_variance(const gm_diffusion_model_args *model, int64_t k, double alpha,
                                  double variance) {
-    const double s = model->deviations.data != NULL ? read(model->dtype, &model->deviations, k, 0) : 0.0;
+    const double s =
+        model->deviations.data != NULL ? read(model->dtype, &model->deviations, k, 0) : 0.0;
     return alpha * alpha * (s * s + model->bandwidth2) + variance;
 }
 

@@ -208,9 +208,10 @@ static void solve_adaptive(trajectory *s, const gm_ensemble_arrays *arrays, int6
         return;
     }
     double h = first_step(s, k[0], direction);
+    bool finite = true; /* of the last attempt */
     while (s->t != p->t1) {
         if (s->accepted + s->rejected == p->max_steps) {
-            s->status = GM_STATUS_NOT_CONVERGED;
+            s->status = finite ? GM_STATUS_NOT_CONVERGED : GM_STATUS_NON_FINITE;
             return;
         }
         const double remaining = fabs(p->t1 - s->t);
@@ -218,7 +219,7 @@ static void solve_adaptive(trajectory *s, const gm_ensemble_arrays *arrays, int6
         h = last ? remaining : h;
         attempt(s, direction * h, k, y_new, error);
         const double e = scaled_norm(p, error, s->y, y_new);
-        const bool finite = isfinite(e) && all_finite(p, y_new) && all_finite(p, k[6]);
+        finite = isfinite(e) && all_finite(p, y_new) && all_finite(p, k[6]);
         if (finite && e <= 1) {
             const double t_new = last ? p->t1 : s->t + direction * h;
             save_step(s, arrays, i, direction * h, t_new, k, y_new);

@@ -1,9 +1,9 @@
 /*
  * Exchange with PyTorch, JAX, CuPy and NumPy through DLPack structures, without a copy.
  *
- * The structures belong to the user's own dlpack.h (dmlc/dlpack, version 1.x), which may be included
- * before or after this header or not at all. A program without it that needs their fields defines
- * GM_DLPACK_TYPES before including this header and gets declarations of the same layout.
+ * The structures belong to the user's own dlpack.h (dmlc/dlpack, version 1.x), which may be
+ * included before or after this header or not at all. A program without it that needs their fields
+ * defines GM_DLPACK_TYPES before including this header and gets declarations of the same layout.
  */
 #if defined(GM_DLPACK_TYPES) && !defined(DLPACK_DLPACK_H_) && !defined(GENMATH_DLPACK_TYPES)
 #define GENMATH_DLPACK_TYPES
@@ -67,20 +67,19 @@ struct DLManagedTensorVersioned;
 
 /*
  * A view of a DLPack tensor's memory: data moved by byte_offset, row-major if it has no strides.
- * Ownership stays with the caller, who calls managed's deleter when the view is no longer used, also
- * after a failure.
+ * Ownership stays with the caller, who calls managed's deleter when the view is no longer used,
+ * also after a failure.
  *
- * context   [in]  whose memory it must be: kDLCPU, kDLCUDAHost or kDLCUDAManaged for ref, cpu and emu,
- *                 kDLCUDA of the context's device or kDLCUDAManaged for cuda. (emu's operations take
- *                 only memory of gm_memory_alloc, and say so when they are given other memory.)
- * managed   [in]
- * tensor    [out] untouched on failure
- * read_only [out] 1 if the producer forbids writing, else 0; may be NULL, but then a read-only tensor is
- *                 refused, so that no operation writes to it by accident
+ * context   [in]  whose memory it must be: kDLCPU, kDLCUDAHost or kDLCUDAManaged for ref, cpu and
+ * emu, kDLCUDA of the context's device or kDLCUDAManaged for cuda. (emu's operations take only
+ * memory of gm_memory_alloc, and say so when they are given other memory.) managed   [in] tensor
+ * [out] untouched on failure read_only [out] 1 if the producer forbids writing, else 0; may be
+ * NULL, but then a read-only tensor is refused, so that no operation writes to it by accident
  *
- * Errors: INVALID_ARGUMENT (an argument is NULL, the memory is on another device, ndim not in 0 .. 32, a
- * size out of range, an offset that overflows, NULL data in a tensor with elements, read-only as above),
- * UNSUPPORTED (a dtype without counterpart, lanes other than 1, major version other than 1).
+ * Errors: INVALID_ARGUMENT (an argument is NULL, the memory is on another device, ndim not in 0 ..
+ * 32, a size out of range, an offset that overflows, NULL data in a tensor with elements, read-only
+ * as above), UNSUPPORTED (a dtype without counterpart, lanes other than 1, major version other than
+ * 1).
  */
 gm_status gm_tensor_from_dlpack(gm_context *context, const struct DLManagedTensor *managed,
                                 gm_tensor *tensor);
@@ -89,17 +88,17 @@ gm_status gm_tensor_from_dlpack_versioned(gm_context *context,
                                           gm_tensor *tensor, int32_t *read_only);
 
 /*
- * A DLPack structure that shows a tensor's memory to another library. Its deleter releases the structure
- * with its shape and strides and nothing else: the tensor's data must outlive the consumer.
+ * A DLPack structure that shows a tensor's memory to another library. Its deleter releases the
+ * structure with its shape and strides and nothing else: the tensor's data must outlive the
+ * consumer.
  *
- * context   [in]  whose memory it is: exported as kDLCUDA with the device's ordinal for cuda, else as
- *                 kDLCPU
- * tensor    [in]  strides of 0 and negative ones are passed on as they are; not every consumer takes them
- * read_only [in]  1 forbids the consumer to write
- * managed   [out] hand it to the consumer, or call its deleter; NULL on failure
+ * context   [in]  whose memory it is: exported as kDLCUDA with the device's ordinal for cuda, else
+ * as kDLCPU tensor    [in]  strides of 0 and negative ones are passed on as they are; not every
+ * consumer takes them read_only [in]  1 forbids the consumer to write managed   [out] hand it to
+ * the consumer, or call its deleter; NULL on failure
  *
- * Errors: INVALID_ARGUMENT (an argument is NULL, an unknown dtype, a size out of range, NULL data in a
- * tensor with elements), OUT_OF_MEMORY.
+ * Errors: INVALID_ARGUMENT (an argument is NULL, an unknown dtype, a size out of range, NULL data
+ * in a tensor with elements), OUT_OF_MEMORY.
  */
 gm_status gm_tensor_to_dlpack(gm_context *context, const gm_tensor *tensor,
                               struct DLManagedTensor **managed);

@@ -20,8 +20,8 @@ constexpr size_t head_canary = 64; // bytes below shared memory that are checked
 struct {
     char *base = nullptr;
     size_t bytes = 0;
-    unsigned threads = 0;      // stacks in the mapping
-    size_t shared_bytes = 0;   // of the present launch
+    unsigned threads = 0;    // stacks in the mapping
+    size_t shared_bytes = 0; // of the present launch
     size_t next_order_object = 0;
     bool reused = false;
 } arena;
@@ -62,6 +62,7 @@ char *stacks() {
 
 bool map(unsigned thread_count) {
     if (arena.base) {
+        unpoison_region(arena.base, arena.bytes); // whoever gets these addresses next
         munmap(arena.base, arena.bytes);
         arena.base = nullptr;
     }

@@ -139,7 +139,8 @@ cudaError_t cudaMemcpyAsync(void *target, const void *source, size_t bytes,
         }
         error = queue_copy(copy, stream);
         if (!copy.to_device) {
-            // Until the stream is synchronised the host has nothing to read here.
+            // Until the stream is synchronised the host has nothing to read here. CUDA happens to
+            // wait where the target is pageable; programs are not meant to rely on it.
             memset(target, poison, bytes);
         }
         return error;

@@ -136,8 +136,7 @@ int active_blocks(const void *function, int block_threads, size_t shared_bytes) 
     }
     int warps = (block_threads + static_cast<int>(warp_size) - 1) / static_cast<int>(warp_size);
     int by_threads = threads_per_multiprocessor / static_cast<int>(warp_size) / warps;
-    int by_shared =
-        static_cast<int>(shared_per_multiprocessor / (shared_bytes + shared_reserved));
+    int by_shared = static_cast<int>(shared_per_multiprocessor / (shared_bytes + shared_reserved));
     int blocks = by_threads < by_shared ? by_threads : by_shared;
     return blocks < blocks_per_multiprocessor ? blocks : blocks_per_multiprocessor;
 }

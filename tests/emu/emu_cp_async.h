@@ -23,9 +23,7 @@ void cp_async_commit();
 // Takes the oldest copy that must have landed when at most `pending` groups remain; false if none.
 bool cp_async_next(int pending, async_copy *copy, site at);
 
-template <int bytes> struct alignas(bytes) copy_word {
-    unsigned char data[bytes];
-};
+template <int bytes> struct alignas(bytes) copy_word { unsigned char data[bytes]; };
 
 template <int bytes> void cp_async(void *target, const void *source, site at) {
     static_assert(bytes == 4 || bytes == 8 || bytes == 16, "cp.async copies 4, 8 or 16 bytes");

@@ -13,13 +13,13 @@ namespace emu {
 
 // A kernel with its arguments. run_thread is called once for each CUDA thread, on its fiber.
 class kernel_call {
-public:
+  public:
     virtual ~kernel_call() = default;
     virtual void run_thread() = 0;
 };
 
 template <class... Parameters> class bound_kernel : public kernel_call {
-public:
+  public:
     bound_kernel(void (*function)(Parameters...), const Parameters &...arguments)
         : function_(function), arguments_(arguments...) {
     }
@@ -27,7 +27,7 @@ public:
         std::apply(function_, arguments_);
     }
 
-private:
+  private:
     void (*function_)(Parameters...);
     std::tuple<Parameters...> arguments_;
 };
@@ -47,7 +47,7 @@ void launch(const launch_config &config, std::unique_ptr<kernel_call> call);
 
 // The object between GM_LAUNCH's kernel and its arguments: launcher(...)(arguments).
 template <class... Parameters> class launcher {
-public:
+  public:
     launcher(const launch_config &config, void (*function)(Parameters...))
         : config_(config), function_(function) {
     }
@@ -59,7 +59,7 @@ public:
         launch(config_, std::make_unique<bound_kernel<Parameters...>>(function_, arguments...));
     }
 
-private:
+  private:
     launch_config config_;
     void (*function_)(Parameters...);
 };

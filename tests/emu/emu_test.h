@@ -40,13 +40,12 @@ static const char *const schedules[] = {"forward",  "reverse",  "warp-ahead",
 
 // Device memory for the length of a test.
 template <class T> class device_array {
-public:
+  public:
     explicit device_array(size_t count) : count_(count) {
         CHECK_CUDA(cudaMalloc(&data_, count * sizeof(T)));
     }
     explicit device_array(const std::vector<T> &values) : device_array(values.size()) {
-        CHECK_CUDA(
-            cudaMemcpy(data_, values.data(), count_ * sizeof(T), cudaMemcpyHostToDevice));
+        CHECK_CUDA(cudaMemcpy(data_, values.data(), count_ * sizeof(T), cudaMemcpyHostToDevice));
     }
     ~device_array() {
         cudaFree(data_);
@@ -59,12 +58,11 @@ public:
     }
     std::vector<T> values() const {
         std::vector<T> result(count_);
-        CHECK_CUDA(
-            cudaMemcpy(result.data(), data_, count_ * sizeof(T), cudaMemcpyDeviceToHost));
+        CHECK_CUDA(cudaMemcpy(result.data(), data_, count_ * sizeof(T), cudaMemcpyDeviceToHost));
         return result;
     }
 
-private:
+  private:
     T *data_ = nullptr;
     size_t count_;
 };

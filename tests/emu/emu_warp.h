@@ -12,7 +12,14 @@ namespace emu {
 enum class shuffle_mode { index, up, down, exclusive_or };
 enum class vote_kind { all, any, ballot };
 enum class reduce_kind {
-    add, min_signed, max_signed, min_unsigned, max_unsigned, bit_and, bit_or, bit_xor
+    add,
+    min_signed,
+    max_signed,
+    min_unsigned,
+    max_unsigned,
+    bit_and,
+    bit_or,
+    bit_xor
 };
 
 unsigned long long shuffle(shuffle_mode mode, unsigned mask, unsigned long long bits, int operand,
@@ -87,8 +94,7 @@ inline unsigned __ballot_sync(unsigned mask, int predicate, emu::site at = emu::
     return emu::vote(emu::vote_kind::ballot, mask, predicate != 0, at);
 }
 
-template <class T>
-unsigned __match_any_sync(unsigned mask, T value, emu::site at = emu::here()) {
+template <class T> unsigned __match_any_sync(unsigned mask, T value, emu::site at = emu::here()) {
     return emu::match_any(mask, emu::to_bits(value), at);
 }
 

@@ -6,7 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__x86_64__)
+#if EMU_FIBER_UCONTEXT
+
+// The C library switches.
+
+#elif defined(__x86_64__)
 
 // Frame, from the stack pointer up: mxcsr and x87 control word, r15 r14 r13 r12 rbx rbp, return
 // address.

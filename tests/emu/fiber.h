@@ -6,8 +6,11 @@
 
 #include "sanitizer.h"
 
+// Where no switch has been written by hand; -DEMU_FIBER_UCONTEXT=1 takes this one anywhere.
 #if !defined(__x86_64__) && !defined(__aarch64__)
 #define EMU_FIBER_UCONTEXT 1
+#endif
+#if EMU_FIBER_UCONTEXT
 #include <ucontext.h>
 #endif
 

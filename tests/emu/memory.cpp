@@ -16,7 +16,6 @@ namespace emu {
 
 namespace {
 
-
 constexpr size_t head_canary = 64;
 constexpr size_t kept_after_free = 64; // freed mappings kept inaccessible to catch late accesses
 
@@ -79,9 +78,8 @@ const allocation *find(const void *pointer) {
 
 // The checked bytes around the data: a little below, and all up to the guard page.
 char *checked_begin(const allocation &area) {
-    return area.data - area.mapping > static_cast<ptrdiff_t>(head_canary)
-               ? area.data - head_canary
-               : area.mapping;
+    return area.data - area.mapping > static_cast<ptrdiff_t>(head_canary) ? area.data - head_canary
+                                                                          : area.mapping;
 }
 
 char *checked_end(const allocation &area) {

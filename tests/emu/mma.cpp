@@ -57,8 +57,7 @@ void multiply(void *const operands[warp_size], const float (&a)[16][K], const fl
 
 // Register r of A holds row g + 8 (r % 2), columns 2 q + 8 (r / 2) and the next; register r of B
 // holds column g, rows 2 q + 8 r and the next. The lower half of a register comes first.
-template <float (*to_float)(unsigned)>
-void run_k16(void *const operands[warp_size], unsigned) {
+template <float (*to_float)(unsigned)> void run_k16(void *const operands[warp_size], unsigned) {
     float a[16][16];
     float b[16][8];
     for (unsigned lane = 0; lane < warp_size; ++lane) {

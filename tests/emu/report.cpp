@@ -38,6 +38,46 @@ std::string describe(const thread_record &thread) {
                           : format_text("%s, no barrier or warp function before", verb);
 }
 
+// The threads in one state, as "0-39, 64".
+struct thread_group {
+    std::string state;
+    std::string numbers;
+    unsigned count;
+    unsigned ranges;
+};
+
+constexpr unsigned listed_ranges = 16;
+
+std::vector<thread_group> group_threads() {
+    std::vector<thread_group> groups;
+    for (unsigned first = 0; first < block.threads;) {
+        const std::string state = describe(threads[first]);
+        unsigned last = first;
+        while (last + 1 < block.threads && describe(threads[last + 1]) == state) {
+            ++last;
+        }
+        thread_group *group = nullptr;
+        for (thread_group &known : groups) {
+            group = known.state == state ? &known : group;
+        }
+        if (!group) {
+            groups.push_back({state, "", 0, 0});
+            group = &groups.back();
+        }
+        if (group->ranges < listed_ranges) {
+            group->numbers += group->ranges == 0 ? "" : ", ";
+            group->numbers +=
+                first == last ? format_text("%u", first) : format_text("%u-%u", first, last);
+        } else if (group->ranges == listed_ranges) {
+            group->numbers += ", ...";
+        }
+        group->count += last - first + 1;
+        ++group->ranges;
+        first = last + 1;
+    }
+    return groups;
+}
+
 } // namespace
 
 std::string format_text(const char *format, ...) {
@@ -76,17 +116,9 @@ void report_kernel(const std::string &headline) {
         text += format_text("  in thread (%u,%u,%u)\n", running->index.x, running->index.y,
                             running->index.z);
     }
-    // Consecutive threads in the same state share a line.
-    for (unsigned first = 0; first < block.threads;) {
-        std::string state = describe(threads[first]);
-        unsigned last = first;
-        while (last + 1 < block.threads && describe(threads[last + 1]) == state) {
-            ++last;
-        }
-        text += first == last ? format_text("  thread %u: ", first)
-                              : format_text("  threads %u-%u: ", first, last);
-        text += state + "\n";
-        first = last + 1;
+    for (const thread_group &group : group_threads()) {
+        text += format_text("  %s %s: %s\n", group.count == 1 ? "thread" : "threads",
+                            group.numbers.c_str(), group.state.c_str());
     }
 }
 

@@ -19,10 +19,10 @@
 namespace emu {
 
 constexpr unsigned max_block_threads = 1024;
-constexpr size_t shared_limit = 48 * 1024;        // without cudaFuncSetAttribute
-constexpr size_t shared_limit_optin = 227 * 1024; // with it
+constexpr size_t shared_limit = 48 * 1024;              // without cudaFuncSetAttribute
+constexpr size_t shared_limit_optin = 227 * 1024;       // with it
 constexpr size_t device_memory_bytes = size_t{8} << 30; // what the device claims to have
-constexpr unsigned char poison = 0xff;            // a NaN in every floating-point format
+constexpr unsigned char poison = 0xff;                  // a NaN in every floating-point format
 constexpr unsigned char canary = 0xc5;
 
 // ---- a launch and its threads ----------------------------------------------------------------
@@ -119,11 +119,20 @@ bool in_shared_memory(const void *address, size_t bytes);
 std::string arena_describe(const void *address);
 void *arena_emergency_stack_top();
 
+// ---- the thread sanitizer's view of a launch; nothing without it ------------------------------
+
+void tsan_start_launch(fiber &host);
+void tsan_end_launch();
+void tsan_start_block();
+void tsan_end_block();
+void tsan_start_thread();
+void tsan_end_thread();
+
 // ---- device memory ---------------------------------------------------------------------------
 
 // Opens device memory to this process while device work runs.
 class device_section {
-public:
+  public:
     device_section();
     ~device_section();
     device_section(const device_section &) = delete;
@@ -159,7 +168,7 @@ cudaError_t record_error(cudaError_t error);
 
 // Every entry point runs under one lock: kernels run on the thread that waits for them.
 class entry_lock {
-public:
+  public:
     entry_lock();
     ~entry_lock();
     entry_lock(const entry_lock &) = delete;

@@ -104,8 +104,7 @@ bool set_schedule(const char *name) {
 }
 
 launch_order::launch_order(uint64_t blocks)
-    : order_(current().kind), state_(current().seed ^ (current().launches << 32)),
-      blocks_(blocks) {
+    : order_(current().kind), state_(current().seed ^ (current().launches << 32)), blocks_(blocks) {
     ++current().launches;
     if (order_ == order::random && blocks > 1) {
         // position -> factor * position + offset (mod blocks) is a permutation if the factor has
@@ -190,8 +189,8 @@ int launch_order::next_random(const uint32_t ready[max_warps]) {
         warp = warp + 1 < warps_ ? warp + 1 : 0;
     }
     uint32_t lanes = ready[warp];
-    unsigned skip = static_cast<unsigned>(draw >> 40) %
-                    static_cast<unsigned>(__builtin_popcount(lanes));
+    unsigned skip =
+        static_cast<unsigned>(draw >> 40) % static_cast<unsigned>(__builtin_popcount(lanes));
     for (; skip > 0; --skip) {
         lanes &= lanes - 1;
     }

@@ -21,7 +21,7 @@ bool set_schedule(const char *name);
 // The turns of one launch. A launch draws its random numbers from the seed and its own number, so
 // that the same program with the same seed runs the same way.
 class launch_order {
-public:
+  public:
     explicit launch_order(uint64_t blocks);
 
     // The block that runs as number `position`; a permutation of 0 ... blocks - 1.
@@ -32,7 +32,7 @@ public:
     // The next thread among the ready ones, one bit for each lane of each warp; -1 if none is.
     int next_thread(const uint32_t ready[max_warps]);
 
-private:
+  private:
     uint64_t random();
     int next_forward(const uint32_t ready[max_warps]);
     int next_reverse(const uint32_t ready[max_warps]);

@@ -21,7 +21,6 @@ thread_record *running;
 namespace {
 
 fiber host; // the OS thread's own stack
-char launch_end; // the object whose acquisition orders a whole launch before what follows
 
 unsigned number(const thread_record &thread) {
     return static_cast<unsigned>(&thread - threads);
@@ -39,8 +38,8 @@ void suspend() {
 }
 
 const char *barrier_name(barrier_kind kind) {
-    static const char *const names[] = {"__syncthreads", "__syncthreads_count",
-                                        "__syncthreads_and", "__syncthreads_or"};
+    static const char *const names[] = {"__syncthreads", "__syncthreads_count", "__syncthreads_and",
+                                        "__syncthreads_or"};
     return names[static_cast<int>(kind)];
 }
 
@@ -138,7 +137,7 @@ void finish_thread() {
     unsigned warp = number(self) / warp_size;
     self.state = thread_state::done;
     --block.live;
-    order_release(&launch_end);
+    tsan_end_thread();
     if (block.waiting != 0 && block.waiting == block.live) {
         open_barrier();
     }
@@ -155,6 +154,7 @@ void finish_thread() {
 
 void thread_main() {
     fiber_entered(host);
+    tsan_start_thread();
     block.launch->call->run_thread();
     finish_thread();
     fiber_exit(running->context, host);
@@ -171,8 +171,8 @@ std::string deadlock_reason() {
         uint32_t lanes = self.mask & existing_lanes(warp);
         for (unsigned j = 0; j < warp_size; ++j) {
             const thread_record &other = threads[warp * warp_size + j];
-            if ((lanes >> j & 1u) && !(other.state == thread_state::at_collective &&
-                                       same_collective(self, other))) {
+            if ((lanes >> j & 1u) &&
+                !(other.state == thread_state::at_collective && same_collective(self, other))) {
                 bool barrier = other.state == thread_state::at_barrier;
                 return format_text(
                     "deadlock: thread %u waits in %s (mask 0x%08x, %s:%d) for thread %u, which "
@@ -187,14 +187,13 @@ std::string deadlock_reason() {
     return "deadlock: no thread can run";
 }
 
-bool start_threads(uint64_t linear_block) {
+bool start_threads() {
     if (!arena_start_block()) {
         return false;
     }
     for (unsigned i = 0; i < block.threads; ++i) {
         thread_record &thread = threads[i];
-        thread.index = {i % blockDim.x, i / blockDim.x % blockDim.y,
-                        i / blockDim.x / blockDim.y};
+        thread.index = {i % blockDim.x, i / blockDim.x % blockDim.y, i / blockDim.x / blockDim.y};
         thread.started = false;
         thread.at = {nullptr, 0};
         thread.copies.clear();
@@ -203,29 +202,8 @@ bool start_threads(uint64_t linear_block) {
         fiber_prepare(thread.context, arena_stack(i), arena_stack_bytes(), thread_main);
         make_ready(thread);
     }
-    if (under_tsan()) {
-        // The sanitizer takes accesses under one of its recycled thread numbers for accesses of
-        // one thread. Rotating the order of creation keeps thread i of the next block from
-        // getting the number of thread i of this one.
-        for (unsigned i = 0; i < block.threads; ++i) {
-            uint64_t rotated = (i + linear_block * 7) % block.threads;
-            threads[rotated].context.tsan = __tsan_create_fiber(0);
-        }
-    }
+    tsan_start_block();
     return true;
-}
-
-void end_sanitizer_threads() {
-    for (unsigned i = 0; i < block.threads; ++i) {
-        void *self = threads[i].context.tsan;
-        if (threads[i].state != thread_state::done) {
-            // In a kernel that failed: what the thread did so far is before what follows, too.
-            __tsan_switch_to_fiber(self, tsan_no_sync);
-            __tsan_release(&launch_end);
-            __tsan_switch_to_fiber(host.tsan, tsan_no_sync);
-        }
-        __tsan_destroy_fiber(self);
-    }
 }
 
 bool run_block(launch_order &order, uint64_t linear_block) {
@@ -235,7 +213,7 @@ bool run_block(launch_order &order, uint64_t linear_block) {
                 static_cast<unsigned>(linear_block / grid.x / grid.y)};
     block.index = blockIdx;
     block.live = block.threads;
-    if (!start_threads(linear_block)) {
+    if (!start_threads()) {
         block.failed = true;
         report_text("the emulator is out of memory for stacks and shared memory");
         return false;
@@ -265,9 +243,7 @@ bool run_block(launch_order &order, uint64_t linear_block) {
             report_kernel(overrun);
         }
     }
-    if (under_tsan()) {
-        end_sanitizer_threads();
-    }
+    tsan_end_block();
     return !block.failed;
 }
 
@@ -286,9 +262,7 @@ bool run_launch(const launch_record &launch) {
         block.launch = nullptr;
         return false;
     }
-    if (under_tsan()) {
-        host.tsan = __tsan_get_current_fiber();
-    }
+    tsan_start_launch(host);
     name_launch_on_death();
     fault_section_begin();
     uint64_t blocks = static_cast<uint64_t>(config.grid.x) * config.grid.y * config.grid.z;
@@ -300,7 +274,7 @@ bool run_launch(const launch_record &launch) {
         }
     }
     fault_section_end();
-    order_acquire(&launch_end);
+    tsan_end_launch();
     if (!block.failed) {
         std::string overrun = memory_check();
         if (!overrun.empty()) {

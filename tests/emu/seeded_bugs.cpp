@@ -458,33 +458,44 @@ struct seeded_case {
 };
 
 #define SEEDED(name)                                                                               \
-    {                                                                                              \
-        #name, run_##name<true>, run_##name<false>                                                 \
-    }
+    { #name, run_##name < true>, run_##name < false> }
 const seeded_case cases[] = {
-    SEEDED(missing_barrier),   SEEDED(missing_syncwarp),     SEEDED(stale_shared),
-    SEEDED(missing_atomic),    SEEDED(block_race),           SEEDED(block_order),
-    SEEDED(missing_fence),     SEEDED(divergent_barrier),    SEEDED(absent_lane),
-    SEEDED(wrong_mask),        SEEDED(early_exit),           SEEDED(deadlock),
-    SEEDED(shared_bounds),     SEEDED(global_bounds),        SEEDED(use_after_free),
-    SEEDED(misaligned),        SEEDED(uninitialised),        SEEDED(shared_uninitialised),
-    SEEDED(missing_wait),      SEEDED(short_wait),           SEEDED(large_frame),
-    SEEDED(missing_synchronise), SEEDED(missing_event),      SEEDED(host_access),
+    SEEDED(missing_barrier),     SEEDED(missing_syncwarp),  SEEDED(stale_shared),
+    SEEDED(missing_atomic),      SEEDED(block_race),        SEEDED(block_order),
+    SEEDED(missing_fence),       SEEDED(divergent_barrier), SEEDED(absent_lane),
+    SEEDED(wrong_mask),          SEEDED(early_exit),        SEEDED(deadlock),
+    SEEDED(shared_bounds),       SEEDED(global_bounds),     SEEDED(use_after_free),
+    SEEDED(misaligned),          SEEDED(uninitialised),     SEEDED(shared_uninitialised),
+    SEEDED(missing_wait),        SEEDED(short_wait),        SEEDED(large_frame),
+    SEEDED(missing_synchronise), SEEDED(missing_event),     SEEDED(host_access),
 };
+
+// What GENMATH_EMU_SCHEDULE has chosen; if it names no schedule, launches must fail.
+int show_schedule() {
+    GM_LAUNCH(count_up<false>, 1, 32, 0, nullptr, blank(32));
+    if (emu_schedule()[0] == '\0' && cudaGetLastError() == cudaErrorInvalidValue) {
+        puts("no schedule: launches fail");
+        return 1;
+    }
+    puts(emu_schedule());
+    return cudaDeviceSynchronize() == cudaSuccess ? 0 : 1;
+}
 
 } // namespace
 
 int main(int argc, char **argv) {
     static const char *const schedules[] = {"forward",  "reverse",  "warp-ahead",
                                             "random:1", "random:2", "random:3"};
+    if (argc == 3 && strcmp(argv[1], "schedule") == 0) {
+        return show_schedule();
+    }
     for (const seeded_case &entry : cases) {
         if (argc != 3 || strcmp(argv[1], entry.name) != 0) {
             continue;
         }
         for (const char *schedule : schedules) {
             emu_set_schedule(schedule);
-            const std::string wrong =
-                strcmp(argv[2], "bug") == 0 ? entry.bug() : entry.fixed();
+            const std::string wrong = strcmp(argv[2], "bug") == 0 ? entry.bug() : entry.fixed();
             if (!wrong.empty()) {
                 fputs(wrong.c_str(), stderr);
                 return 1;

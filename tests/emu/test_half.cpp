@@ -23,8 +23,8 @@ double decode(const format &f, unsigned pattern) {
     const int exponent = static_cast<int>((pattern & 0x7fffu) >> f.fraction_bits);
     const int fraction = static_cast<int>(pattern & ((1u << f.fraction_bits) - 1u));
     const int hidden = exponent == 0 ? 0 : 1 << f.fraction_bits;
-    const double magnitude = ldexp(fraction + hidden, (exponent == 0 ? 1 : exponent) - f.bias -
-                                                          f.fraction_bits);
+    const double magnitude =
+        ldexp(fraction + hidden, (exponent == 0 ? 1 : exponent) - f.bias - f.fraction_bits);
     return pattern & 0x8000u ? -magnitude : magnitude;
 }
 
@@ -46,7 +46,7 @@ template <class To, class From> void check_format(const format &f, To to_float, 
         assert_true(static_cast<double>(value) == decode(f, pattern));
     }
     for (unsigned pattern = 0; pattern < f.infinity; ++pattern) {
-        // The largest value's upper neighbour is where the next one would be; there starts infinity.
+        // Above the largest value, infinity stands where the next one would be.
         const double middle = (decode(f, pattern) + decode(f, pattern + 1)) / 2;
         const float tie = static_cast<float>(middle);
         if (static_cast<double>(tie) != middle) {

@@ -133,8 +133,7 @@ void test_copies_check_their_pointers(void **) {
     };
     for (const auto &c : cases) {
         assert_int_equal(cudaMemcpy(c.target, c.source, c.size, c.kind), c.expected);
-        assert_int_equal(cudaMemcpyAsync(c.target, c.source, c.size, c.kind, f.stream),
-                         c.expected);
+        assert_int_equal(cudaMemcpyAsync(c.target, c.source, c.size, c.kind, f.stream), c.expected);
         assert_int_equal(cudaGetLastError(), c.expected);
     }
     assert_int_equal(cudaMemset(host.data(), 0, n), cudaErrorInvalidValue);

@@ -19,8 +19,8 @@ unsigned hash(unsigned x) {
 // The schedules take turns from one configuration to the next.
 void next_schedule() {
     static size_t turn;
-    assert_int_equal(
-        emu_set_schedule(schedules[turn++ % (sizeof schedules / sizeof schedules[0])]), 0);
+    assert_int_equal(emu_set_schedule(schedules[turn++ % (sizeof schedules / sizeof schedules[0])]),
+                     0);
 }
 
 // ---- shuffles --------------------------------------------------------------------------------
@@ -101,12 +101,19 @@ void check_shuffle(shuffle kind, unsigned mask, int operand, int width, unsigned
     }
 }
 
+// The thread sanitizer makes a launch slow, and the arithmetic of lanes is none of its business.
+#if EMU_TEST_TSAN
+const int operands[] = {1, 16};
+#else
+const int operands[] = {0, 1, 2, 3, 7, 8, 16, 31};
+#endif
+
 void test_shuffles_of_every_width(void **) {
     for (unsigned threads : thread_counts) {
         for (unsigned mask : masks) {
             for (shuffle kind : {by_index, up, down, exclusive_or}) {
                 for (int width = 1; width <= 32; width *= 2) {
-                    for (int operand : {0, 1, 2, 3, 7, 8, 16, 31}) {
+                    for (int operand : operands) {
                         check_shuffle(kind, mask, operand, width, threads);
                     }
                 }
@@ -143,7 +150,7 @@ void test_shuffles_of_every_type(void **) {
     check_type<double>(from_hash<double>);
     check_type<long>(from_hash<long>);
     check_type<unsigned long>(from_hash<unsigned long>);
-    check_type<long long>([](unsigned x) { return static_cast<long long>(x) * 0x100000001LL; });
+    check_type<long long>([](unsigned x) { return static_cast<long long>(x) * 0x40000001LL; });
     check_type<unsigned long long>([](unsigned x) { return x * 0x100000001ULL; });
     check_type<__half>([](unsigned x) { return __ushort_as_half(static_cast<uint16_t>(x)); });
     check_type<__nv_bfloat162>([](unsigned x) {

@@ -1,0 +1,200 @@
+#!/usr/bin/env bash
+# The program from outside: help, messages, exit codes, JSON, and output that cannot be written.
+# Exit codes: 0 success, 1 a result is wrong, 2 a bad option, 3 a failure.
+set -u
+program=${GENMATH_PROGRAM:-build/release/genmath}
+[ -x "$program" ] || { echo "no program $program: make all"; exit 1; }
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+out=$folder/out err=$folder/err
+unset GENMATH_BACKEND GENMATH_ISA GENMATH_MODULE_PATH
+passed=0 failed=0
+
+verdict() { # condition's exit status, what it is about
+    if [ "$1" = 0 ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAIL: $2"
+        sed 's/^/    out: /' "$out" | head -n 3
+        sed 's/^/    err: /' "$err" | head -n 3
+    fi
+}
+
+# expect CODE OUT-PATTERN ERR-PATTERN ARGUMENT...: the exit code, and extended regular expressions
+# that the two outputs must match. An empty pattern: the output must be empty; *: it may be anything.
+expect() {
+    local code=$1 out_pattern=$2 err_pattern=$3
+    shift 3
+    timeout 100 "$program" "$@" >"$out" 2>"$err" </dev/null
+    local got=$?
+    [ $got = "$code" ]
+    verdict $? "genmath $*: exit $got, expected $code"
+    match "$out" "$out_pattern" "genmath $*: standard output"
+    match "$err" "$err_pattern" "genmath $*: standard error"
+}
+
+match() {
+    case $2 in
+    '*') ;;
+    '') [ ! -s "$1" ]; verdict $? "$3 is not empty" ;;
+    *) grep -Eq -- "$2" "$1"; verdict $? "$3 does not match: $2" ;;
+    esac
+}
+
+commands="info verify bench sample noise"
+
+# ---- help ----
+expect 0 'Usage: genmath COMMAND' '' --help
+expect 0 'Usage: genmath COMMAND' '' help
+expect 2 '' 'Usage: genmath COMMAND'
+expect 0 '^genmath [0-9]+\.[0-9]+\.[0-9]+$' '' --version
+for command in $commands; do
+    "$program" --help | grep -Eq "^  $command "
+    verdict $? "genmath --help lists $command"
+    expect 0 "Usage: genmath $command" '' "$command" --help
+    cp "$out" "$folder/help"
+    expect 0 "Usage: genmath $command" '' help "$command"
+    cmp -s "$out" "$folder/help"
+    verdict $? "help $command and $command --help are the same"
+    expect 0 "Usage: genmath $command" '' "$command" --usage
+    for option in --backend --json --quiet --seed --threads; do
+        grep -q -- "$option" "$folder/help"
+        verdict $? "$command --help names $option"
+    done
+done
+
+# ---- bad options: exit 2, a message, nothing on standard output ----
+expect 2 '' "no command 'verfy': did you mean 'verify'\?" verfy
+expect 2 '' "no command 'benhc': did you mean 'bench'\?" benhc
+expect 2 '' "no command 'xyzzy': 'genmath --help'" xyzzy
+expect 2 '' "no command 'xyzzy'" help xyzzy
+expect 2 '' "no option '--json' before a command" --json info
+long=$(printf 'x%.0s' $(seq 5000))
+expect 2 '' 'no command' "$long"
+for command in $commands; do
+    expect 2 '' "genmath $command: unrecognized option '--nonsense'" "$command" --nonsense
+    expect 2 '' '--backend .gpu.: not one' "$command" --backend gpu
+    expect 2 '' "requires an argument" "$command" --backend
+    expect 2 '' '--isa .mmx.: not one' "$command" --isa mmx
+    for threads in 0 -1 4097 two 1.5 1x '' 99999999999999999999; do
+        expect 2 '' '--threads .*must be a whole number from 1 to 4096' \
+            "$command" --threads "$threads"
+    done
+    for seed in -1 x '' 18446744073709551616 1.0; do
+        expect 2 '' '--seed .*must be a whole number' "$command" --seed "$seed"
+    done
+    expect 2 '' '--device .-1.: must be' "$command" --device -1
+done
+expect 2 '' 'Too many arguments' info more
+expect 2 '' 'Too many arguments' verify more
+for seconds in 0 -1 nan inf x; do
+    expect 2 '' '--seconds .*must be a number' bench --seconds "$seconds"
+done
+
+# ---- failures: exit 3 ----
+export GENMATH_MODULE_PATH=$folder
+expect 3 '' 'the cuda module cannot be loaded' verify --backend cuda
+expect 3 '' 'the emu module cannot be loaded' verify --backend emu
+expect 3 '' 'the cuda module cannot be loaded' bench --backend cuda
+expect 3 '' 'the cuda module cannot be loaded' info --backend cuda
+expect 0 'cuda +not available: the cuda module cannot be loaded' '' info
+unset GENMATH_MODULE_PATH
+GENMATH_BACKEND=gpu expect 3 '' 'GENMATH_BACKEND=gpu' verify
+GENMATH_ISA=mmx expect 3 '' 'GENMATH_ISA=mmx' verify
+
+# ---- what the commands do ----
+expect 0 "^genmath $("$program" --version | cut -d' ' -f2)" '' info
+expect 0 '^cpu ' '' info
+expect 0 '/' '' verify --list
+cases=$(wc -l <"$out")
+expect 0 '^random_fill/u32$' '' verify --list --filter random_fill/u32
+[ "$(wc -l <"$out")" = 1 ]
+verdict $? "--filter selects one case"
+one='--filter random_fill/u32'
+# shellcheck disable=SC2086
+{
+    expect 0 'random_fill/u32 .* 0 +0 PASS' '' verify --backend cpu $one
+    expect 0 '# 1 passed, 0 failed, 0 skipped' '' verify --backend cpu --isa base --threads 3 $one
+    expect 0 'subject cpu, base, 3 threads' '' verify --backend cpu --isa base --threads 3 $one
+}
+expect 1 '' "no case has 'no such case' in its name" verify --filter 'no such case'
+expect 1 '' "no case has 'no such case' in it" bench --filter 'no such case'
+expect 0 'random_fill' '' bench --list
+if "$program" info --backend emu >/dev/null 2>&1; then
+    GENMATH_EMU_SCHEDULE=reverse expect 0 'subject emu, schedule reverse' '' verify --backend emu \
+        --filter random_fill/u32
+    expect 2 '' 'emu shows whether kernels are right' bench --backend emu
+else
+    echo "skip: emu: $("$program" info --backend emu 2>&1)"
+fi
+expect 0 'random_fill u32 .*PASS' '' bench --backend cpu --filter 'random_fill u32' --seconds 0.01
+grep -Eq '^# ceilings: copy [0-9.]+ GB/s, multiply-add [0-9.]+ GFLOP/s f32' "$out"
+verdict $? "bench prints the ceilings"
+
+# ---- JSON ----
+if command -v python3 >/dev/null; then
+    json() { # a Python expression over the value j, then the arguments
+        local claim=$1
+        shift
+        "$program" "$@" >"$out" 2>"$err" </dev/null
+        python3 -m json.tool "$out" >/dev/null 2>>"$err"
+        verdict $? "genmath $*: not JSON"
+        python3 -c 'import json, sys
+j = json.load(open(sys.argv[1]))
+sys.exit(not eval(sys.argv[2]))' "$out" "$claim" 2>>"$err"
+        verdict $? "genmath $*: not true: $claim"
+    }
+    json '[b["name"] for b in j["backends"]] == ["ref", "cpu", "cuda", "emu"]' info --json
+    json 'all(b["available"] or b["reason"] for b in j["backends"])' info --json
+    json 'j["passed"] == 1 and j["cases"][0]["verdict"] == "PASS" and j["cases"][0]["error"] == 0' \
+        verify --json --backend cpu --filter random_fill/u32
+    json 'j["ceilings"]["copy_bytes_per_second"] > 1e8 and j["cases"][0]["min_seconds"] > 0' \
+        bench --json --backend cpu --filter 'random_fill u32' --seconds 0.01
+
+    # The progress line appears on a terminal and nowhere else, and not with --quiet.
+    terminal() {
+        python3 - "$program" "$@" <<'PYTHON'
+import os, pty, sys
+pid, descriptor = pty.fork()
+if pid == 0:
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.execv(sys.argv[1], sys.argv[1:])
+seen = b""
+try:
+    while True:
+        part = os.read(descriptor, 4096)
+        if not part:
+            break
+        seen += part
+except OSError:
+    pass
+os.waitpid(pid, 0)
+sys.exit(b" cases (" not in seen)
+PYTHON
+    }
+    terminal bench --backend cpu --filter 'random_fill uniform' --seconds 0.6
+    verdict $? "a progress line on a terminal"
+    ! terminal bench --backend cpu --filter 'random_fill uniform' --seconds 0.6 --quiet
+    verdict $? "no progress line with --quiet"
+else
+    echo "skip: JSON and the progress line: no python3"
+fi
+
+# ---- output that cannot be written ----
+for command in --help --version "info" "verify --list" "verify --help" "info --json"; do
+    # shellcheck disable=SC2086
+    "$program" $command >&- 2>"$err"
+    [ $? = 3 ] && grep -q 'standard output cannot be written' "$err"
+    verdict $? "genmath $command with standard output closed"
+    # shellcheck disable=SC2086
+    "$program" $command >/dev/full 2>"$err"
+    [ $? = 3 ] && grep -q 'No space left' "$err"
+    verdict $? "genmath $command on a full disk"
+done
+"$program" verify --list 2>&- >"$out" && [ "$(wc -l <"$out")" = "$cases" ]
+verdict $? "standard error closed"
+
+printf '%d checks passed, %d failed\n' $passed $failed
+[ $failed = 0 ]
