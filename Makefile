@@ -105,22 +105,32 @@ $(CUDA_MODULE): $(KERNELS:%.cu=$(B)/cuda/%.o)
 	$(call say,LD,$@)
 	$(Q)$(NVCC) -shared $(GENCODE) $^ -o $@ -ldl
 
-# The emulator's own files are never instrumented for races: it tells the sanitizer what the order is.
-EMU_SOURCES := $(filter-out tests/emu/test_% tests/emu/bug%,$(wildcard tests/emu/*.cpp))
+# The emulator's own files are compiled without a sanitizer in every configuration: they find the sanitizer at
+# run time and tell it what the order of threads is. Kernels and tests are instrumented.
+EMU_SELF_TESTS := test_block test_warp test_half test_functions test_runtime test_primitives \
+    test_seeded_bugs seeded_bugs
+EMU_SOURCES := $(filter-out $(EMU_SELF_TESTS:%=tests/emu/%.cpp) tests/emu/unsupported.cpp, \
+    $(wildcard tests/emu/*.cpp))
 EMU_OBJECTS := $(EMU_SOURCES:%.cpp=$(B)/%.o)
 EMU_KERNELS := $(patsubst %.cu,$(B)/emu/%.o,$(filter-out kernels/jit.cu,$(KERNELS)))
-EMU_FLAGS = -Itests/emu -DGM_KERNEL_SYSTEMS
+# A local array that is too large must touch the guard page below a thread's stack, not jump over it.
+EMU_COMPILE = $(CXX) -Itests/emu $(wordlist 2,99,$(CXX_COMPILE)) -fstack-clash-protection -DGM_KERNEL_SYSTEMS
 
-$(B)/tests/emu/%.o: SANITIZE := $(filter-out -fsanitize=thread,$(SANITIZE_$(CONFIG)))
+$(EMU_OBJECTS): SANITIZE :=
 $(B)/tests/emu/%.o: tests/emu/%.cpp
 	$(call say,CXX,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CXX_COMPILE) $(EMU_FLAGS) $(if $(filter tsan,$(CONFIG)),-DEMU_TSAN) -c $< -o $@
+	$(Q)$(EMU_COMPILE) -c $< -o $@
+
+$(B)/tests/emu/%.o: tests/emu/%.cu
+	$(call say,EMU,$<)
+	@mkdir -p $(@D)
+	$(Q)$(EMU_COMPILE) -x c++ -c $< -o $@
 
 $(B)/emu/%.o: %.cu
 	$(call say,EMU,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CXX_COMPILE) $(EMU_FLAGS) -x c++ -c $< -o $@
+	$(Q)$(EMU_COMPILE) -x c++ -c $< -o $@
 
 EMU_MODULE := $(B)/libgenmath-emu.so
 $(EMU_MODULE): $(EMU_KERNELS) $(EMU_OBJECTS)
@@ -145,7 +155,15 @@ $(B)/tests/test_%: $(B)/tests/test_%.o $(TEST_HELPERS) $(LIB) | $(MODULES)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SANITIZE) $(filter %.o,$^) $(LIB) -o $@ -lcmocka -lpng $(LIBS)
 
-SCRIPTS := $(wildcard tests/*.sh)
+EMU_PROGRAMS := $(EMU_SELF_TESTS:%=$(B)/tests/emu/%)
+EMU_TESTS := $(filter-out %/seeded_bugs,$(EMU_PROGRAMS))
+$(EMU_PROGRAMS): %: %.o $(EMU_OBJECTS)
+	$(call say,LD,$@)
+	$(Q)$(CXX) $(SANITIZE) $^ -o $@ -lcmocka -ldl -pthread
+$(B)/tests/emu/test_seeded_bugs: | $(B)/tests/emu/seeded_bugs
+
+# dieharder.sh takes minutes and belongs to test-full.
+SCRIPTS := $(filter-out tests/dieharder.sh,$(wildcard tests/*.sh))
 export GENMATH_PROGRAM := $(abspath $(PROGRAM))
 export GENMATH_BUILD := $(abspath $(B))
 

@@ -79,6 +79,7 @@ static gm_status choose_backend(gm_context *context, gm_backend_id id) {
             }
             gm_module_unload(context->module);
             context->module = NULL;
+            thread_error[0] = '\0'; /* no GPU is no failure here */
             id = GM_BACKEND_CPU;
         }
     }

@@ -66,5 +66,9 @@ gm_status gm_host_synchronize(gm_call *call) {
 }
 
 const char *gm_host_build_info(void) {
-    return __VERSION__;
+#ifdef __clang__
+    return "clang " __clang_version__;
+#else
+    return "gcc " __VERSION__;
+#endif
 }

@@ -85,7 +85,7 @@ const char *build_info() {
 #define GM_TEXT(x) GM_TEXT_(x)
     return "nvcc " GM_TEXT(__CUDACC_VER_MAJOR__) "." GM_TEXT(__CUDACC_VER_MINOR__) ", " GM_ARCHITECTURES;
 #else
-    return "emulated, " __VERSION__;
+    return "emulator, built by a C++ compiler, " __VERSION__;
 #endif
 }
 

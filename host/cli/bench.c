@@ -211,7 +211,9 @@ static void print_row(const gm_bench_case *item, const measurement *m) {
         printf(" %9.2g", m->check.error);
     }
     printf("  %s", verdict_names[m->verdict]);
-    if (m->verdict != GM_CASE_PASS) {
+    if (m->verdict == GM_CASE_FAIL && m->check.detail[0] == '\0') {
+        printf("  over its bound of %g, so not timed", m->check.bound);
+    } else if (m->verdict != GM_CASE_PASS) {
         printf("  %s", m->check.detail);
     } else if (item->item != NULL) {
         printf("  (items: %s)", item->item);

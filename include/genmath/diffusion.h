@@ -119,11 +119,12 @@ gm_status gm_diffusion_score(gm_context *context, const gm_diffusion_model *mode
  * How the reverse process is integrated, over `steps` equal steps dt from t_start down to t_end,
  * each with beta, alpha, v and the score s at its beginning (Euler) or at both ends (Heun):
  *
- * REVERSE_SDE       y <- y + (beta/2 y + beta s) dt + sqrt(beta dt) z      Euler–Maruyama, weak
- *                   order 1
- * PROBABILITY_EULER y <- y + (beta/2 y + beta/2 s) dt                      order 1, no noise
- * PROBABILITY_HEUN  the same equation by Heun's method                     order 2, two scores a
- *                   step
+ * REVERSE_SDE        y <- y + (beta/2 y + beta s) dt + sqrt(beta dt) z
+ *                    Euler–Maruyama, weak order 1
+ * PROBABILITY_EULER  y <- y + (beta/2 y + beta/2 s) dt
+ *                    order 1, no noise
+ * PROBABILITY_HEUN   the same equation by Heun's method
+ *                    order 2, two scores a step
  */
 typedef enum gm_diffusion_method {
     GM_DIFFUSION_REVERSE_SDE,
