@@ -41,7 +41,7 @@ SANITIZE_release :=
 SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g
 SANITIZE_tsan := -fsanitize=thread -fno-omit-frame-pointer -g
 SANITIZE := $(SANITIZE_$(CONFIG))
-COMMON := -I. -Iinclude -fPIC -MMD -MP -ffp-contract=off $(SANITIZE)
+COMMON = -I. -Iinclude -fPIC -MMD -MP -ffp-contract=off $(SANITIZE)
 CFLAGS ?= -O2
 CXXFLAGS ?= -O2
 C_COMPILE = $(CC) -std=c17 -D_GNU_SOURCE $(COMMON) $(WARNINGS) -Wstrict-prototypes -pthread $(CFLAGS)

@@ -125,6 +125,10 @@ gm_status gm_system_check(const gm_system *system, double t, const double *y, co
     message[0] = '\0';
     double expected[GM_MAX_SYSTEM_DIM], single[GM_MAX_SYSTEM_DIM];
     float y_f32[GM_MAX_SYSTEM_DIM], p_f32[GM_MAX_SYSTEM_PARAMS] = {0}, got_f32[GM_MAX_SYSTEM_DIM];
+    for (int c = 0; c < GM_MAX_SYSTEM_DIM; ++c) {
+        expected[c] = NAN; /* an entry that the body does not write is seen */
+        got_f32[c] = NAN;
+    }
     system->rhs_f64(t, y, p, expected);
     for (int32_t c = 0; c < system->dim; ++c) {
         if (!isfinite(expected[c])) {

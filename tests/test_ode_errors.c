@@ -188,15 +188,14 @@ static void open_call(const subject *s, call *c) {
     }
 }
 
-/* Both kinds of call fail the same way, where they have the argument, and write nothing. */
-static void expect_failure(call *c, const gm_tensor *const views[ARRAYS], gm_status status, const char *text) {
+/* With something wrong about one array both kinds of call fail the same way, where they have it, and write nothing. */
+static void expect_failure(call *c, const gm_tensor *const views[ARRAYS], int array, gm_status status, const char *text) {
     const gm_ode_result result = {views[END], views[SAVED], views[TIME], views[STATUS], views[ACCEPTED], views[REJECTED], views[EVALUATIONS]};
     const gm_sde_result sde_result = {views[END], views[SAVED], views[TIME], views[STATUS]};
     unsigned char after[sizeof c->before];
     gm_context *context = c->s->context;
     ASSERT_FAILS(context, gm_ode_solve(c->ode, views[Y0], views[PARAMS], &result), status, text);
-    const bool of_odes = strstr(text, "accepted") != NULL || strstr(text, "rejected") != NULL || strstr(text, "evaluations") != NULL;
-    if (c->sde != NULL && !of_odes) {
+    if (c->sde != NULL && array < ACCEPTED) {
         ASSERT_FAILS(context, gm_sde_solve(c->sde, views[Y0], views[PARAMS], &sde_result), status, text);
     }
     ASSERT_OK(context, gm_context_synchronize(context));
@@ -272,7 +271,7 @@ static void views_are_checked(void **state) {
                     continue;
                 }
                 const bool of_y0 = fault == 4 && i == Y0;
-                expect_failure(&c, pointers, status, of_y0 ? "params" : array_names[i]);
+                expect_failure(&c, pointers, i, status, of_y0 ? "params" : array_names[i]);
             }
             /* The wrong number of components, parameters or saves. */
             for (int32_t axis = 0; axis < last; ++axis) {
@@ -281,7 +280,7 @@ static void views_are_checked(void **state) {
                 memcpy(views, c.views, sizeof views);
                 point_at(views, pointers);
                 views[i].shape[axis] = 1;
-                expect_failure(&c, pointers, GM_STATUS_SHAPE_MISMATCH, array_names[i]);
+                expect_failure(&c, pointers, i, GM_STATUS_SHAPE_MISMATCH, array_names[i]);
             }
         }
         gm_ode_plan_destroy(c.ode);
@@ -313,8 +312,8 @@ static void overlaps_are_refused(void **state) {
                     if (i == END && j == Y0 && by == 0) {
                         continue;
                     }
-                    expect_failure(&c, pointers, GM_STATUS_INVALID_ARGUMENT, "overlap");
-                    expect_failure(&c, pointers, GM_STATUS_INVALID_ARGUMENT, array_names[i]);
+                    expect_failure(&c, pointers, i, GM_STATUS_INVALID_ARGUMENT, "overlap");
+                    expect_failure(&c, pointers, i, GM_STATUS_INVALID_ARGUMENT, array_names[i]);
                 }
             }
         }
@@ -325,7 +324,7 @@ static void overlaps_are_refused(void **state) {
         views[END].data = views[Y0].data;
         views[END].stride[0] = 1;
         views[END].stride[1] = 2;
-        expect_failure(&c, pointers, GM_STATUS_INVALID_ARGUMENT, "result.end and y0 overlap");
+        expect_failure(&c, pointers, END, GM_STATUS_INVALID_ARGUMENT, "result.end and y0 overlap");
         gm_ode_plan_destroy(c.ode);
         gm_sde_plan_destroy(c.sde);
         ASSERT_OK(s->context, gm_memory_free(s->context, c.memory));
@@ -341,10 +340,10 @@ static void nulls_are_refused(void **state) {
         const gm_tensor *pointers[ARRAYS];
         point_at(c.views, pointers);
         pointers[Y0] = NULL;
-        expect_failure(&c, pointers, GM_STATUS_INVALID_ARGUMENT, "y0 is NULL");
+        expect_failure(&c, pointers, Y0, GM_STATUS_INVALID_ARGUMENT, "y0 is NULL");
         point_at(c.views, pointers);
         pointers[PARAMS] = NULL;
-        expect_failure(&c, pointers, GM_STATUS_INVALID_ARGUMENT, "params is NULL");
+        expect_failure(&c, pointers, PARAMS, GM_STATUS_INVALID_ARGUMENT, "params is NULL");
         const gm_ode_result result = {.end = &c.views[END]};
         ASSERT_FAILS(s->context, gm_ode_solve(c.ode, &c.views[Y0], &c.views[PARAMS], NULL), GM_STATUS_INVALID_ARGUMENT, "result is NULL");
         ASSERT_FAILS(NULL, gm_ode_solve(NULL, &c.views[Y0], &c.views[PARAMS], &result), GM_STATUS_INVALID_ARGUMENT, "plan is NULL");

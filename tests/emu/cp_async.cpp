@@ -20,7 +20,10 @@ void cp_async_issue(const async_copy &copy, site at) {
         running->at = at;
         fail("cp.async: the target %p is outside the block's shared memory", copy.target);
     }
-    running->copies.push_back(copy);
+    if (!running->copies.push_back(copy)) {
+        running->at = at;
+        fail("cp.async: the emulator holds 256 copies of a thread that have not been waited for");
+    }
     ++running->uncommitted;
 }
 
@@ -28,7 +31,9 @@ void cp_async_commit() {
     if (!running) {
         fail("cp.async outside a kernel");
     }
-    running->copy_groups.push_back(running->uncommitted);
+    if (!running->copy_groups.push_back(running->uncommitted)) {
+        fail("cp.async: the emulator holds 64 groups of a thread that have not been waited for");
+    }
     running->uncommitted = 0;
 }
 
@@ -38,14 +43,14 @@ bool cp_async_next(int pending, async_copy *copy, site at) {
     }
     thread_record &self = *running;
     self.at = at;
-    while (self.copy_groups.size() > static_cast<size_t>(pending)) {
+    while (self.copy_groups.count > static_cast<size_t>(pending)) {
         if (self.copy_groups.front() != 0) {
             --self.copy_groups.front();
             *copy = self.copies.front();
-            self.copies.erase(self.copies.begin());
+            self.copies.pop_front();
             return true;
         }
-        self.copy_groups.erase(self.copy_groups.begin());
+        self.copy_groups.pop_front();
     }
     return false;
 }

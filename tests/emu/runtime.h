@@ -43,6 +43,31 @@ struct collective_kind {
 
 enum class thread_state : unsigned char { ready, at_barrier, at_collective, done };
 
+// First in, first out, in place: a container that allocates or moves memory while a CUDA thread runs would
+// look to the thread sanitizer like an access of that thread.
+template <class Item, size_t capacity> struct fixed_queue {
+    Item items[capacity];
+    size_t first, count;
+
+    void clear() {
+        first = count = 0;
+    }
+    bool push_back(const Item &item) {
+        if (count == capacity) {
+            return false;
+        }
+        items[(first + count++) % capacity] = item;
+        return true;
+    }
+    Item &front() {
+        return items[first];
+    }
+    void pop_front() {
+        first = (first + 1) % capacity;
+        --count;
+    }
+};
+
 struct thread_record {
     fiber context;
     uint3 index;
@@ -54,8 +79,8 @@ struct thread_record {
     unsigned mask;
     void *operand;
     void *order; // what the thread sanitizer's edge goes through
-    std::vector<async_copy> copies;
-    std::vector<size_t> copy_groups; // sizes of the committed groups, oldest first
+    fixed_queue<async_copy, 256> copies;
+    fixed_queue<size_t, 64> copy_groups; // sizes of the committed groups, oldest first
     size_t uncommitted;
 };
 

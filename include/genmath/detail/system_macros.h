@@ -93,14 +93,16 @@
                                              GM_ISA_TABLE(GM_ODE_LANES_ENTRY, name, f64),          \
                                              GM_ISA_TABLE(GM_ODE_LANES_ENTRY, name, f32)};
 
-#define GM_DIFFUSION(name, dim, nparams, noises, diagonal, ...)                                    \
+/* text is made where the body is still an argument of the user's: one macro further in, gm_sqrt and its
+ * like would have become what they stand for in C, which no GPU compiler reads. */
+#define GM_DIFFUSION(name, dim, nparams, noises, diagonal, text, ...)                              \
     GM_BODIES(name##_noise, name##_diffusion, g, __VA_ARGS__)                                      \
     GM_EACH_ISA(GM_SDE_LANES, name, dim, nparams, noises, diagonal, f64, double)                   \
     GM_EACH_ISA(GM_SDE_LANES, name, dim, nparams, noises, diagonal, f32, float)                    \
     GM_UNUSED static const gm_sde name##_sde = {GM_SYSTEM_VERSION,                                 \
                                                 noises,                                            \
                                                 diagonal,                                          \
-                                                #__VA_ARGS__,                                      \
+                                                text,                                              \
                                                 &name,                                             \
                                                 name##_diffusion_f64,                              \
                                                 name##_diffusion_f32,                              \
@@ -108,8 +110,8 @@
                                                 GM_ISA_TABLE(GM_SDE_LANES_ENTRY, name, f32)};
 
 #define GM_DIFFUSION_DIAGONAL(name, dim, nparams, ...) \
-    GM_DIFFUSION(name, dim, nparams, dim, 1, __VA_ARGS__)
+    GM_DIFFUSION(name, dim, nparams, dim, 1, #__VA_ARGS__, __VA_ARGS__)
 #define GM_DIFFUSION_MATRIX(name, dim, nparams, noises, ...) \
-    GM_DIFFUSION(name, dim, nparams, noises, 0, __VA_ARGS__)
+    GM_DIFFUSION(name, dim, nparams, noises, 0, #__VA_ARGS__, __VA_ARGS__)
 
 #endif
