@@ -48,7 +48,8 @@ double unit_of(gm_dtype dtype) {
     return dtype == GM_F64 ? DBL_EPSILON / 2 : (double)FLT_EPSILON / 2;
 }
 
-/* ---- arrays in a backend's memory ---------------------------------------------------------------- */
+/* ---- arrays in a backend's memory
+ * ---------------------------------------------------------------- */
 
 enum { GUARD = 64 }; /* bytes before and after */
 
@@ -96,7 +97,8 @@ static size_t place_of(const guarded *g, int64_t i, int64_t j, int64_t k) {
 /* The last ndim of (planes, rows, n); values NULL: an output, all NaN. A stride of 0 along n if
  * `shared`, and then values has n = 1. */
 static guarded make_guarded(gm_context *context, gm_dtype dtype, int32_t ndim, int64_t planes,
-                            int64_t rows, int64_t n, layout how, bool shared, const double *values) {
+                            int64_t rows, int64_t n, layout how, bool shared,
+                            const double *values) {
     const int64_t held = shared ? 1 : n, gap = how == PADDED ? 3 : 0, step = how == PADDED ? 2 : 1;
     const int64_t across = how == COLUMNS ? 1 : step * held + gap;
     const int64_t along = how == COLUMNS ? rows : step;
@@ -111,7 +113,8 @@ static guarded make_guarded(gm_context *context, gm_dtype dtype, int32_t ndim, i
     ASSERT_OK(context, gm_memory_alloc(context, g.bytes, &memory));
     g.memory = memory;
     const int64_t turn = how == BACKWARD && held > 0 ? (held - 1) * along : 0;
-    const int64_t shape[] = {planes, rows, n}, stride[] = {plane, across, how == BACKWARD ? -along : along};
+    const int64_t shape[] = {planes, rows, n},
+                  stride[] = {plane, across, how == BACKWARD ? -along : along};
     g.tensor = (gm_tensor){.data = g.memory + GUARD + turn * size, .dtype = dtype, .ndim = ndim};
     for (int32_t axis = 0; axis < ndim; ++axis) {
         g.tensor.shape[axis] = shape[axis + 3 - ndim];
@@ -147,7 +150,8 @@ static double *take_guarded(guarded *g, int64_t planes, int64_t rows, int64_t n,
     return values;
 }
 
-/* ---- solving ------------------------------------------------------------------------------------- */
+/* ---- solving
+ * ------------------------------------------------------------------------------------- */
 
 /* The arrays of one call. */
 typedef struct call {
@@ -165,10 +169,12 @@ static void open_call(gm_context *context, const gm_system *system, gm_dtype dty
     *c = (call){0};
     c->y0 = make_guarded(context, dtype, 2, 1, dim, n, in->how, false, in->y0);
     if (system->params > 0) {
-        c->params = make_guarded(context, dtype, 2, 1, system->params, n, in->how, in->shared, in->params);
+        c->params =
+            make_guarded(context, dtype, 2, 1, system->params, n, in->how, in->shared, in->params);
     }
     if (wants(in, 0)) {
-        c->end = in->in_place ? c->y0 : make_guarded(context, dtype, 2, 1, dim, n, in->how, false, NULL);
+        c->end =
+            in->in_place ? c->y0 : make_guarded(context, dtype, 2, 1, dim, n, in->how, false, NULL);
         c->result.end = &c->end.tensor;
     }
     if (wants(in, 1)) {
@@ -221,8 +227,8 @@ outcome solve_ode(const subject *s, const gm_system *system, const gm_ode_option
     call c;
     open_call(s->context, system, options->dtype, options->save_count, 4, in, &c);
     ASSERT_OK(s->context, gm_ode_plan_create(s->context, system, options, &plan));
-    ASSERT_OK(s->context, gm_ode_solve(plan, &c.y0.tensor, system->params > 0 ? &c.params.tensor : NULL,
-                                       &c.result));
+    ASSERT_OK(s->context, gm_ode_solve(plan, &c.y0.tensor,
+                                       system->params > 0 ? &c.params.tensor : NULL, &c.result));
     ASSERT_OK(s->context, gm_context_synchronize(s->context));
     gm_ode_plan_destroy(plan);
     return close_call(&c, in->n, system->dim, options->save_count, in);
@@ -237,8 +243,8 @@ outcome solve_sde(const subject *s, const gm_sde *sde, const gm_sde_options *opt
     open_call(s->context, drift, options->dtype, saves, 1, in, &c);
     const gm_sde_result result = {c.result.end, c.result.saved, c.result.time, c.result.status};
     ASSERT_OK(s->context, gm_sde_plan_create(s->context, sde, options, &plan));
-    ASSERT_OK(s->context,
-              gm_sde_solve(plan, &c.y0.tensor, drift->params > 0 ? &c.params.tensor : NULL, &result));
+    ASSERT_OK(s->context, gm_sde_solve(plan, &c.y0.tensor,
+                                       drift->params > 0 ? &c.params.tensor : NULL, &result));
     ASSERT_OK(s->context, gm_context_synchronize(s->context));
     gm_sde_plan_destroy(plan);
     return close_call(&c, in->n, drift->dim, saves, in);
@@ -255,14 +261,15 @@ void free_outcome(outcome *out) {
     *out = (outcome){0};
 }
 
-/* ---- comparing ----------------------------------------------------------------------------------- */
+/* ---- comparing
+ * ----------------------------------------------------------------------------------- */
 
 static bool same_number(double a, double b) {
     return memcmp(&a, &b, sizeof a) == 0 || (isnan(a) && isnan(b));
 }
 
-static bool same_column(const double *a, int64_t i, int64_t a_n, const double *b, int64_t j, int64_t b_n,
-                        int64_t rows) {
+static bool same_column(const double *a, int64_t i, int64_t a_n, const double *b, int64_t j,
+                        int64_t b_n, int64_t rows) {
     for (int64_t row = 0; row < rows && a != NULL && b != NULL; ++row) {
         if (!same_number(a[row * a_n + i], b[row * b_n + j])) {
             return false;
@@ -273,9 +280,9 @@ static bool same_column(const double *a, int64_t i, int64_t a_n, const double *b
 
 int64_t different_trajectories(const outcome *a, int64_t a_first, const outcome *b, int64_t b_first,
                                int64_t count) {
-    const double *const a_rows[] = {a->end,    a->saved,    a->time,       a->status,
+    const double *const a_rows[] = {a->end,      a->saved,    a->time,       a->status,
                                     a->accepted, a->rejected, a->evaluations};
-    const double *const b_rows[] = {b->end,    b->saved,    b->time,       b->status,
+    const double *const b_rows[] = {b->end,      b->saved,    b->time,       b->status,
                                     b->accepted, b->rejected, b->evaluations};
     int64_t different = 0;
     assert_int_equal(a->dim, b->dim);
@@ -284,7 +291,8 @@ int64_t different_trajectories(const outcome *a, int64_t a_first, const outcome 
         bool same = true;
         for (int k = 0; k < COUNT(a_rows); ++k) {
             const int64_t rows = k == 0 ? a->dim : k == 1 ? a->saves * a->dim : 1;
-            same = same && same_column(a_rows[k], a_first + i, a->n, b_rows[k], b_first + i, b->n, rows);
+            same = same &&
+                   same_column(a_rows[k], a_first + i, a->n, b_rows[k], b_first + i, b->n, rows);
         }
         different += !same;
     }
@@ -294,7 +302,8 @@ int64_t different_trajectories(const outcome *a, int64_t a_first, const outcome 
 double largest_difference(const double *a, const double *b, int64_t n) {
     double largest = 0;
     for (int64_t i = 0; i < n; ++i) {
-        const double difference = a[i] == b[i] || (isnan(a[i]) && isnan(b[i])) ? 0 : fabs(a[i] - b[i]);
+        const double difference =
+            a[i] == b[i] || (isnan(a[i]) && isnan(b[i])) ? 0 : fabs(a[i] - b[i]);
         largest = isnan(difference) ? INFINITY : fmax(largest, difference);
     }
     return largest;
@@ -303,12 +312,14 @@ double largest_difference(const double *a, const double *b, int64_t n) {
 void assert_statuses(const outcome *out, gm_status expected) {
     for (int64_t i = 0; i < out->n; ++i) {
         if ((gm_status)out->status[i] != expected) {
-            fail_msg("trajectory %lld has status %g, not %d", (long long)i, out->status[i], (int)expected);
+            fail_msg("trajectory %lld has status %g, not %d", (long long)i, out->status[i],
+                     (int)expected);
         }
     }
 }
 
-/* ---- numbers and files --------------------------------------------------------------------------- */
+/* ---- numbers and files
+ * --------------------------------------------------------------------------- */
 
 double random_between(uint64_t *state, double low, double high) {
     return (double)(float)(low + (high - low) * (double)(next_random(state) >> 11) * 0x1p-53);

@@ -1,7 +1,7 @@
 /*
  * What the tests of ODE and SDE ensembles share: every backend and instruction set of this machine,
- * and solving on one of them from host arrays. Each solve puts guard words around every array, fills
- * outputs with NaN beforehand, and checks afterwards that guards and inputs are as they were.
+ * and solving on one of them from host arrays. Each solve puts guard words around every array,
+ * fills outputs with NaN beforehand, and checks afterwards that guards and inputs are as they were.
  */
 #ifndef GENMATH_TESTS_ENSEMBLE_H
 #define GENMATH_TESTS_ENSEMBLE_H
@@ -28,8 +28,7 @@ extern int subject_count;
 int open_subjects(void **state);
 int close_subjects(void **state);
 
-#define FOR_EACH_SUBJECT(s) \
-    for (const subject *s = subjects; s < subjects + subject_count; ++s)
+#define FOR_EACH_SUBJECT(s) for (const subject *s = subjects; s < subjects + subject_count; ++s)
 
 static const gm_dtype precisions[] = {GM_F64, GM_F32};
 
@@ -50,14 +49,14 @@ typedef struct ensemble {
     const double *params; /* params x n; NULL without parameters */
     bool shared;          /* params is params x 1, read with a stride of 0 */
     layout how;
-    bool in_place;        /* end is y0 */
-    int unwanted;         /* bit i: result i, in the order of gm_ode_result, is NULL */
+    bool in_place; /* end is y0 */
+    int unwanted;  /* bit i: result i, in the order of gm_ode_result, is NULL */
 } ensemble;
 
 /* n trajectories from y0 with params; the second form sets further fields. */
-#define ENSEMBLE(count, start, values) \
+#define ENSEMBLE(count, start, values)                                                             \
     (&(const ensemble){.n = (count), .y0 = (start), .params = (values)})
-#define ENSEMBLE_WITH(count, start, values, ...) \
+#define ENSEMBLE_WITH(count, start, values, ...)                                                   \
     (&(const ensemble){.n = (count), .y0 = (start), .params = (values), __VA_ARGS__})
 
 /* What came back, floats widened; an unwanted array is NULL. Row-major as in the headers. */
@@ -88,13 +87,13 @@ double largest_difference(const double *a, const double *b, int64_t n);
 void assert_statuses(const outcome *out, gm_status expected);
 
 /* |got - expected| <= bound, and a message that names the subject. */
-#define ASSERT_NEAR(s, got, expected, bound)                                                        \
-    do {                                                                                            \
-        const double near_got = (got), near_expected = (expected), near_bound = (bound);            \
-        if (!(fabs(near_got - near_expected) <= near_bound)) {                                      \
-            fail_msg("%s: %s = %.17g, expected %.17g, off by %.3g, allowed %.3g", (s)->name, #got,  \
-                     near_got, near_expected, fabs(near_got - near_expected), near_bound);          \
-        }                                                                                           \
+#define ASSERT_NEAR(s, got, expected, bound)                                                       \
+    do {                                                                                           \
+        const double near_got = (got), near_expected = (expected), near_bound = (bound);           \
+        if (!(fabs(near_got - near_expected) <= near_bound)) {                                     \
+            fail_msg("%s: %s = %.17g, expected %.17g, off by %.3g, allowed %.3g", (s)->name, #got, \
+                     near_got, near_expected, fabs(near_got - near_expected), near_bound);         \
+        }                                                                                          \
     } while (0)
 
 /* A number in [low, high) that a float holds. */
@@ -109,7 +108,8 @@ double log_log_slope(const double *x, const double *y, int count);
 /* tests/data/<name>, wherever the tests run from; fails the test if it is not there. */
 FILE *open_data(const char *name);
 
-/* Reads the next line that is no comment: a label, then numbers; returns how many, -1 at the end. */
+/* Reads the next line that is no comment: a label, then numbers; returns how many, -1 at the end.
+ */
 int next_row(FILE *file, char label[64], double *values, int most);
 
 /* Whether GENMATH_TEST_FULL asks for the sizes that take minutes. */

@@ -1,6 +1,6 @@
 /*
- * Compiling a user's system for a GPU, which needs NVRTC but no GPU: good bodies in both precisions and for every
- * solver, bad bodies by the compiler's own words, and the cache on disk.
+ * Compiling a user's system for a GPU, which needs NVRTC but no GPU: good bodies in both precisions
+ * and for every solver, bad bodies by the compiler's own words, and the cache on disk.
  */
 #include "tests/support.h"
 
@@ -29,7 +29,8 @@ GM_SYSTEM(everything, 3, 2, {
     const real a = 0.5 * y[0] + 1e-3 - 1.E2 * p[0] + .25 - 0x1p-3;
     const int whole = 3;
     dydt[0] = gm_exp(-a * a) + gm_sin(t) * gm_cos(y[1]) + gm_log(2 + a * a);
-    dydt[1] = gm_tanh(a) + gm_sqrt(1 + a * a) + gm_pow(2 + a * a, p[1]) + (real)(exp(-a * a) + fabs(y[2]));
+    dydt[1] = gm_tanh(a) + gm_sqrt(1 + a * a) + gm_pow(2 + a * a, p[1]) +
+              (real)(exp(-a * a) + fabs(y[2]));
     dydt[2] = 0;
     for (int i = 0; i < whole; ++i) {
         dydt[2] += (i % 2 == 0 ? 1.5f : -2.5) * y[i];
@@ -56,7 +57,8 @@ static int open_module(void **state) {
         return 0;
     }
     setenv("GENMATH_CACHE", "", 1);
-    if (compile(gm_system_builtin("lorenz"), NULL, GM_F64, 0, &call, &image) == GM_STATUS_DEVICE_ERROR &&
+    if (compile(gm_system_builtin("lorenz"), NULL, GM_F64, 0, &call, &image) ==
+            GM_STATUS_DEVICE_ERROR &&
         strstr(call.error, "nvrtc") != NULL) {
         printf("skip: %s\n", call.error);
         cuda = NULL;
@@ -70,12 +72,12 @@ static int close_module(void **state) {
     return 0;
 }
 
-#define NEEDS_COMPILER()  \
-    do {                  \
-        (void)state;      \
-        if (cuda == NULL) { \
-            skip();       \
-        }                 \
+#define NEEDS_COMPILER()                                                                           \
+    do {                                                                                           \
+        (void)state;                                                                               \
+        if (cuda == NULL) {                                                                        \
+            skip();                                                                                \
+        }                                                                                          \
     } while (0)
 
 static void good_bodies_compile(void **state) {
@@ -100,7 +102,8 @@ static void good_bodies_compile(void **state) {
     }
 }
 
-/* A system is known to NVRTC by its text, so a text that no C compiler would take stands in for a bad body. */
+/* A system is known to NVRTC by its text, so a text that no C compiler would take stands in for a
+ * bad body. */
 static void bad_bodies_are_quoted(void **state) {
     NEEDS_COMPILER();
     static const struct {
@@ -114,7 +117,8 @@ static void bad_bodies_are_quoted(void **state) {
         gm_call call;
         size_t image;
         bad.source = cases[k].body;
-        assert_int_equal(compile(&bad, NULL, GM_F32, k % 2, &call, &image), GM_STATUS_COMPILE_ERROR);
+        assert_int_equal(compile(&bad, NULL, GM_F32, k % 2, &call, &image),
+                         GM_STATUS_COMPILE_ERROR);
         assert_non_null(strstr(call.error, "lorenz"));
         if (strstr(call.error, cases[k].text) == NULL) {
             fail_msg("%s", call.error);
@@ -151,8 +155,9 @@ static void only_file(const char *folder, char path[2 * PATH_MAX]) {
 }
 
 /*
- * The first compilation leaves one file; the second takes its image from there, much sooner, and writes nothing.
- * With a byte changed anywhere, cut short, or empty, the file is compiled again and replaced.
+ * The first compilation leaves one file; the second takes its image from there, much sooner, and
+ * writes nothing. With a byte changed anywhere, cut short, or empty, the file is compiled again and
+ * replaced.
  */
 static void the_cache_is_used_and_checked(void **state) {
     NEEDS_COMPILER();

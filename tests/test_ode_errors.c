@@ -1,14 +1,18 @@
 /*
- * gm_ode_* and gm_sde_*, what goes wrong: every argument of every function on every backend, with its status,
- * a message that names it, and not one byte of the outputs written; then which outputs may be left out.
+ * gm_ode_* and gm_sde_*, what goes wrong: every argument of every function on every backend, with
+ * its status, a message that names it, and not one byte of the outputs written; then which outputs
+ * may be left out.
  */
 #include "tests/ensemble.h"
 
-/* ---- plans ----------------------------------------------------------------------------------------- */
+/* ---- plans
+ * ----------------------------------------------------------------------------------------- */
 
-static void expect_no_ode_plan(const subject *s, const gm_system *system, const gm_ode_options *o, const char *text) {
+static void expect_no_ode_plan(const subject *s, const gm_system *system, const gm_ode_options *o,
+                               const char *text) {
     gm_ode_plan *plan = (gm_ode_plan *)(uintptr_t)1;
-    ASSERT_FAILS(s->context, gm_ode_plan_create(s->context, system, o, &plan), GM_STATUS_INVALID_ARGUMENT, text);
+    ASSERT_FAILS(s->context, gm_ode_plan_create(s->context, system, o, &plan),
+                 GM_STATUS_INVALID_ARGUMENT, text);
     assert_null(plan);
 }
 
@@ -50,7 +54,8 @@ static void ode_options_are_checked(void **state) {
         {{.t1 = 1, .save_count = 2, .save_times = outside}, "options.save_times[1]"},
         {{.t1 = 1, .save_count = 1, .save_times = before}, "options.save_times[0]"},
         {{.t1 = 1, .save_count = 1, .save_times = nan}, "options.save_times[0]"},
-        {{.t0 = 1, .t1 = 0, .save_count = 2, .save_times = (const double[]){0.1, 0.2}}, "options.save_times[1]"},
+        {{.t0 = 1, .t1 = 0, .save_count = 2, .save_times = (const double[]){0.1, 0.2}},
+         "options.save_times[1]"},
     };
     const gm_system *lorenz = gm_system_builtin("lorenz");
     FOR_EACH_SUBJECT(s) {
@@ -61,8 +66,10 @@ static void ode_options_are_checked(void **state) {
         gm_ode_plan *plan = NULL;
         expect_no_ode_plan(s, lorenz, NULL, "options is NULL");
         expect_no_ode_plan(s, NULL, &good, "system is NULL");
-        ASSERT_FAILS(s->context, gm_ode_plan_create(s->context, lorenz, &good, NULL), GM_STATUS_INVALID_ARGUMENT, "plan is NULL");
-        ASSERT_FAILS(NULL, gm_ode_plan_create(NULL, lorenz, &good, &plan), GM_STATUS_INVALID_ARGUMENT, "context is NULL");
+        ASSERT_FAILS(s->context, gm_ode_plan_create(s->context, lorenz, &good, NULL),
+                     GM_STATUS_INVALID_ARGUMENT, "plan is NULL");
+        ASSERT_FAILS(NULL, gm_ode_plan_create(NULL, lorenz, &good, &plan),
+                     GM_STATUS_INVALID_ARGUMENT, "context is NULL");
     }
     gm_ode_plan_destroy(NULL);
 }
@@ -74,8 +81,14 @@ static void systems_are_checked(void **state) {
     const gm_ode_options o = {.t1 = 1};
     for (int k = 0; k < 8; ++k) {
         gm_system bad = *gm_system_builtin("lorenz");
-        const char *const texts[] = {"version", "system->dim = 0", "system->dim = 65", "system->params = -1",
-                                     "system->params = 65", "GM_SYSTEM", "GM_SYSTEM", "GM_SYSTEM"};
+        const char *const texts[] = {"version",
+                                     "system->dim = 0",
+                                     "system->dim = 65",
+                                     "system->params = -1",
+                                     "system->params = 65",
+                                     "GM_SYSTEM",
+                                     "GM_SYSTEM",
+                                     "GM_SYSTEM"};
         bad.version += k == 0;
         bad.dim = k == 1 ? 0 : k == 2 ? 65 : bad.dim;
         bad.params = k == 3 ? -1 : k == 4 ? 65 : bad.params;
@@ -86,9 +99,11 @@ static void systems_are_checked(void **state) {
     }
 }
 
-static void expect_no_sde_plan(const subject *s, const gm_sde *sde, const gm_sde_options *o, const char *text) {
+static void expect_no_sde_plan(const subject *s, const gm_sde *sde, const gm_sde_options *o,
+                               const char *text) {
     gm_sde_plan *plan = (gm_sde_plan *)(uintptr_t)1;
-    ASSERT_FAILS(s->context, gm_sde_plan_create(s->context, sde, o, &plan), GM_STATUS_INVALID_ARGUMENT, text);
+    ASSERT_FAILS(s->context, gm_sde_plan_create(s->context, sde, o, &plan),
+                 GM_STATUS_INVALID_ARGUMENT, text);
     assert_null(plan);
 }
 
@@ -118,14 +133,17 @@ static void sde_options_are_checked(void **state) {
         }
         expect_no_sde_plan(s, ou, NULL, "options is NULL");
         expect_no_sde_plan(s, NULL, &good, "sde is NULL");
-        ASSERT_FAILS(s->context, gm_sde_plan_create(s->context, ou, &good, NULL), GM_STATUS_INVALID_ARGUMENT, "plan is NULL");
-        ASSERT_FAILS(NULL, gm_sde_plan_create(NULL, ou, &good, &plan), GM_STATUS_INVALID_ARGUMENT, "context is NULL");
+        ASSERT_FAILS(s->context, gm_sde_plan_create(s->context, ou, &good, NULL),
+                     GM_STATUS_INVALID_ARGUMENT, "plan is NULL");
+        ASSERT_FAILS(NULL, gm_sde_plan_create(NULL, ou, &good, &plan), GM_STATUS_INVALID_ARGUMENT,
+                     "context is NULL");
     }
     for (int k = 0; k < 8; ++k) {
         gm_sde bad = *gm_sde_builtin("heston");
         gm_system drift = *bad.drift;
-        const char *const texts[] = {"sde was compiled", "sde->drift is NULL", "sde->noises = 0", "sde->noises = 65",
-                                     "GM_DIFFUSION", "GM_DIFFUSION", "sde->drift was compiled", "GM_DIFFUSION"};
+        const char *const texts[] = {
+            "sde was compiled", "sde->drift is NULL", "sde->noises = 0",         "sde->noises = 65",
+            "GM_DIFFUSION",     "GM_DIFFUSION",       "sde->drift was compiled", "GM_DIFFUSION"};
         bad.version += k == 0;
         bad.noises = k == 2 ? 0 : k == 3 ? 65 : bad.noises;
         bad.diffusion_f64 = k == 4 ? NULL : bad.diffusion_f64;
@@ -141,12 +159,26 @@ static void sde_options_are_checked(void **state) {
     gm_sde_plan_destroy(NULL);
 }
 
-/* ---- calls ----------------------------------------------------------------------------------------- */
+/* ---- calls
+ * ----------------------------------------------------------------------------------------- */
 
-enum { N = 5, SAVES = 2, Y0 = 0, PARAMS, END, SAVED, TIME, STATUS, ACCEPTED, REJECTED, EVALUATIONS, ARRAYS };
+enum {
+    N = 5,
+    SAVES = 2,
+    Y0 = 0,
+    PARAMS,
+    END,
+    SAVED,
+    TIME,
+    STATUS,
+    ACCEPTED,
+    REJECTED,
+    EVALUATIONS,
+    ARRAYS
+};
 
-/* The nine arrays of a good call in one block of the backend's memory, each of 64 doubles' room, so that a
- * wrong view of one stays inside the block. */
+/* The nine arrays of a good call in one block of the backend's memory, each of 64 doubles' room, so
+ * that a wrong view of one stays inside the block. */
 typedef struct call {
     const subject *s;
     unsigned char *memory, before[ARRAYS * 512];
@@ -176,10 +208,12 @@ static void open_call(const subject *s, call *c) {
                                    : gm_tensor_1d(at, GM_I32, N);
     }
     c->views[PARAMS].shape[0] = 2;
-    ASSERT_OK(s->context, gm_ode_plan_create(s->context, gm_system_builtin("oscillator"), &ode, &c->ode));
+    ASSERT_OK(s->context,
+              gm_ode_plan_create(s->context, gm_system_builtin("oscillator"), &ode, &c->ode));
     static gm_system drift;
     static gm_sde heston;
-    drift = *gm_sde_builtin("heston")->drift; /* with two parameters instead of five the views serve both */
+    drift = *gm_sde_builtin("heston")
+                 ->drift; /* with two parameters instead of five the views serve both */
     heston = *gm_sde_builtin("heston");
     drift.params = 2;
     heston.drift = &drift;
@@ -188,15 +222,20 @@ static void open_call(const subject *s, call *c) {
     }
 }
 
-/* With something wrong about one array both kinds of call fail the same way, where they have it, and write nothing. */
-static void expect_failure(call *c, const gm_tensor *const views[ARRAYS], int array, gm_status status, const char *text) {
-    const gm_ode_result result = {views[END], views[SAVED], views[TIME], views[STATUS], views[ACCEPTED], views[REJECTED], views[EVALUATIONS]};
+/* With something wrong about one array both kinds of call fail the same way, where they have it,
+ * and write nothing. */
+static void expect_failure(call *c, const gm_tensor *const views[ARRAYS], int array,
+                           gm_status status, const char *text) {
+    const gm_ode_result result = {views[END],        views[SAVED],    views[TIME],
+                                  views[STATUS],     views[ACCEPTED], views[REJECTED],
+                                  views[EVALUATIONS]};
     const gm_sde_result sde_result = {views[END], views[SAVED], views[TIME], views[STATUS]};
     unsigned char after[sizeof c->before];
     gm_context *context = c->s->context;
     ASSERT_FAILS(context, gm_ode_solve(c->ode, views[Y0], views[PARAMS], &result), status, text);
     if (c->sde != NULL && array < ACCEPTED) {
-        ASSERT_FAILS(context, gm_sde_solve(c->sde, views[Y0], views[PARAMS], &sde_result), status, text);
+        ASSERT_FAILS(context, gm_sde_solve(c->sde, views[Y0], views[PARAMS], &sde_result), status,
+                     text);
     }
     ASSERT_OK(context, gm_context_synchronize(context));
     ASSERT_OK(context, gm_memory_download(context, after, c->memory, sizeof after));
@@ -209,8 +248,15 @@ static void point_at(const gm_tensor views[ARRAYS], const gm_tensor *pointers[AR
     }
 }
 
-static const char *const array_names[ARRAYS] = {"y0", "params", "result.end", "result.saved", "result.time", "result.status",
-                                                "result.accepted", "result.rejected", "result.evaluations"};
+static const char *const array_names[ARRAYS] = {"y0",
+                                                "params",
+                                                "result.end",
+                                                "result.saved",
+                                                "result.time",
+                                                "result.status",
+                                                "result.accepted",
+                                                "result.rejected",
+                                                "result.evaluations"};
 
 /* The ways in which one view can be wrong, each tried on every array. */
 static void views_are_checked(void **state) {
@@ -289,7 +335,8 @@ static void views_are_checked(void **state) {
     }
 }
 
-/* No output may touch another array, by as little as its last element; but `end` may be y0, exactly. */
+/* No output may touch another array, by as little as its last element; but `end` may be y0,
+ * exactly. */
 static void overlaps_are_refused(void **state) {
     (void)state;
     FOR_EACH_SUBJECT(s) {
@@ -345,23 +392,30 @@ static void nulls_are_refused(void **state) {
         pointers[PARAMS] = NULL;
         expect_failure(&c, pointers, PARAMS, GM_STATUS_INVALID_ARGUMENT, "params is NULL");
         const gm_ode_result result = {.end = &c.views[END]};
-        ASSERT_FAILS(s->context, gm_ode_solve(c.ode, &c.views[Y0], &c.views[PARAMS], NULL), GM_STATUS_INVALID_ARGUMENT, "result is NULL");
-        ASSERT_FAILS(NULL, gm_ode_solve(NULL, &c.views[Y0], &c.views[PARAMS], &result), GM_STATUS_INVALID_ARGUMENT, "plan is NULL");
-        ASSERT_FAILS(NULL, gm_sde_solve(NULL, &c.views[Y0], &c.views[PARAMS], NULL), GM_STATUS_INVALID_ARGUMENT, "plan is NULL");
+        ASSERT_FAILS(s->context, gm_ode_solve(c.ode, &c.views[Y0], &c.views[PARAMS], NULL),
+                     GM_STATUS_INVALID_ARGUMENT, "result is NULL");
+        ASSERT_FAILS(NULL, gm_ode_solve(NULL, &c.views[Y0], &c.views[PARAMS], &result),
+                     GM_STATUS_INVALID_ARGUMENT, "plan is NULL");
+        ASSERT_FAILS(NULL, gm_sde_solve(NULL, &c.views[Y0], &c.views[PARAMS], NULL),
+                     GM_STATUS_INVALID_ARGUMENT, "plan is NULL");
         if (c.sde != NULL) {
-            ASSERT_FAILS(s->context, gm_sde_solve(c.sde, &c.views[Y0], &c.views[PARAMS], NULL), GM_STATUS_INVALID_ARGUMENT, "result is NULL");
+            ASSERT_FAILS(s->context, gm_sde_solve(c.sde, &c.views[Y0], &c.views[PARAMS], NULL),
+                         GM_STATUS_INVALID_ARGUMENT, "result is NULL");
         }
         gm_ode_plan_destroy(c.ode);
-        ASSERT_OK(s->context, gm_ode_plan_create(s->context, gm_system_builtin("oscillator"), &o, &c.ode));
+        ASSERT_OK(s->context,
+                  gm_ode_plan_create(s->context, gm_system_builtin("oscillator"), &o, &c.ode));
         gm_ode_plan_destroy(c.ode);
         gm_sde_plan_destroy(c.sde);
         if (s->is_kernel) { /* memory of the host is none of a device's */
             gm_tensor views[ARRAYS];
             double elsewhere[2 * N] = {0};
-            ASSERT_OK(s->context, gm_ode_plan_create(s->context, gm_system_builtin("oscillator"), &o, &c.ode));
+            ASSERT_OK(s->context,
+                      gm_ode_plan_create(s->context, gm_system_builtin("oscillator"), &o, &c.ode));
             memcpy(views, c.views, sizeof views);
             views[Y0].data = elsewhere;
-            ASSERT_FAILS(s->context, gm_ode_solve(c.ode, &views[Y0], &views[PARAMS], &result), GM_STATUS_INVALID_ARGUMENT, "y0.data");
+            ASSERT_FAILS(s->context, gm_ode_solve(c.ode, &views[Y0], &views[PARAMS], &result),
+                         GM_STATUS_INVALID_ARGUMENT, "y0.data");
             gm_ode_plan_destroy(c.ode);
         }
         ASSERT_OK(s->context, gm_memory_free(s->context, c.memory));
@@ -374,18 +428,21 @@ static void parameters_of_a_system_without_any(void **state) {
     (void)state;
     const gm_ode_options o = {.t1 = 1};
     double y[2] = {0}, p[2] = {0}, out[2] = {7, 7};
-    const gm_tensor y0 = gm_tensor_2d(y, GM_F64, 1, 2), params = gm_tensor_2d(p, GM_F64, 1, 2), end = gm_tensor_2d(out, GM_F64, 1, 2);
+    const gm_tensor y0 = gm_tensor_2d(y, GM_F64, 1, 2), params = gm_tensor_2d(p, GM_F64, 1, 2),
+                    end = gm_tensor_2d(out, GM_F64, 1, 2);
     const gm_ode_result result = {.end = &end};
     gm_context *context = subjects[0].context;
     gm_ode_plan *plan;
     ASSERT_OK(context, gm_ode_plan_create(context, &parameterless, &o, &plan));
-    ASSERT_FAILS(context, gm_ode_solve(plan, &y0, &params, &result), GM_STATUS_INVALID_ARGUMENT, "params must be NULL");
+    ASSERT_FAILS(context, gm_ode_solve(plan, &y0, &params, &result), GM_STATUS_INVALID_ARGUMENT,
+                 "params must be NULL");
     assert_true(out[0] == 7 && out[1] == 7);
     ASSERT_OK(context, gm_ode_solve(plan, &y0, NULL, &result));
     gm_ode_plan_destroy(plan);
 }
 
-/* ---- outputs that are not wanted, ensembles of none -------------------------------------------------- */
+/* ---- outputs that are not wanted, ensembles of none
+ * -------------------------------------------------- */
 
 /* Each of the 128 and 16 choices of outputs gives those the bits they have beside all others. */
 static void any_output_may_be_left_out(void **state) {
@@ -395,14 +452,20 @@ static void any_output_may_be_left_out(void **state) {
     const gm_ode_options o = {.t1 = 1, .save_times = saves, .save_count = 2};
     const gm_sde_options e = {.dtype = GM_F32, .t1 = 1, .steps = 9, .save_every = 4};
     FOR_EACH_SUBJECT(s) {
-        outcome all = solve_ode(s, gm_system_builtin("pendulum"), &o, ENSEMBLE_WITH(3, y0, params, .shared = true));
-        outcome noisy = solve_sde(s, gm_sde_builtin("heston"), &e, ENSEMBLE_WITH(3, y0, heston, .shared = true));
+        outcome all = solve_ode(s, gm_system_builtin("pendulum"), &o,
+                                ENSEMBLE_WITH(3, y0, params, .shared = true));
+        outcome noisy = solve_sde(s, gm_sde_builtin("heston"), &e,
+                                  ENSEMBLE_WITH(3, y0, heston, .shared = true));
         for (int unwanted = 0; unwanted < 128; ++unwanted) {
-            outcome some = solve_ode(s, gm_system_builtin("pendulum"), &o, ENSEMBLE_WITH(3, y0, params, .shared = true, .unwanted = unwanted));
+            outcome some =
+                solve_ode(s, gm_system_builtin("pendulum"), &o,
+                          ENSEMBLE_WITH(3, y0, params, .shared = true, .unwanted = unwanted));
             assert_int_equal(different_trajectories(&all, 0, &some, 0, 3), 0);
             free_outcome(&some);
             if (unwanted < 16) {
-                some = solve_sde(s, gm_sde_builtin("heston"), &e, ENSEMBLE_WITH(3, y0, heston, .shared = true, .unwanted = unwanted));
+                some =
+                    solve_sde(s, gm_sde_builtin("heston"), &e,
+                              ENSEMBLE_WITH(3, y0, heston, .shared = true, .unwanted = unwanted));
                 assert_int_equal(different_trajectories(&noisy, 0, &some, 0, 3), 0);
                 free_outcome(&some);
             }
@@ -412,22 +475,30 @@ static void any_output_may_be_left_out(void **state) {
     }
 }
 
-/* No trajectories, no saves, saves of no trajectories: success, and the guards around the empty arrays hold. */
+/* No trajectories, no saves, saves of no trajectories: success, and the guards around the empty
+ * arrays hold. */
 static void nothing_is_solved_well(void **state) {
     (void)state;
     const double one[] = {1, 0}, params[] = {1, 0.1}, saves[] = {0.5};
     FOR_EACH_SUBJECT(s) {
         for (int k = 0; k < 12; ++k) {
             const gm_ode_method method = (gm_ode_method)(k % 3);
-            const gm_ode_options o = {.dtype = precisions[k / 3 % 2], .method = method, .t1 = 1, .steps = method == GM_ODE_RK4 ? 3 : 0,
-                                      .save_times = saves, .save_count = k / 6};
-            outcome none = solve_ode(s, gm_system_builtin("pendulum"), &o, ENSEMBLE(0, one, params));
-            outcome single = solve_ode(s, gm_system_builtin("pendulum"), &o, ENSEMBLE(1, one, params));
+            const gm_ode_options o = {.dtype = precisions[k / 3 % 2],
+                                      .method = method,
+                                      .t1 = 1,
+                                      .steps = method == GM_ODE_RK4 ? 3 : 0,
+                                      .save_times = saves,
+                                      .save_count = k / 6};
+            outcome none =
+                solve_ode(s, gm_system_builtin("pendulum"), &o, ENSEMBLE(0, one, params));
+            outcome single =
+                solve_ode(s, gm_system_builtin("pendulum"), &o, ENSEMBLE(1, one, params));
             assert_statuses(&single, GM_STATUS_OK);
             free_outcome(&none);
             free_outcome(&single);
         }
-        const gm_sde_options e = {.t1 = 1, .steps = 3, .save_every = 4}; /* more than there are: no saves */
+        const gm_sde_options e = {
+            .t1 = 1, .steps = 3, .save_every = 4}; /* more than there are: no saves */
         outcome none = solve_sde(s, gm_sde_builtin("ou"), &e, ENSEMBLE(0, one, params));
         outcome single = solve_sde(s, gm_sde_builtin("ou"), &e, ENSEMBLE(1, one, params));
         assert_statuses(&single, GM_STATUS_OK);
@@ -441,19 +512,23 @@ static void the_path_that_ran_has_a_name(void **state) {
     (void)state;
     const double y0[] = {1, 0}, params[] = {1, 0.1};
     FOR_EACH_SUBJECT(s) {
-        const gm_ode_options fixed = {.dtype = GM_F32, .method = GM_ODE_RK4, .t1 = 1, .steps = 3}, adaptive = {.t1 = 1};
+        const gm_ode_options fixed = {.dtype = GM_F32, .method = GM_ODE_RK4, .t1 = 1, .steps = 3},
+                             adaptive = {.t1 = 1};
         const gm_sde_options noisy = {.t1 = 1, .steps = 3};
         outcome out = solve_ode(s, gm_system_builtin("pendulum"), &fixed, ENSEMBLE(1, y0, params));
-        assert_non_null(strstr(gm_last_kernel(s->context), s->is_kernel ? "ode_rk4_f32_builtin" : "ode_rk4_"));
+        assert_non_null(
+            strstr(gm_last_kernel(s->context), s->is_kernel ? "ode_rk4_f32_builtin" : "ode_rk4_"));
         free_outcome(&out);
         out = solve_ode(s, gm_system_builtin("pendulum"), &adaptive, ENSEMBLE(1, y0, params));
-        assert_non_null(strstr(gm_last_kernel(s->context), s->is_kernel ? "ode_erk_f64_builtin" : "ode_erk_"));
+        assert_non_null(
+            strstr(gm_last_kernel(s->context), s->is_kernel ? "ode_erk_f64_builtin" : "ode_erk_"));
         free_outcome(&out);
         out = solve_ode(s, &parameterless, &adaptive, ENSEMBLE(1, y0, NULL));
         assert_true(!s->is_kernel || strstr(gm_last_kernel(s->context), "builtin") == NULL);
         free_outcome(&out);
         out = solve_sde(s, gm_sde_builtin("ou"), &noisy, ENSEMBLE(1, y0, params));
-        assert_non_null(strstr(gm_last_kernel(s->context), s->is_kernel ? "sde_em_f64_builtin" : "sde_em_"));
+        assert_non_null(
+            strstr(gm_last_kernel(s->context), s->is_kernel ? "sde_em_f64_builtin" : "sde_em_"));
         free_outcome(&out);
     }
 }

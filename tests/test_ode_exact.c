@@ -8,7 +8,8 @@
 
 #include "host/tableau.h"
 
-/* ---- the tableaus -------------------------------------------------------------------------------- */
+/* ---- the tableaus
+ * -------------------------------------------------------------------------------- */
 
 enum { S = GM_ERK_STAGES };
 
@@ -73,8 +74,9 @@ static double defect(const double *b, const double *weight, int tree, double x) 
     return sum - pow(x, tree_order[tree]) / tree_density[tree];
 }
 
-/* Products of coefficients up to 13, each known to 2^-53, in sums of up to 7^3 terms most of which are
- * small: what is left of a condition that holds is under 1e-13, of a digit gone wrong far over it. */
+/* Products of coefficients up to 13, each known to 2^-53, in sums of up to 7^3 terms most of which
+ * are small: what is left of a condition that holds is under 1e-13, of a digit gone wrong far over
+ * it. */
 static const double DEFECT = 1e-13;
 
 static void tableaus_have_their_orders(void **state) {
@@ -144,7 +146,8 @@ static void float_tableaus_are_the_rounded_ones(void **state) {
     const gm_tableau_f64 *t = gm_tableau_of(GM_ODE_DOPRI5);
     const gm_tableau_f32 r = gm_tableau_to_f32(t);
     for (int i = 0; i < S; ++i) {
-        assert_true(r.c[i] == (float)t->c[i] && r.b[i] == (float)t->b[i] && r.e[i] == (float)t->e[i]);
+        assert_true(r.c[i] == (float)t->c[i] && r.b[i] == (float)t->b[i] &&
+                    r.e[i] == (float)t->e[i]);
         for (int j = 0; j < 6; ++j) {
             assert_true(r.a[i][j] == (float)t->a[i][j]);
         }
@@ -154,7 +157,8 @@ static void float_tableaus_are_the_rounded_ones(void **state) {
     }
 }
 
-/* ---- RK4 on linear systems ----------------------------------------------------------------------- */
+/* ---- RK4 on linear systems
+ * ----------------------------------------------------------------------- */
 
 /* RK4 on y' = lambda y multiplies by R(z) = 1 + z + z^2/2 + z^3/6 + z^4/24, z = h lambda. */
 static complex double stability(complex double z) {
@@ -191,13 +195,14 @@ static void rk4_is_its_stability_polynomial(void **state) {
     free(y0);
 }
 
-/* The book's spiral, alpha = 0.3, omega = 2, T = 5: the errors of 25 to 400 steps, which fall by 16 each
- * time, and the step at which RK4 loses its stability, 1.46346. */
+/* The book's spiral, alpha = 0.3, omega = 2, T = 5: the errors of 25 to 400 steps, which fall by 16
+ * each time, and the step at which RK4 loses its stability, 1.46346. */
 static void rk4_on_the_spiral_of_the_book(void **state) {
     (void)state;
     const int64_t steps[] = {25, 50, 100, 200, 400};
     const double errors[] = {5.28e-4, 3.22e-5, 1.99e-6, 1.236e-7, 7.70e-9};
-    const double exact[] = {-0.18722216465881673, -0.12138751759687179}, rk4[] = {-0.18722228302583357, -0.12138748191353434};
+    const double exact[] = {-0.18722216465881673, -0.12138751759687179},
+                 rk4[] = {-0.18722228302583357, -0.12138748191353434};
     const double y0[] = {1, 0}, params[] = {0.3, 2};
     FOR_EACH_SUBJECT(s) {
         for (int k = 0; k < COUNT(steps); ++k) {
@@ -224,26 +229,33 @@ static void rk4_on_the_spiral_of_the_book(void **state) {
 
 GM_SYSTEM(quadrature, 1, 0, { dydt[0] = 4 * t * t * t - 3 * t * t + 2 * t - 5; })
 
-/* Of a function of time alone RK4 is Simpson's rule, exact for cubics; 8 steps of 3/4 from 0 to 6 make
- * every number a small multiple of a power of 2, h/6 too: the integral 1086 to the bit. */
+/* Of a function of time alone RK4 is Simpson's rule, exact for cubics; 8 steps of 3/4 from 0 to 6
+ * make every number a small multiple of a power of 2, h/6 too: the integral 1086 to the bit. */
 static void rk4_of_a_cubic_is_exact(void **state) {
     (void)state;
     const double y0[] = {0, 1, -1086}, expected[] = {1086, 1087, 0}, times_of_saves[] = {1.5, 3, 6};
-    const double integrals[] = {0, 0, 0, 1.5 * 1.5 * 1.5 * 1.5 - 1.5 * 1.5 * 1.5 + 1.5 * 1.5 - 7.5, 0, 0, 81 - 27 + 9 - 15};
+    const double integrals[] = {
+        0, 0, 0, 1.5 * 1.5 * 1.5 * 1.5 - 1.5 * 1.5 * 1.5 + 1.5 * 1.5 - 7.5, 0, 0, 81 - 27 + 9 - 15};
     FOR_EACH_SUBJECT(s) {
         for (int k = 0; k < COUNT(precisions); ++k) {
-            const gm_ode_options o = {.dtype = precisions[k], .method = GM_ODE_RK4, .t1 = 6, .steps = 8,
-                                      .save_times = times_of_saves, .save_count = 3};
+            const gm_ode_options o = {.dtype = precisions[k],
+                                      .method = GM_ODE_RK4,
+                                      .t1 = 6,
+                                      .steps = 8,
+                                      .save_times = times_of_saves,
+                                      .save_count = 3};
             outcome out = solve_ode(s, &quadrature, &o, ENSEMBLE(3, y0, NULL));
             assert_memory_equal(out.end, expected, sizeof expected);
-            assert_true(out.saved[0] == integrals[3] && out.saved[3] == integrals[6] && out.saved[6] == 1086);
+            assert_true(out.saved[0] == integrals[3] && out.saved[3] == integrals[6] &&
+                        out.saved[6] == 1086);
             assert_true(out.accepted[0] == 8 && out.rejected[0] == 0 && out.evaluations[0] == 32);
             free_outcome(&out);
         }
     }
 }
 
-/* ---- known answers ------------------------------------------------------------------------------- */
+/* ---- known answers
+ * ------------------------------------------------------------------------------- */
 
 GM_SYSTEM(forced, 1, 1, { dydt[0] = -p[0] * y[0] + gm_sin(t); })
 GM_SYSTEM(sine, 1, 1, { dydt[0] = gm_sin(p[0] * y[0]); })
@@ -269,7 +281,8 @@ GM_SYSTEM(chain3, 3, 0, {
 })
 
 static const gm_system *find_system(const char *name) {
-    const gm_system *const own[] = {&forced, &sine, &logarithm, &airy, &turning, &triangle, &chain3};
+    const gm_system *const own[] = {&forced,  &sine,     &logarithm, &airy,
+                                    &turning, &triangle, &chain3};
     for (int i = 0; i < COUNT(own); ++i) {
         if (strcmp(own[i]->name, name) == 0) {
             return own[i];
@@ -279,9 +292,10 @@ static const gm_system *find_system(const char *name) {
 }
 
 /*
- * Each method ends within a multiple of what it was asked for: 30 rtol for the pairs (some 10 to 100 steps
- * of errors up to rtol each, that these systems hardly amplify), for RK4 with 200 steps per unit of time 1e-6,
- * of the largest component or 1. In float 500 units of rounding, what some hundred steps lose.
+ * Each method ends within a multiple of what it was asked for: 30 rtol for the pairs (some 10 to
+ * 100 steps of errors up to rtol each, that these systems hardly amplify), for RK4 with 200 steps
+ * per unit of time 1e-6, of the largest component or 1. In float 500 units of rounding, what some
+ * hundred steps lose.
  */
 static void ends_at_known_states(void **state) {
     (void)state;
@@ -311,15 +325,19 @@ static void ends_at_known_states(void **state) {
         FOR_EACH_SUBJECT(s) {
             for (int k = 0; k < COUNT(runs); ++k) {
                 const bool fixed = runs[k].method == GM_ODE_RK4;
-                const gm_ode_options o = {.dtype = runs[k].dtype, .method = runs[k].method, .t1 = v[0],
+                const gm_ode_options o = {.dtype = runs[k].dtype,
+                                          .method = runs[k].method,
+                                          .t1 = v[0],
                                           .steps = fixed ? (int64_t)ceil(200 * v[0]) : 0,
-                                          .rtol = runs[k].rtol, .atol = runs[k].rtol / 10};
+                                          .rtol = runs[k].rtol,
+                                          .atol = runs[k].rtol / 10};
                 outcome out = solve_ode(s, system, &o, ENSEMBLE(1, y0, params));
                 for (int c = 0; c < dim; ++c) {
                     const double error = fabs(out.end[c] - exact[c]);
                     if (!(error <= runs[k].bound * scale)) {
-                        fail_msg("%s, %s, t = %g, run %d: y[%d] = %.17g, off by %.3g of %.3g", s->name, label,
-                                 v[0], k, c, out.end[c], error, runs[k].bound * scale);
+                        fail_msg("%s, %s, t = %g, run %d: y[%d] = %.17g, off by %.3g of %.3g",
+                                 s->name, label, v[0], k, c, out.end[c], error,
+                                 runs[k].bound * scale);
                     }
                 }
                 assert_statuses(&out, GM_STATUS_OK);
@@ -331,14 +349,15 @@ static void ends_at_known_states(void **state) {
     assert_true(rows >= 38);
 }
 
-/* Bounded orbits of the pendulum keep E = v^2/2 - cos x: RK4 loses O(h^4) of it. With h = 0.01 over 50 units
- * of time the drift is under 1e-8; a method of order 3 would lose over 1e-6. */
+/* Bounded orbits of the pendulum keep E = v^2/2 - cos x: RK4 loses O(h^4) of it. With h = 0.01 over
+ * 50 units of time the drift is under 1e-8; a method of order 3 would lose over 1e-6. */
 static void pendulum_keeps_its_energy(void **state) {
     (void)state;
     const double y0[] = {2, 0.5, 0, 1}, params[] = {1, 0};
     FOR_EACH_SUBJECT(s) {
         const gm_ode_options o = {.method = GM_ODE_RK4, .t1 = 50, .steps = 5000};
-        outcome out = solve_ode(s, gm_system_builtin("pendulum"), &o, ENSEMBLE_WITH(2, y0, params, .shared = true));
+        outcome out = solve_ode(s, gm_system_builtin("pendulum"), &o,
+                                ENSEMBLE_WITH(2, y0, params, .shared = true));
         for (int i = 0; i < 2; ++i) {
             const double before = y0[2 + i] * y0[2 + i] / 2 - cos(y0[i]);
             const double after = out.end[2 + i] * out.end[2 + i] / 2 - cos(out.end[i]);
@@ -348,12 +367,14 @@ static void pendulum_keeps_its_energy(void **state) {
     }
 }
 
-/* ---- symmetries and end times -------------------------------------------------------------------- */
+/* ---- symmetries and end times
+ * -------------------------------------------------------------------- */
 
 static const gm_ode_method methods_of_all[] = {GM_ODE_RK4, GM_ODE_TSIT5, GM_ODE_DOPRI5};
 
-/* y -> -y (for Lorenz but for z) maps solutions to solutions, and negation commutes with rounding: the
- * two halves of the ensemble are each other's mirror image to the bit, steps and saves included. */
+/* y -> -y (for Lorenz but for z) maps solutions to solutions, and negation commutes with rounding:
+ * the two halves of the ensemble are each other's mirror image to the bit, steps and saves
+ * included. */
 static void mirror_images_are_exact(void **state) {
     (void)state;
     static const struct {
@@ -378,11 +399,18 @@ static void mirror_images_are_exact(void **state) {
                     y0[c * n + half + i] = c == cases[which].keeps ? y0[c * n + i] : -y0[c * n + i];
                 }
             }
-            const gm_ode_options o = {.dtype = precisions[k / 3 % 2], .method = method, .t1 = 1.5,
-                                      .steps = method == GM_ODE_RK4 ? 20 : 0, .rtol = 1e-5, .save_times = saves, .save_count = 2};
-            outcome out = solve_ode(s, system, &o, ENSEMBLE_WITH(n, y0, cases[which].p, .shared = true));
+            const gm_ode_options o = {.dtype = precisions[k / 3 % 2],
+                                      .method = method,
+                                      .t1 = 1.5,
+                                      .steps = method == GM_ODE_RK4 ? 20 : 0,
+                                      .rtol = 1e-5,
+                                      .save_times = saves,
+                                      .save_count = 2};
+            outcome out =
+                solve_ode(s, system, &o, ENSEMBLE_WITH(n, y0, cases[which].p, .shared = true));
             for (int64_t row = 0; row < 3 * system->dim; ++row) {
-                double *values = row < system->dim ? out.end + row * n : out.saved + (row - system->dim) * n;
+                double *values =
+                    row < system->dim ? out.end + row * n : out.saved + (row - system->dim) * n;
                 for (int i = 0; i < half && row % system->dim != cases[which].keeps; ++i) {
                     values[half + i] = -values[half + i];
                 }
@@ -400,29 +428,64 @@ GM_SYSTEM(slow, 1, 1, { dydt[0] = -p[0] * y[0]; })
 /* The last step ends at t1, in float at t1 rounded to float, however t1 is not a sum of steps. */
 static void time_ends_at_t1(void **state) {
     (void)state;
-    static const double spans[][2] = {{0, 0.1},        {0, 1.0 / 3},  {1.0 / 3, 0.7}, {0, 1e6 + 0.1},
-                                      {-0.3, -0.1},    {0.7, -1.0 / 3}, {1e6 + 0.1, 3}, {-2, -2 - 1e-3},
-                                      {1e3, 1e3 + 1.1}, {0, 1e-30}};
+    static const double spans[][2] = {
+        {0, 0.1},        {0, 1.0 / 3},   {1.0 / 3, 0.7},  {0, 1e6 + 0.1},   {-0.3, -0.1},
+        {0.7, -1.0 / 3}, {1e6 + 0.1, 3}, {-2, -2 - 1e-3}, {1e3, 1e3 + 1.1}, {0, 1e-30}};
     const double y0[] = {1, -2};
     FOR_EACH_SUBJECT(s) {
         for (int k = 0; k < COUNT(spans) * 6; ++k) {
-            const double t0 = spans[k / 6][0], t1 = spans[k / 6][1], p[] = {0.7 / (fabs(t1 - t0) + 1)};
+            const double t0 = spans[k / 6][0], t1 = spans[k / 6][1],
+                         p[] = {0.7 / (fabs(t1 - t0) + 1)};
             const gm_ode_method method = methods_of_all[k % 3];
-            const gm_ode_options o = {.dtype = precisions[k / 3 % 2], .method = method, .t0 = t0, .t1 = t1,
-                                      .steps = method == GM_ODE_RK4 ? 37 : 0, .rtol = 1e-3};
+            const gm_ode_options o = {.dtype = precisions[k / 3 % 2],
+                                      .method = method,
+                                      .t0 = t0,
+                                      .t1 = t1,
+                                      .steps = method == GM_ODE_RK4 ? 37 : 0,
+                                      .rtol = 1e-3};
             const double expected = o.dtype == GM_F64 ? t1 : (double)(float)t1;
             outcome out = solve_ode(s, &slow, &o, ENSEMBLE_WITH(2, y0, p, .shared = true));
             for (int i = 0; i < 2; ++i) {
                 if (out.time[i] != expected || (gm_status)out.status[i] != GM_STATUS_OK) {
-                    fail_msg("%s: %g to %.17g: ended at %.17g with status %g", s->name, t0, t1, out.time[i],
-                             out.status[i]);
+                    fail_msg("%s: %g to %.17g: ended at %.17g with status %g", s->name, t0, t1,
+                             out.time[i], out.status[i]);
                 }
-                /* The state is that of t1: exp(-p (t1 - t0)), with what float makes of the times. */
+                /* The state is that of t1: exp(-p (t1 - t0)), with what float makes of the times.
+                 */
                 const double exact = y0[i] * exp(-p[0] * (t1 - t0));
                 const double lost = o.dtype == GM_F64 ? 0 : p[0] * (fabs(t0) + fabs(t1)) * 0x1p-24;
                 ASSERT_NEAR(s, out.end[i], exact, (5e-3 + 2 * lost) * fabs(exact));
             }
             free_outcome(&out);
+        }
+    }
+}
+
+GM_SYSTEM(winding, 1, 0, { dydt[0] = 2 + gm_cos(20 * y[0]); })
+
+/* Floats near 4096 are 2^-11 apart, and each of the 60 steps would round its length to that if the
+ * time were one float: the end would be off by 1e-3. The system does not know the time, so from
+ * 4096 to 4097 it does what it does from 0 to 1. */
+static void short_steps_are_kept_at_late_times(void **state) {
+    (void)state;
+    const double y0[] = {0, 0.1};
+    FOR_EACH_SUBJECT(s) {
+        for (int k = 0; k < 4; ++k) {
+            const double direction = k < 2 ? 1 : -1;
+            gm_ode_options o = {.dtype = GM_F32,
+                                .method = methods_of_all[1 + k % 2],
+                                .t1 = direction,
+                                .rtol = 1e-4,
+                                .first_step = 0.01};
+            outcome early = solve_ode(s, &winding, &o, ENSEMBLE(2, y0, NULL));
+            o.t0 = 4096 * direction;
+            o.t1 = 4097 * direction;
+            outcome late = solve_ode(s, &winding, &o, ENSEMBLE(2, y0, NULL));
+            assert_statuses(&late, GM_STATUS_OK);
+            assert_true(early.accepted[0] > 20);
+            ASSERT_NEAR(s, largest_difference(early.end, late.end, 2), 0, 2e-5);
+            free_outcome(&early);
+            free_outcome(&late);
         }
     }
 }
@@ -439,6 +502,7 @@ int main(void) {
         cmocka_unit_test(pendulum_keeps_its_energy),
         cmocka_unit_test(mirror_images_are_exact),
         cmocka_unit_test(time_ends_at_t1),
+        cmocka_unit_test(short_steps_are_kept_at_late_times),
     };
     return cmocka_run_group_tests(tests, open_subjects, close_subjects);
 }

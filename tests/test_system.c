@@ -1,10 +1,11 @@
 /*
- * genmath/system.h: the functions that GM_SYSTEM and GM_DIFFUSION_* make, the checks of what a user wrote, and
- * the systems compiled into the library.
+ * genmath/system.h: the functions that GM_SYSTEM and GM_DIFFUSION_* make, the checks of what a user
+ * wrote, and the systems compiled into the library.
  */
 #include "tests/ensemble.h"
 
-/* ---- what the macros make -------------------------------------------------------------------------- */
+/* ---- what the macros make
+ * -------------------------------------------------------------------------- */
 
 /* Tenths, which float and double round differently, and a call of every function of math.h. */
 GM_SYSTEM(many, 3, 2, {
@@ -51,7 +52,8 @@ static void the_text_is_what_the_user_wrote(void **state) {
     }
 }
 
-/* ---- the check of a system -------------------------------------------------------------------------- */
+/* ---- the check of a system
+ * -------------------------------------------------------------------------- */
 
 static void good_systems_pass(void **state) {
     (void)state;
@@ -60,7 +62,8 @@ static void good_systems_pass(void **state) {
     for (int i = -1; i < 0 || gm_system_builtin_name(i) != NULL; ++i) {
         const gm_system *system = i < 0 ? &many : gm_system_builtin(gm_system_builtin_name(i));
         for (int k = 0; k < 20; ++k) {
-            double *y = random_row(&random, system->dim, -2, 2), *p = random_row(&random, system->params, 0.1, 3);
+            double *y = random_row(&random, system->dim, -2, 2),
+                   *p = random_row(&random, system->params, 0.1, 3);
             message[0] = 'x';
             assert_int_equal(gm_system_check(system, 0.3, y, p, message), GM_STATUS_OK);
             assert_string_equal(message, "");
@@ -96,8 +99,9 @@ static void bad_lanes(const double *t, const double *y, const double *p, double 
     }
 }
 
-/* What a body can get wrong, and the entry that the message names: infinity, an entry never written, paths that
- * disagree (stand-ins replace what GM_SYSTEM made, as no valid body can make them differ). */
+/* What a body can get wrong, and the entry that the message names: infinity, an entry never
+ * written, paths that disagree (stand-ins replace what GM_SYSTEM made, as no valid body can make
+ * them differ). */
 static void bad_systems_are_named(void **state) {
     (void)state;
     char message[256];
@@ -136,17 +140,26 @@ static void arguments_of_the_checks(void **state) {
     char message[256];
     gm_system old = *system;
     old.version -= 1;
-    ASSERT_FAILS(NULL, gm_system_check(NULL, 0, y, p, message), GM_STATUS_INVALID_ARGUMENT, "system is NULL");
-    ASSERT_FAILS(NULL, gm_system_check(&old, 0, y, p, message), GM_STATUS_INVALID_ARGUMENT, "version");
-    ASSERT_FAILS(NULL, gm_system_check(system, 0, NULL, p, message), GM_STATUS_INVALID_ARGUMENT, "y is NULL");
-    ASSERT_FAILS(NULL, gm_system_check(system, 0, y, NULL, message), GM_STATUS_INVALID_ARGUMENT, "p is NULL");
-    ASSERT_FAILS(NULL, gm_system_check(system, 0, y, p, NULL), GM_STATUS_INVALID_ARGUMENT, "message is NULL");
-    ASSERT_FAILS(NULL, gm_system_check_jacobian(system, 0, y, p, NULL, message), GM_STATUS_INVALID_ARGUMENT, "jacobian is NULL");
-    ASSERT_FAILS(NULL, gm_system_check_jacobian(system, 0, y, p, jacobian, NULL), GM_STATUS_INVALID_ARGUMENT, "message is NULL");
-    ASSERT_FAILS(NULL, gm_system_check_jacobian(NULL, 0, y, p, jacobian, message), GM_STATUS_INVALID_ARGUMENT, "system is NULL");
+    ASSERT_FAILS(NULL, gm_system_check(NULL, 0, y, p, message), GM_STATUS_INVALID_ARGUMENT,
+                 "system is NULL");
+    ASSERT_FAILS(NULL, gm_system_check(&old, 0, y, p, message), GM_STATUS_INVALID_ARGUMENT,
+                 "version");
+    ASSERT_FAILS(NULL, gm_system_check(system, 0, NULL, p, message), GM_STATUS_INVALID_ARGUMENT,
+                 "y is NULL");
+    ASSERT_FAILS(NULL, gm_system_check(system, 0, y, NULL, message), GM_STATUS_INVALID_ARGUMENT,
+                 "p is NULL");
+    ASSERT_FAILS(NULL, gm_system_check(system, 0, y, p, NULL), GM_STATUS_INVALID_ARGUMENT,
+                 "message is NULL");
+    ASSERT_FAILS(NULL, gm_system_check_jacobian(system, 0, y, p, NULL, message),
+                 GM_STATUS_INVALID_ARGUMENT, "jacobian is NULL");
+    ASSERT_FAILS(NULL, gm_system_check_jacobian(system, 0, y, p, jacobian, NULL),
+                 GM_STATUS_INVALID_ARGUMENT, "message is NULL");
+    ASSERT_FAILS(NULL, gm_system_check_jacobian(NULL, 0, y, p, jacobian, message),
+                 GM_STATUS_INVALID_ARGUMENT, "system is NULL");
 }
 
-/* The right Jacobian of Lorenz passes at random points; one entry off by 1e-3 of its row is named. */
+/* The right Jacobian of Lorenz passes at random points; one entry off by 1e-3 of its row is named.
+ */
 static void one_wrong_entry_of_a_jacobian_is_named(void **state) {
     (void)state;
     const double p[] = {10, 28, 8.0 / 3};
@@ -155,26 +168,34 @@ static void one_wrong_entry_of_a_jacobian_is_named(void **state) {
     for (int k = 0; k < 9; ++k) {
         double *y = random_row(&random, 3, -20, 20);
         double jacobian[9] = {-p[0], p[0], 0, p[1] - y[2], -1, -y[0], y[1], y[0], -p[2]};
-        assert_int_equal(gm_system_check_jacobian(gm_system_builtin("lorenz"), 0, y, p, jacobian, message), GM_STATUS_OK);
+        assert_int_equal(
+            gm_system_check_jacobian(gm_system_builtin("lorenz"), 0, y, p, jacobian, message),
+            GM_STATUS_OK);
         assert_string_equal(message, "");
         double k_at[3], scale = 1 + fabs(jacobian[k]);
         gm_system_builtin("lorenz")->rhs_f64(0, y, p, k_at);
         scale += 2 * fabs(k_at[k / 3]);
         jacobian[k] += (k % 2 == 0 ? 1e-3 : -1e-3) * scale;
-        assert_int_equal(gm_system_check_jacobian(gm_system_builtin("lorenz"), 0, y, p, jacobian, message), GM_STATUS_NOT_CONVERGED);
+        assert_int_equal(
+            gm_system_check_jacobian(gm_system_builtin("lorenz"), 0, y, p, jacobian, message),
+            GM_STATUS_NOT_CONVERGED);
         snprintf(name, sizeof name, "jacobian[%d][%d]", k / 3, k % 3);
         assert_non_null(strstr(message, name));
         jacobian[k] = NAN;
-        assert_int_equal(gm_system_check_jacobian(gm_system_builtin("lorenz"), 0, y, p, jacobian, message), GM_STATUS_NOT_CONVERGED);
+        assert_int_equal(
+            gm_system_check_jacobian(gm_system_builtin("lorenz"), 0, y, p, jacobian, message),
+            GM_STATUS_NOT_CONVERGED);
         free(y);
     }
 }
 
-/* ---- what the library brings along ------------------------------------------------------------------ */
+/* ---- what the library brings along
+ * ------------------------------------------------------------------ */
 
 static void builtins_are_found_by_name(void **state) {
     (void)state;
-    const char *const names[] = {"lorenz", "pendulum", "double_well", "spiral", "oscillator", "van_der_pol", "lotka_volterra"};
+    const char *const names[] = {"lorenz",     "pendulum",    "double_well",   "spiral",
+                                 "oscillator", "van_der_pol", "lotka_volterra"};
     const int dims[] = {3, 2, 2, 2, 2, 2, 2}, params[] = {3, 2, 1, 2, 2, 1, 4};
     const char *const sde_names[] = {"gbm", "ou", "double_well_langevin", "brownian", "heston"};
     const int noises[] = {1, 1, 1, 1, 2};

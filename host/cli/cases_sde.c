@@ -48,11 +48,17 @@ static gm_status solve(gm_context *context, const gm_sde *sde, const gm_sde_opti
     return case_close(&at, status, out);
 }
 
-/* The same noise and the same steps: 10 roundings of the state a step, amplified up to 20 times. */
+/* The same noise and the same steps: their roundings add up like a random walk, amplified up to
+ * four times; eight of its standard deviations. */
 static gm_status compare(gm_context *reference, gm_context *subject, gm_case_result *result,
                          const sde_spec *spec) {
     const gm_sde *sde = spec->sde != NULL ? gm_sde_builtin(spec->sde) : &relay_sde;
-    gm_sde_options o = {.dtype = spec->dtype, .t1 = 1, .steps = 30, .seed = 12, .first_index = 1u << 31, .save_every = 7};
+    gm_sde_options o = {.dtype = spec->dtype,
+                        .t1 = 1,
+                        .steps = 30,
+                        .seed = 12,
+                        .first_index = 1u << 31,
+                        .save_every = 7};
     ensemble_input in;
     ensemble_output exact = {0}, out = {0};
     case_fill(&in, 5, 0.5, 2, spec->p_low, spec->p_high, sde->drift->params);
@@ -62,14 +68,20 @@ static gm_status compare(gm_context *reference, gm_context *subject, gm_case_res
     }
     if (status == GM_STATUS_OK) {
         result->error = case_compare(&exact, &out, sde->drift->dim, 4, result);
-        result->bound = 10 * ((double)o.steps + 2) * 20 * case_unit(o.dtype) * spec->size;
+        result->bound = 8 * sqrt((double)o.steps) * 4 * case_unit(o.dtype) * spec->size;
     }
     return status;
 }
 
-/* Sums of the normals at their addresses, in the same order and type: numbers that are not equal. */
+/* Sums of the normals at their addresses, in the same order and type: numbers that are not equal.
+ */
 static gm_status noise(gm_context *subject, gm_case_result *result, gm_dtype dtype) {
-    const gm_sde_options o = {.dtype = dtype, .t1 = 3, .steps = 3, .seed = 77, .first_index = UINT64_MAX - 9, .save_every = 1};
+    const gm_sde_options o = {.dtype = dtype,
+                              .t1 = 3,
+                              .steps = 3,
+                              .seed = 77,
+                              .first_index = UINT64_MAX - 9,
+                              .save_every = 1};
     const double zero = 0;
     ensemble_input in;
     ensemble_output out = {0};
@@ -84,7 +96,8 @@ static gm_status noise(gm_context *subject, gm_case_result *result, gm_dtype dty
             y = dtype == GM_F64 ? y : (double)(float)y;
             const double got = out.saved[(step * 2 + c) * CASE_N + (uint64_t)(at % CASE_N)];
             /* ref adds floats in double: only its first is this sum */
-            result->error += got != y && (step == 0 || gm_context_backend(subject) != GM_BACKEND_REF);
+            result->error +=
+                got != y && (step == 0 || gm_context_backend(subject) != GM_BACKEND_REF);
         }
     }
     snprintf(result->detail, sizeof result->detail, "sums of normals with other bits");
@@ -105,11 +118,13 @@ static gm_status cut(gm_context *subject, gm_case_result *result, gm_dtype dtype
         status = solve(subject, &relay_sde, &o, &in, first[k], n[k], &part, result);
         result->error += case_bits(&all, &part, 2, 2, first[k], n[k]);
     }
-    snprintf(result->detail, sizeof result->detail, "trajectories of slices that differ from the whole");
+    snprintf(result->detail, sizeof result->detail,
+             "trajectories of slices that differ from the whole");
     return status;
 }
 
-/* Euler's steps of x - x^3 leave every bound from |x| > sqrt(2 / h): the 35 that start there must fail, and no other. */
+/* Euler's steps of x - x^3 leave every bound from |x| > sqrt(2 / h): the 35 that start there must
+ * fail, and no other. */
 static gm_status blow_up(gm_context *subject, gm_case_result *result) {
     const double low = 0.1, high = 0.2;
     const gm_sde_options o = {.dtype = GM_F32, .t1 = 4, .steps = 80, .seed = 3, .save_every = 20};
@@ -119,25 +134,29 @@ static gm_status blow_up(gm_context *subject, gm_case_result *result) {
     for (int i = 0; i < CASE_N; i += 2) {
         in.y0[i] += 40;
     }
-    const gm_status status = solve(subject, gm_sde_builtin("double_well_langevin"), &o, &in, 0, CASE_N, &out, result);
+    const gm_status status =
+        solve(subject, gm_sde_builtin("double_well_langevin"), &o, &in, 0, CASE_N, &out, result);
     for (int i = 0; i < CASE_N && status == GM_STATUS_OK; ++i) {
-        const bool failed = out.status[i] == GM_STATUS_NON_FINITE && out.time[i] < 1 && isnan(out.saved[3 * CASE_N + i]);
-        const bool well = out.status[i] == GM_STATUS_OK && out.time[i] == 4 && out.saved[3 * CASE_N + i] == out.end[i];
+        const bool failed = out.status[i] == GM_STATUS_NON_FINITE && out.time[i] < 1 &&
+                            isnan(out.saved[3 * CASE_N + i]);
+        const bool well = out.status[i] == GM_STATUS_OK && out.time[i] == 4 &&
+                          out.saved[3 * CASE_N + i] == out.end[i];
         result->error += !(i % 2 == 0 ? failed : well) || !isfinite(out.end[i]);
     }
-    snprintf(result->detail, sizeof result->detail, "trajectories with the wrong status, time or save");
+    snprintf(result->detail, sizeof result->detail,
+             "trajectories with the wrong status, time or save");
     return status;
 }
 
-#define COMPARE(name, ...)                                                                            \
-    static gm_status name(gm_context *reference, gm_context *subject, gm_case_result *result) {     \
-        static const sde_spec spec = __VA_ARGS__;                                                     \
-        return compare(reference, subject, result, &spec);                                            \
+#define COMPARE(name, ...)                                                                         \
+    static gm_status name(gm_context *reference, gm_context *subject, gm_case_result *result) {    \
+        static const sde_spec spec = __VA_ARGS__;                                                  \
+        return compare(reference, subject, result, &spec);                                         \
     }
-#define ON_SUBJECT(name, call)                                                                        \
-    static gm_status name(gm_context *reference, gm_context *subject, gm_case_result *result) {     \
-        (void)reference;                                                                              \
-        return call;                                                                                  \
+#define ON_SUBJECT(name, call)                                                                     \
+    static gm_status name(gm_context *reference, gm_context *subject, gm_case_result *result) {    \
+        (void)reference;                                                                           \
+        return call;                                                                               \
     }
 
 #define HESTON_DATA {0, 1, 0.2, 0.1, -0.9}, {0.1, 2, 0.5, 0.5, 0.9}, 20

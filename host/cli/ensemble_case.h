@@ -65,7 +65,8 @@ static inline gm_status case_upload(gm_context *context, gm_dtype dtype, const d
         wide[at] = values[at / n * CASE_N + first + at % n];
         narrow[at] = (float)wide[at];
     }
-    return gm_case_upload(context, dtype == GM_F64 ? (const void *)wide : narrow, dtype, 2, shape, tensor);
+    return gm_case_upload(context, dtype == GM_F64 ? (const void *)wide : narrow, dtype, 2, shape,
+                          tensor);
 }
 
 /* Trajectories first .. first + n - 1 of the input, and outputs for them. */
@@ -73,7 +74,8 @@ static inline gm_status case_open(gm_context *context, gm_dtype dtype, const gm_
                                   int64_t saves, const ensemble_input *in, int64_t first, int64_t n,
                                   ensemble_place *at) {
     const int64_t end[] = {system->dim, n}, saved[] = {saves, system->dim, n};
-    *at = (ensemble_place){.context = context, .dtype = dtype, .dim = system->dim, .n = n, .saves = saves};
+    *at = (ensemble_place){
+        .context = context, .dtype = dtype, .dim = system->dim, .n = n, .saves = saves};
     gm_status status = case_upload(context, dtype, in->y0, system->dim, first, n, &at->y0);
     if (status == GM_STATUS_OK) {
         status = case_upload(context, dtype, in->params, system->params, first, n, &at->params);
@@ -128,16 +130,19 @@ static inline gm_status case_close(ensemble_place *at, gm_status status, ensembl
 }
 
 /* The largest difference of ends and saves; infinite where two statuses differ. */
-static inline double case_compare(const ensemble_output *exact, const ensemble_output *out, int64_t dim,
-                                  int64_t saves, gm_case_result *result) {
+static inline double case_compare(const ensemble_output *exact, const ensemble_output *out,
+                                  int64_t dim, int64_t saves, gm_case_result *result) {
     int64_t at = 0;
     const double ends = gm_case_difference(GM_F64, exact->end, out->end, dim * CASE_N, &at);
-    const double saved = gm_case_difference(GM_F64, exact->saved, out->saved, saves * dim * CASE_N, NULL);
-    snprintf(result->detail, sizeof result->detail, "end[%d] of trajectory %d: %.9g, reference %.9g",
-             (int)(at / CASE_N), (int)(at % CASE_N), out->end[at], exact->end[at]);
+    const double saved =
+        gm_case_difference(GM_F64, exact->saved, out->saved, saves * dim * CASE_N, NULL);
+    snprintf(result->detail, sizeof result->detail,
+             "end[%d] of trajectory %d: %.9g, reference %.9g", (int)(at / CASE_N),
+             (int)(at % CASE_N), out->end[at], exact->end[at]);
     for (int i = 0; i < CASE_N; ++i) {
         if (exact->status[i] != out->status[i]) {
-            snprintf(result->detail, sizeof result->detail, "status of trajectory %d: %s, reference %s", i,
+            snprintf(result->detail, sizeof result->detail,
+                     "status of trajectory %d: %s, reference %s", i,
                      gm_status_string((gm_status)out->status[i]),
                      gm_status_string((gm_status)exact->status[i]));
             return INFINITY;
@@ -146,17 +151,21 @@ static inline double case_compare(const ensemble_output *exact, const ensemble_o
     return fmax(ends, saved);
 }
 
-/* The number of trajectories of `part`, n of them, that differ in a bit from those of `all` from `first` on. */
+/* The number of trajectories of `part`, n of them, that differ in a bit from those of `all` from
+ * `first` on. */
 static inline int case_bits(const ensemble_output *all, const ensemble_output *part, int64_t dim,
                             int64_t saves, int64_t first, int64_t n) {
     int different = 0;
     for (int64_t i = 0; i < n; ++i) {
-        bool same = all->status[first + i] == part->status[i] && all->time[first + i] == part->time[i];
+        bool same =
+            all->status[first + i] == part->status[i] && all->time[first + i] == part->time[i];
         for (int64_t row = 0; row < dim; ++row) {
-            same = same && memcmp(&all->end[row * CASE_N + first + i], &part->end[row * n + i], 8) == 0;
+            same = same &&
+                   memcmp(&all->end[row * CASE_N + first + i], &part->end[row * n + i], 8) == 0;
         }
         for (int64_t row = 0; row < saves * dim; ++row) {
-            same = same && memcmp(&all->saved[row * CASE_N + first + i], &part->saved[row * n + i], 8) == 0;
+            same = same &&
+                   memcmp(&all->saved[row * CASE_N + first + i], &part->saved[row * n + i], 8) == 0;
         }
         different += !same;
     }
