@@ -21,10 +21,17 @@ HAVE_GPU := $(shell nvidia-smi -L >/dev/null 2>&1 && echo 1)
 NEEDED_HEADERS := cmocka.h cjson/cJSON.h png.h
 NEEDED_PACKAGES := libcmocka-dev libcjson-dev libpng-dev
 
+# What `make gpu-bundle` put together on a machine that has them, brought to one that has not.
+BUNDLE := build/gpu-bundle
+ifneq ($(wildcard $(BUNDLE)/include),)
+BUNDLE_COMPILE := -isystem $(BUNDLE)/include
+BUNDLE_LINK := -L$(BUNDLE)/lib -Wl,-rpath,$(abspath $(BUNDLE)/lib)
+endif
+
 ifeq ($(filter help clean packages,$(MAKECMDGOALS)),)
 MISSING := $(shell for h in $(NEEDED_HEADERS); do \
     printf '\043include <stddef.h>\n\043include <stdarg.h>\n\043include <stdint.h>\n\043include <setjmp.h>\n\043include <%s>\n' $$h | \
-    $(CC) -E -x c - >/dev/null 2>&1 || printf '%s ' $$h; done)
+    $(CC) $(BUNDLE_COMPILE) -E -x c - >/dev/null 2>&1 || printf '%s ' $$h; done)
 ifneq ($(strip $(MISSING)),)
 $(info missing headers: $(MISSING)-- packages: $(NEEDED_PACKAGES))
 INSTALLED := $(shell scripts/install-packages $(NEEDED_PACKAGES) >&2 && echo yes)
@@ -46,7 +53,7 @@ CFLAGS ?= -O2
 CXXFLAGS ?= -O2
 C_COMPILE = $(CC) -std=c17 -D_GNU_SOURCE $(COMMON) $(WARNINGS) -Wstrict-prototypes -pthread $(CFLAGS)
 CXX_COMPILE = $(CXX) -std=c++17 $(COMMON) $(WARNINGS) -Wno-unknown-pragmas -pthread $(CXXFLAGS)
-LIBS := -lm -ldl -pthread
+LIBS := $(BUNDLE_LINK) -lm -ldl -pthread
 
 # The production path is built for speed; results stay those of the source, no fast-math anywhere.
 $(B)/host/cpu/%.o: CFLAGS += -O3 -ffp-contract=fast -fno-trapping-math -fno-math-errno
@@ -167,7 +174,7 @@ SCRIPTS := $(filter-out tests/dieharder.sh,$(wildcard tests/*.sh))
 export GENMATH_PROGRAM := $(abspath $(PROGRAM))
 export GENMATH_BUILD := $(abspath $(B))
 
-.PHONY: all lib modules samples demo test test-full bench gpu-report gpu-bundle install clean help
+.PHONY: all lib modules samples demo test test-full bench bench-peers gpu-report gpu-bundle install clean help
 all: lib modules $(PROGRAM) $(SAMPLES)
 lib: $(LIB) $(SHARED)
 modules: $(MODULES)
@@ -199,6 +206,17 @@ sanitized: $(TESTS) $(EMU_TESTS) $(MODULES)
 
 bench: $(PROGRAM) $(MODULES)
 	$(PROGRAM) bench
+
+# $(PYTHON) is the interpreter that has the peers.
+PYTHON ?= python3
+bench-peers: lib
+	$(PYTHON) tests/bench/run-peers --build $(B)
+
+gpu-report:
+	CC="$(CC)" CXX="$(CXX)" NVCC="$(NVCC)" PYTHON="$(PYTHON)" tests/bench/gpu-report
+
+gpu-bundle:
+	CC="$(CC)" tests/bench/gpu-bundle $(BUNDLE)
 
 # ---- install --------------------------------------------------------------------------------------
 VERSION := $(shell sed -n 's/.*GM_VERSION_STRING "\(.*\)"/\1/p' include/genmath/context.h)

@@ -85,7 +85,7 @@ struct ode_plan {
     builtin_launch builtin = nullptr;
     jit_kernel *jit = nullptr;
     void *save_step = nullptr, *save_theta = nullptr, *save_times = nullptr;
-    char name[64] = "";
+    const char *name = "";
 };
 
 /* The numbers in the precision of the trajectories, on the device. */
@@ -111,12 +111,18 @@ gm_status copy_saves(gm_call *call, const gm_ode_problem &problem, ode_plan &pla
                : device_reals(call, problem.dtype, problem.save_theta, count, &plan.save_theta);
 }
 
+/* By method, precision, and whether the system is the user's. Static: they outlive the plan. */
+const char *const kernel_names[2][2][2] = {
+    {{"ode_rk4_f64_builtin", "ode_rk4_f64_" GM_USER_KERNEL_KIND},
+     {"ode_rk4_f32_builtin", "ode_rk4_f32_" GM_USER_KERNEL_KIND}},
+    {{"ode_erk_f64_builtin", "ode_erk_f64_" GM_USER_KERNEL_KIND},
+     {"ode_erk_f32_builtin", "ode_erk_f32_" GM_USER_KERNEL_KIND}},
+};
+
 gm_status choose_kernel(gm_call *call, const gm_ode_problem &problem, ode_plan &plan) {
     const bool adaptive = problem.tableau_f64 != nullptr;
     plan.builtin = find_builtin(*problem.system);
-    snprintf(plan.name, sizeof plan.name, "%s_%s_%s", adaptive ? "ode_erk" : "ode_rk4",
-             gm_dtype_text(problem.dtype),
-             plan.builtin != nullptr ? "builtin" : GM_USER_KERNEL_KIND);
+    plan.name = kernel_names[adaptive][problem.dtype == GM_F32][plan.builtin == nullptr];
 #ifdef __CUDACC__
     if (plan.builtin == nullptr) {
         return jit_ode(call, *problem.system, problem.dtype, adaptive, &plan.jit);

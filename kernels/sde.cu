@@ -67,7 +67,13 @@ builtin_launch find_builtin(const gm_sde &sde) {
 struct sde_plan {
     builtin_launch builtin = nullptr;
     jit_kernel *jit = nullptr;
-    char name[64] = "";
+    const char *name = "";
+};
+
+/* By precision, and whether the SDE is the user's. Static: they outlive the plan. */
+const char *const kernel_names[2][2] = {
+    {"sde_em_f64_builtin", "sde_em_f64_" GM_USER_KERNEL_KIND},
+    {"sde_em_f32_builtin", "sde_em_f32_" GM_USER_KERNEL_KIND},
 };
 
 template <typename real>
@@ -114,8 +120,7 @@ gm_status sde_prepare(gm_call *call, const gm_sde_problem *problem, void **state
         return gm_call_fail(call, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
     }
     plan->builtin = find_builtin(*problem->sde);
-    snprintf(plan->name, sizeof plan->name, "sde_em_%s_%s", gm_dtype_text(problem->dtype),
-             plan->builtin != nullptr ? "builtin" : GM_USER_KERNEL_KIND);
+    plan->name = kernel_names[problem->dtype == GM_F32][plan->builtin == nullptr];
 #ifdef __CUDACC__
     if (plan->builtin == nullptr) {
         const gm_status status = jit_sde(call, *problem->sde, problem->dtype, &plan->jit);

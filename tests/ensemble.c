@@ -48,8 +48,7 @@ double unit_of(gm_dtype dtype) {
     return dtype == GM_F64 ? DBL_EPSILON / 2 : (double)FLT_EPSILON / 2;
 }
 
-/* ---- arrays in a backend's memory
- * ---------------------------------------------------------------- */
+/* ---- arrays in a backend's memory ------------------------------------------------------------ */
 
 enum { GUARD = 64 }; /* bytes before and after */
 
@@ -140,6 +139,10 @@ static double *take_guarded(guarded *g, int64_t planes, int64_t rows, int64_t n,
     ASSERT_OK(g->context, gm_memory_download(g->context, after, g->memory, g->bytes));
     for (int64_t at = 0; at < planes * rows * n && is_output; ++at) {
         const size_t place = place_of(g, at / (rows * n), at / n % rows, at % n);
+        /* The bits of the filling are a NaN that no arithmetic makes, and no count: still there, it
+         * was not written. */
+        assert_memory_not_equal(after + place, "\xff\xff\xff\xff\xff\xff\xff\xff",
+                                gm_dtype_size(g->tensor.dtype));
         values[at] = fetch(after + place, g->tensor.dtype);
         memcpy(after + place, g->before + place, gm_dtype_size(g->tensor.dtype));
     }
@@ -150,8 +153,7 @@ static double *take_guarded(guarded *g, int64_t planes, int64_t rows, int64_t n,
     return values;
 }
 
-/* ---- solving
- * ------------------------------------------------------------------------------------- */
+/* ---- solving --------------------------------------------------------------------------------- */
 
 /* The arrays of one call. */
 typedef struct call {
@@ -261,8 +263,7 @@ void free_outcome(outcome *out) {
     *out = (outcome){0};
 }
 
-/* ---- comparing
- * ----------------------------------------------------------------------------------- */
+/* ---- comparing ------------------------------------------------------------------------------- */
 
 static bool same_number(double a, double b) {
     return memcmp(&a, &b, sizeof a) == 0 || (isnan(a) && isnan(b));
@@ -318,8 +319,7 @@ void assert_statuses(const outcome *out, gm_status expected) {
     }
 }
 
-/* ---- numbers and files
- * --------------------------------------------------------------------------- */
+/* ---- numbers and files ----------------------------------------------------------------------- */
 
 double random_between(uint64_t *state, double low, double high) {
     return (double)(float)(low + (high - low) * (double)(next_random(state) >> 11) * 0x1p-53);

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Float kernels hold no double-precision instruction: their PTX is searched for .f64, that of the
-# ensemble kernels in the library and of the programs it writes for a user's systems. First the search
-# itself is tried on a kernel that a double literal has got into. Also: what becomes of each form of
-# literal in a body.
+# ensemble kernels in the library and of the programs it writes for a user's systems. First the
+# search itself is tried on a kernel that a double literal has got into. Also: what becomes of each
+# form of literal in a body.
 set -eu
 cd "$(dirname "$0")/.."
 nvcc=${NVCC:-$(command -v nvcc || true)}
@@ -14,8 +14,8 @@ fi
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# usage: search FILE.ptx PATTERN: of the entries whose name matches, how many there are, and how many
-# hold .f64 or a call
+# usage: search FILE.ptx PATTERN: the number of entries whose name matches, and of those among them
+# that hold .f64 or a call
 search() {
     awk -v pattern="$2" '
         /\.entry/ { inside = $0 ~ pattern; count += inside; bad = 0 }
@@ -79,7 +79,8 @@ int main(int, char **arguments) {
     return wrong;
 }
 END
-"${CXX:-g++}" -std=c++17 -I. -Iinclude -DGM_KERNEL_SYSTEMS "$folder/programs.cpp" -o "$folder/programs"
+"${CXX:-g++}" -std=c++17 -I. -Iinclude -DGM_KERNEL_SYSTEMS "$folder/programs.cpp" \
+    -o "$folder/programs"
 "$folder/programs" "$folder"
 
 failed=0

@@ -14,8 +14,7 @@ GM_SYSTEM(coupled, 3, 2, {
     dydt[2] = gm_tanh(y[0]) - y[2] + (real)0.5;
 })
 
-/* ---- against the reference
- * ------------------------------------------------------------------------ */
+/* ---- against the reference ------------------------------------------------------------------- */
 
 /* max |end(y0 + delta) - end(y0)| / delta over some directions: how much the system amplifies. */
 static double amplification(const gm_system *system, const gm_ode_options *options, int64_t n,
@@ -193,8 +192,7 @@ static void step_counts_are_the_published_ones(void **state) {
     free(some);
 }
 
-/* ---- orders by fit
- * -------------------------------------------------------------------------------- */
+/* ---- orders by fit --------------------------------------------------------------------------- */
 
 /* Van der Pol's oscillator, mu = 1, after 10 units of time, from tests/data/ode_known.txt. */
 static double van_der_pol_error(const subject *s, const gm_ode_options *o, double *steps) {
@@ -313,8 +311,7 @@ static void saves_follow_the_solution(void **state) {
     }
 }
 
-/* ---- a trajectory depends on its own data alone
- * ---------------------------------------------------- */
+/* ---- a trajectory depends on its own data alone ---------------------------------------------- */
 
 enum { FULL = 200 };
 

@@ -5,8 +5,7 @@
  */
 #include "tests/ensemble.h"
 
-/* ---- plans
- * ----------------------------------------------------------------------------------------- */
+/* ---- plans ----------------------------------------------------------------------------------- */
 
 static void expect_no_ode_plan(const subject *s, const gm_system *system, const gm_ode_options *o,
                                const char *text) {
@@ -159,8 +158,7 @@ static void sde_options_are_checked(void **state) {
     gm_sde_plan_destroy(NULL);
 }
 
-/* ---- calls
- * ----------------------------------------------------------------------------------------- */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 enum {
     N = 5,
@@ -441,8 +439,7 @@ static void parameters_of_a_system_without_any(void **state) {
     gm_ode_plan_destroy(plan);
 }
 
-/* ---- outputs that are not wanted, ensembles of none
- * -------------------------------------------------- */
+/* ---- outputs that are not wanted, ensembles of none ------------------------------------------ */
 
 /* Each of the 128 and 16 choices of outputs gives those the bits they have beside all others. */
 static void any_output_may_be_left_out(void **state) {

@@ -6,8 +6,7 @@
 
 #include <genmath/philox.h>
 
-/* ---- which normal goes where
- * ---------------------------------------------------------------------- */
+/* ---- which normal goes where ----------------------------------------------------------------- */
 
 /* Unit noise and no drift with h = 1: y is a plain sum of normals. */
 GM_SYSTEM(walk, 3, 0, { dydt[0] = dydt[1] = dydt[2] = 0; })
@@ -83,8 +82,7 @@ static void noise_is_addressed_by_index_step_and_component(void **state) {
     }
 }
 
-/* ---- against the reference
- * ------------------------------------------------------------------------ */
+/* ---- against the reference ------------------------------------------------------------------- */
 
 GM_SYSTEM(driven, 2, 2, {
     dydt[0] = y[1] - p[0] * y[0];
@@ -151,8 +149,7 @@ static void every_backend_agrees_with_the_reference(void **state) {
     }
 }
 
-/* ---- cuts, layouts, failures
- * ------------------------------------------------------------------------ */
+/* ---- cuts, layouts, failures ----------------------------------------------------------------- */
 
 enum { FULL = 200 };
 

@@ -6,8 +6,7 @@
 
 #include <genmath/philox.h>
 
-/* ---- moments of the discrete process
- * --------------------------------------------------------------- */
+/* ---- moments of the discrete process --------------------------------------------------------- */
 
 /*
  * A statistic that is a mean of N independent terms of known mean and variance, in standard
@@ -217,8 +216,7 @@ static void matrix_noise_has_its_covariance(void **state) {
     }
 }
 
-/* ---- orders
- * ---------------------------------------------------------------------------------------- */
+/* ---- orders ---------------------------------------------------------------------------------- */
 
 /* The root mean square of the end's distance from the exact solution on the path whose increments
  * the library used, sqrt(h) times its own normals. */

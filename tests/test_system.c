@@ -4,8 +4,7 @@
  */
 #include "tests/ensemble.h"
 
-/* ---- what the macros make
- * -------------------------------------------------------------------------- */
+/* ---- what the macros make -------------------------------------------------------------------- */
 
 /* Tenths, which float and double round differently, and a call of every function of math.h. */
 GM_SYSTEM(many, 3, 2, {
@@ -52,8 +51,7 @@ static void the_text_is_what_the_user_wrote(void **state) {
     }
 }
 
-/* ---- the check of a system
- * -------------------------------------------------------------------------- */
+/* ---- the check of a system ------------------------------------------------------------------- */
 
 static void good_systems_pass(void **state) {
     (void)state;
@@ -189,8 +187,7 @@ static void one_wrong_entry_of_a_jacobian_is_named(void **state) {
     }
 }
 
-/* ---- what the library brings along
- * ------------------------------------------------------------------ */
+/* ---- what the library brings along ----------------------------------------------------------- */
 
 static void builtins_are_found_by_name(void **state) {
     (void)state;

@@ -139,14 +139,15 @@ typedef struct gm_diffusion_options {
     gm_diffusion_method method;
     int64_t steps;  /* default 500 */
     double t_start; /* default 1 */
-    double
-        t_end; /* in (0, t_start); default 0.001. The Euler methods never look at t_end itself, so
-                       1e-300 is as good as 0; Heun does. */
-    double
-        epsilon; /* REVERSE_SDE only: > 0 takes this constant as the reverse diffusion in place of
-                       beta: y <- y + (beta/2 y + (beta + epsilon)/2 s) dt + sqrt(epsilon dt) z */
-    int32_t denoise; /* 1: the result is the mean of x_0 given the end of the path,
-                        (y + v s) / alpha at t_end (Tweedie), in place of that end itself */
+    /* In (0, t_start); default 0.001. The Euler methods never look at t_end itself, so 1e-300 is as
+     * good as 0; Heun does. */
+    double t_end;
+    /* REVERSE_SDE only: > 0 takes this constant as the reverse diffusion in place of beta:
+     * y <- y + (beta/2 y + (beta + epsilon)/2 s) dt + sqrt(epsilon dt) z */
+    double epsilon;
+    /* 1: the result is the mean of x_0 given the end of the path, (y + v s) / alpha at t_end
+     * (Tweedie), in place of that end itself */
+    int32_t denoise;
 } gm_diffusion_options;
 
 typedef struct gm_diffusion_plan gm_diffusion_plan;

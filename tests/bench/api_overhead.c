@@ -4,8 +4,8 @@
  *
  *     call     one solve and the wait for it, as a caller who needs the result sees it
  *     queued   a solve out of many that were queued before one wait
- *     kernel   between two events around one solve on the device, by the driver, which is opened at run
- *              time: no CUDA header or library is needed; absent where there is no driver
+ *     kernel   between two events around one solve on the device, by the driver, which is opened at
+ * run time: no CUDA header or library is needed; absent where there is no driver
  *
  * The target of 1.2 is call / kernel, or call / queued where there are no events. $GENMATH_BACKEND
  * chooses what runs; sizes that would take the emulator hours are cut there.
@@ -48,7 +48,7 @@ static int compare_doubles(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* ---- events of the driver ---------------------------------------------------------------------------- */
+/* ---- events of the driver ---- */
 
 typedef struct events {
     int (*create)(void **event, unsigned flags);
@@ -72,7 +72,7 @@ static bool open_events(events *e) {
            e->create(&e->begin, 0) == 0 && e->create(&e->end, 0) == 0;
 }
 
-/* ---- one ensemble ------------------------------------------------------------------------------------ */
+/* ---- one ensemble ---- */
 
 typedef struct solve {
     gm_ode_plan *plan;
@@ -102,16 +102,18 @@ static solve prepare(gm_dtype dtype, gm_ode_method method, int64_t n) {
             }
         }
         require(host == NULL ? GM_STATUS_OUT_OF_MEMORY
-                             : gm_memory_upload(context, s.memory[slot], host, bytes), "upload");
+                             : gm_memory_upload(context, s.memory[slot], host, bytes),
+                "upload");
     }
     free(host);
     s.y0 = gm_tensor_2d(s.memory[0], dtype, 3, n);
     s.params = gm_tensor_2d(s.memory[1], dtype, 3, n);
     s.end = gm_tensor_2d(s.memory[2], dtype, 3, n);
     const gm_ode_options fixed = {.dtype = dtype, .method = GM_ODE_RK4, .t1 = 1, .steps = 1000};
-    const gm_ode_options adaptive = {.dtype = dtype, .method = method, .t1 = 1, .rtol = 1e-6,
-                                     .atol = 1e-9, .first_step = 0.01};
-    require(gm_ode_plan_create(context, &user_lorenz, method == GM_ODE_RK4 ? &fixed : &adaptive, &s.plan),
+    const gm_ode_options adaptive = {
+        .dtype = dtype, .method = method, .t1 = 1, .rtol = 1e-6, .atol = 1e-9, .first_step = 0.01};
+    require(gm_ode_plan_create(context, &user_lorenz, method == GM_ODE_RK4 ? &fixed : &adaptive,
+                               &s.plan),
             "plan");
     return s;
 }
@@ -191,8 +193,12 @@ int main(int argc, char **argv) {
     const gm_backend_id backend = gm_context_backend(context);
     events e = {0};
     const bool timed = backend == GM_BACKEND_CUDA && open_events(&e);
-    const int64_t rk4 = backend == GM_BACKEND_CUDA ? 8388608 : backend == GM_BACKEND_CPU ? 65536 : 64;
-    const int64_t erk = backend == GM_BACKEND_CUDA ? 524288 : backend == GM_BACKEND_CPU ? 65536 : 64;
+    const int64_t rk4 = backend == GM_BACKEND_CUDA  ? 8388608
+                        : backend == GM_BACKEND_CPU ? 65536
+                                                    : 64;
+    const int64_t erk = backend == GM_BACKEND_CUDA  ? 524288
+                        : backend == GM_BACKEND_CPU ? 65536
+                                                    : 64;
     for (int d = 0; d < 2; ++d) {
         const gm_dtype dtype = d == 0 ? GM_F32 : GM_F64;
         measure("rk4_lorenz", dtype, GM_ODE_RK4, rk4, timed ? &e : NULL);

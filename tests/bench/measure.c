@@ -7,9 +7,10 @@
  *     measure precision FILE   adaptive methods: seconds a trajectory against error, per tolerance
  *     measure memory           peak memory for 1e7 trajectories, end state only
  *
- * The cases: Lorenz, sigma 10, beta 8/3, rho = linspace(0, 21, 4096) repeated as often as the ensemble
- * is long, y0 = (1, 0, 0), t from 0 to 1. Errors are the median over 4096 trajectories of
- * |y - reference|_2 / |reference|_2. "Shuffled": the same parameters, neighbours having little in common. $GENMATH_BACKEND, $GENMATH_ISA and --threads N choose what runs.
+ * The cases: Lorenz, sigma 10, beta 8/3, rho = linspace(0, 21, 4096) repeated as often as the
+ * ensemble is long, y0 = (1, 0, 0), t from 0 to 1. Errors are the median over 4096 trajectories of
+ * |y - reference|_2 / |reference|_2. "Shuffled": the same parameters, neighbours having little in
+ * common. $GENMATH_BACKEND, $GENMATH_ISA and --threads N choose what runs.
  */
 #include <math.h>
 #include <stdbool.h>
@@ -21,7 +22,8 @@
 
 #include <genmath/genmath.h>
 
-/* Written apart from the library's own: on a GPU a body of the same text would not be compiled anew. */
+/* Written apart from the library's own: on a GPU a body of the same text would not be compiled
+ * anew. */
 GM_SYSTEM(user_lorenz, 3, 3, {
     const real a = y[0], b = y[1], c = y[2];
     dydt[0] = p[0] * (b - a);
@@ -51,7 +53,8 @@ static int64_t place(int64_t i) {
 
 static void require(gm_status status, const gm_context *where, const char *doing) {
     if (status != GM_STATUS_OK) {
-        fprintf(stderr, "measure: %s: %s: %s\n", doing, gm_status_string(status), gm_last_error(where));
+        fprintf(stderr, "measure: %s: %s: %s\n", doing, gm_status_string(status),
+                gm_last_error(where));
         exit(3);
     }
 }
@@ -64,13 +67,14 @@ static double seconds(void) {
 
 static void print_head(const char *kind, const char *what, const char *dtype) {
     printf("{\"peer\": \"genmath\", \"version\": \"%s\", \"kind\": \"%s\", \"case\": \"%s\", "
-           "\"dtype\": \"%s\", \"backend\": \"%s\", \"isa\": \"%s\", \"threads\": %d, \"kernel\": \"%s\"",
+           "\"dtype\": \"%s\", \"backend\": \"%s\", \"isa\": \"%s\", \"threads\": %d, \"kernel\": "
+           "\"%s\"",
            GM_VERSION_STRING, kind, what, dtype, gm_context_backend_name(context),
            gm_isa_name(gm_context_isa(context)), (int)gm_context_threads(context),
            gm_last_kernel(context));
 }
 
-/* ---- an ensemble in the backend's memory ----------------------------------------------------------- */
+/* ---- an ensemble in the backend's memory ---- */
 
 typedef struct ensemble {
     gm_dtype dtype;
@@ -92,8 +96,8 @@ static double load(const void *array, gm_dtype dtype, int64_t i) {
 }
 
 static void allocate(gm_context *where, ensemble *e, int slot, gm_dtype dtype, int64_t rows) {
-    require(gm_memory_alloc(where, (size_t)(rows * e->n) * gm_dtype_size(dtype), &e->memory[slot]), where,
-            "memory");
+    require(gm_memory_alloc(where, (size_t)(rows * e->n) * gm_dtype_size(dtype), &e->memory[slot]),
+            where, "memory");
     e->tensor[slot] = rows == 1 ? gm_tensor_1d(e->memory[slot], dtype, e->n)
                                 : gm_tensor_2d(e->memory[slot], dtype, rows, e->n);
 }
@@ -162,8 +166,8 @@ static double median_error(const ensemble *e) {
 }
 
 /* The least time of several calls, each waited for. */
-static double least_solve_time(const gm_ode_plan *plan, const ensemble *e, const gm_ode_result *result,
-                               int repeats) {
+static double least_solve_time(const gm_ode_plan *plan, const ensemble *e,
+                               const gm_ode_result *result, int repeats) {
     double best = INFINITY;
     for (int r = 0; r <= repeats; ++r) {
         const double begin = seconds();
@@ -189,12 +193,13 @@ static double attempts(const ensemble *e) {
     return sum;
 }
 
-/* ---- the sub-commands ------------------------------------------------------------------------------ */
+/* ---- the sub-commands ---- */
 
 static void write_reference(const char *path) {
     gm_context *oracle;
     gm_ode_plan *plan;
-    require(gm_context_create(&(gm_context_options){.backend = GM_BACKEND_REF}, &oracle), NULL, "context");
+    require(gm_context_create(&(gm_context_options){.backend = GM_BACKEND_REF}, &oracle), NULL,
+            "context");
     ensemble e = lorenz_ensemble(oracle, GM_F64, SAMPLES);
     const gm_ode_options options = {.t1 = 1, .rtol = 1e-13, .atol = 1e-15};
     require(gm_ode_plan_create(oracle, &user_lorenz, &options, &plan), oracle, "plan");
@@ -228,20 +233,26 @@ static void rate_rk4(gm_dtype dtype, int64_t n) {
     require(gm_ode_plan_create(context, &user_lorenz, &options, &plan), context, "plan");
     const double taken = least_solve_time(plan, &e, &result, REPEATS);
     print_head("rate", "rk4_lorenz", gm_dtype_name(dtype));
-    printf(", \"n\": %lld, \"seconds\": %.6g, \"rate\": %.6g, \"unit\": \"steps/s\", \"error\": %.3g}\n",
+    printf(", \"n\": %lld, \"seconds\": %.6g, \"rate\": %.6g, \"unit\": \"steps/s\", \"error\": "
+           "%.3g}\n",
            (long long)n, taken, 1000 * (double)n / taken, median_error(&e));
     gm_ode_plan_destroy(plan);
     release(context, &e);
 }
 
-static void rate_adaptive(const char *kind, gm_ode_method method, gm_dtype dtype, double rtol, int64_t n,
-                          int repeats) {
+static void rate_adaptive(const char *kind, gm_ode_method method, gm_dtype dtype, double rtol,
+                          int64_t n, int repeats) {
     gm_ode_plan *plan;
     ensemble e = lorenz_ensemble(context, dtype, n);
-    const gm_ode_options options = {.dtype = dtype, .method = method, .t1 = 1, .rtol = rtol,
-                                    .atol = 1e-3 * rtol, .first_step = 0.01};
+    const gm_ode_options options = {.dtype = dtype,
+                                    .method = method,
+                                    .t1 = 1,
+                                    .rtol = rtol,
+                                    .atol = 1e-3 * rtol,
+                                    .first_step = 0.01};
     const gm_ode_result timed = {.end = &e.tensor[2]};
-    const gm_ode_result counted = {.end = &e.tensor[2], .accepted = &e.tensor[3], .rejected = &e.tensor[4]};
+    const gm_ode_result counted = {
+        .end = &e.tensor[2], .accepted = &e.tensor[3], .rejected = &e.tensor[4]};
     require(gm_ode_plan_create(context, &user_lorenz, &options, &plan), context, "plan");
     const double taken = least_solve_time(plan, &e, &timed, repeats);
     require(gm_ode_solve(plan, &e.tensor[0], &e.tensor[1], &counted), context, "ode_solve");
@@ -269,7 +280,8 @@ static void rate_gbm(gm_dtype dtype, int64_t n) {
     allocate(context, &e, 2, dtype, 1);
     fill(context, &e, 0, 1, (const double[]){1}, -1);
     fill(context, &e, 1, 2, (const double[]){0.05, 0.2}, -1);
-    gm_tensor y0 = gm_tensor_2d(e.memory[0], dtype, 1, n), end = gm_tensor_2d(e.memory[2], dtype, 1, n);
+    gm_tensor y0 = gm_tensor_2d(e.memory[0], dtype, 1, n),
+              end = gm_tensor_2d(e.memory[2], dtype, 1, n);
     const gm_sde_options options = {.dtype = dtype, .t1 = 1, .steps = STEPS, .seed = 1};
     const gm_sde_result result = {.end = &end};
     require(gm_sde_plan_create(context, &user_gbm_sde, &options, &plan), context, "plan");
@@ -282,8 +294,8 @@ static void rate_gbm(gm_dtype dtype, int64_t n) {
         best = r > 0 && taken < best ? taken : best;
     }
     print_head("rate", "em_gbm", gm_dtype_name(dtype));
-    printf(", \"n\": %lld, \"seconds\": %.6g, \"rate\": %.6g, \"unit\": \"normals/s\"}\n", (long long)n,
-           best, STEPS * (double)n / best);
+    printf(", \"n\": %lld, \"seconds\": %.6g, \"rate\": %.6g, \"unit\": \"normals/s\"}\n",
+           (long long)n, best, STEPS * (double)n / best);
     gm_sde_plan_destroy(plan);
     release(context, &e);
 }
@@ -302,8 +314,8 @@ static void rate_normals(gm_dtype dtype, int64_t n) {
         best = r > 0 && taken < best ? taken : best;
     }
     print_head("rate", "fill_normal", gm_dtype_name(dtype));
-    printf(", \"n\": %lld, \"seconds\": %.6g, \"rate\": %.6g, \"unit\": \"normals/s\"}\n", (long long)n,
-           best, (double)n / best);
+    printf(", \"n\": %lld, \"seconds\": %.6g, \"rate\": %.6g, \"unit\": \"normals/s\"}\n",
+           (long long)n, best, (double)n / best);
     gm_memory_free(context, memory);
 }
 
@@ -337,7 +349,8 @@ static void measure_memory(void) {
 }
 
 static void usage(FILE *stream) {
-    fputs("usage: measure [--threads N] reference FILE | rates FILE | precision FILE | memory\n", stream);
+    fputs("usage: measure [--threads N] reference FILE | rates FILE | precision FILE | memory\n",
+          stream);
 }
 
 int main(int argc, char **argv) {
@@ -361,8 +374,8 @@ int main(int argc, char **argv) {
         for (int d = 0; d < 2; ++d) {
             const gm_dtype dtype = d == 0 ? GM_F64 : GM_F32;
             rate_rk4(dtype, gpu ? 1 << 23 : 1 << 16);
-            rate_adaptive("rate", GM_ODE_TSIT5, dtype, d == 0 ? 1e-6 : 1e-4, gpu ? 1 << 19 : 1 << 16,
-                          REPEATS);
+            rate_adaptive("rate", GM_ODE_TSIT5, dtype, d == 0 ? 1e-6 : 1e-4,
+                          gpu ? 1 << 19 : 1 << 16, REPEATS);
             /* Without a fused multiply-add instruction noise takes thirty times as long. */
             const int less = gm_context_isa(context) == GM_ISA_BASE ? 5 : 0;
             rate_gbm(dtype, gpu ? 1 << 23 : 1 << (18 - less));

@@ -1,6 +1,7 @@
 /*
  * genmath's noise against cuRAND itself: (seed, subsequence, offset) of Philox4_32_10, words and
- * uniforms, bit for bit; then cuRAND's own rates. Prints JSON, one object a line; exits 1 if a bit differs.
+ * uniforms, bit for bit; then cuRAND's own rates. Prints JSON, one object a line; exits 1 if a bit
+ * differs.
  *
  *     curand_check          the device: cuRAND's generator in a kernel, genmath on $GENMATH_BACKEND
  *     curand_check --host   cuRAND's header compiled for the host, genmath on the cpu: needs no GPU
@@ -73,9 +74,15 @@ template <typename T> __global__ void fill(address at, int64_t count, T *out) {
 }
 
 template <typename T> gm_dtype dtype();
-template <> gm_dtype dtype<unsigned>() { return GM_U32; }
-template <> gm_dtype dtype<float>() { return GM_F32; }
-template <> gm_dtype dtype<double>() { return GM_F64; }
+template <> gm_dtype dtype<unsigned>() {
+    return GM_U32;
+}
+template <> gm_dtype dtype<float>() {
+    return GM_F32;
+}
+template <> gm_dtype dtype<double>() {
+    return GM_F64;
+}
 
 template <typename T> std::vector<T> by_genmath(gm_context *context, address at) {
     std::vector<T> host(COUNT);
@@ -104,7 +111,8 @@ template <typename T> std::vector<T> by_curand(bool on_host, address at) {
     const unsigned blocks = static_cast<unsigned>((COUNT + 64 * 128 - 1) / (64 * 128));
     fill<<<blocks, 128>>>(at, COUNT, device);
     require(cudaGetLastError(), "launch");
-    require(cudaMemcpy(host.data(), device, COUNT * sizeof(T), cudaMemcpyDeviceToHost), "cudaMemcpy");
+    require(cudaMemcpy(host.data(), device, COUNT * sizeof(T), cudaMemcpyDeviceToHost),
+            "cudaMemcpy");
     require(cudaFree(device), "cudaFree");
     return host;
 }
@@ -117,20 +125,24 @@ template <typename T> int64_t compare(gm_context *context, bool on_host) {
             different += memcmp(&theirs[i], &ours[i], sizeof(T)) != 0;
         }
     }
-    printf("{\"peer\": \"cuRAND\", \"version\": \"%d\", \"kind\": \"bits\", \"case\": \"philox4_32_10\", "
+    printf("{\"peer\": \"cuRAND\", \"version\": \"%d\", \"kind\": \"bits\", \"case\": "
+           "\"philox4_32_10\", "
            "\"dtype\": \"%s\", \"backend\": \"%s\", \"curand_on\": \"%s\", \"n\": %lld, "
            "\"addresses\": %d, \"different\": %lld}\n",
            CURAND_VERSION, gm_dtype_name(dtype<T>()), gm_context_backend_name(context),
            on_host ? "host" : "device", static_cast<long long>(COUNT),
-           static_cast<int>(sizeof addresses / sizeof addresses[0]), static_cast<long long>(different));
+           static_cast<int>(sizeof addresses / sizeof addresses[0]),
+           static_cast<long long>(different));
     return different;
 }
 
-/* ---- rates ------------------------------------------------------------------------------------------- */
+/* ---- rates ---- */
 
 template <typename T> struct four;
 template <> struct four<float> {
-    static __device__ float4 normals(curandStatePhilox4_32_10_t *s) { return curand_normal4(s); }
+    static __device__ float4 normals(curandStatePhilox4_32_10_t *s) {
+        return curand_normal4(s);
+    }
 };
 struct quartet {
     double x, y, z, w;
@@ -142,7 +154,7 @@ template <> struct four<double> {
     }
 };
 
-/* Euler–Maruyama on geometric Brownian motion, four steps a draw: the loop a user of cuRAND writes. */
+/* Euler–Maruyama on GBM, four steps a draw: the loop a user of cuRAND writes. */
 template <typename T> __global__ void __launch_bounds__(128) gbm(int64_t n, int steps, T *end) {
     const int64_t i = blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x;
     if (i >= n) {
@@ -195,13 +207,13 @@ template <typename T> void rates() {
     const int steps = 256;
     T *out = nullptr;
     require(cudaMalloc(&out, count * sizeof(T)), "cudaMalloc");
-    const double em = least_time([&] {
-        gbm<T><<<static_cast<unsigned>(paths / 128), 128>>>(paths, steps, out);
-    });
+    const double em =
+        least_time([&] { gbm<T><<<static_cast<unsigned>(paths / 128), 128>>>(paths, steps, out); });
     const double fills = least_time([&] { normals<T><<<132 * 16, 128>>>(count, out); });
-    const char *format = "{\"peer\": \"cuRAND in a kernel\", \"version\": \"%d\", \"kind\": \"rate\", "
-                         "\"case\": \"%s\", \"dtype\": \"%s\", \"n\": %lld, \"seconds\": %.6g, "
-                         "\"rate\": %.6g, \"unit\": \"normals/s\"}\n";
+    const char *format =
+        "{\"peer\": \"cuRAND in a kernel\", \"version\": \"%d\", \"kind\": \"rate\", "
+        "\"case\": \"%s\", \"dtype\": \"%s\", \"n\": %lld, \"seconds\": %.6g, "
+        "\"rate\": %.6g, \"unit\": \"normals/s\"}\n";
     const char *name = gm_dtype_name(dtype<T>());
     printf(format, CURAND_VERSION, "em_gbm", name, static_cast<long long>(paths), em,
            static_cast<double>(paths) * steps / em);
@@ -221,9 +233,10 @@ int main(int argc, char **argv) {
     gm_context_options options = {};
     options.backend = on_host ? GM_BACKEND_CPU : GM_BACKEND_AUTO;
     gm_context *context = nullptr;
-    require(gm_context_create(&options, &context) == GM_STATUS_OK, "context", gm_last_error(nullptr));
-    const int64_t different = compare<unsigned>(context, on_host) + compare<float>(context, on_host) +
-                              compare<double>(context, on_host);
+    require(gm_context_create(&options, &context) == GM_STATUS_OK, "context",
+            gm_last_error(nullptr));
+    const int64_t different = compare<unsigned>(context, on_host) +
+                              compare<float>(context, on_host) + compare<double>(context, on_host);
     if (!on_host) {
         rates<float>();
         rates<double>();

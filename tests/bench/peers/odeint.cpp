@@ -1,6 +1,7 @@
 /*
- * Boost.Odeint on the same Lorenz ensemble, in each of the ways its manual offers for many small systems
- * on a CPU; the fastest of them is what genmath is set against. usage: odeint REFERENCE-FILE
+ * Boost.Odeint on the same Lorenz ensemble, in each of the ways its manual offers for many small
+ * systems on a CPU; the fastest of them is what genmath is set against. usage: odeint
+ * REFERENCE-FILE
  *
  *     array     one trajectory at a time, std::array<real, 3>: the stepper is fully inlined
  *     vector    blocks of 64 trajectories as one state, std::vector with range_algebra
@@ -28,8 +29,8 @@ namespace {
 constexpr int SAMPLES = 4096, STEPS = 1000, BLOCK = 64, REPEATS = 3;
 double reference[3 * SAMPLES];
 
-/* Trajectory `i` of the ensemble has parameter number place(i): in order, or (5/8 of the way round each
- * time) with neighbours that have little in common. */
+/* Trajectory `i` of the ensemble has parameter number place(i): in order, or (5/8 of the way round
+ * each time) with neighbours that have little in common. */
 bool shuffled = false;
 
 int place(int i) {
@@ -45,7 +46,8 @@ template <class Run> double least_time(int repeats, Run run) {
     for (int r = 0; r < repeats; ++r) {
         const auto begin = std::chrono::steady_clock::now();
         run();
-        best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+        best = std::min(
+            best, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     }
     return best;
 }
@@ -71,18 +73,20 @@ template <typename real> const char *dtype_name() {
 }
 
 void print_head(const char *kind, const char *way, const char *what, const char *dtype) {
-    std::printf("{\"peer\": \"Boost.Odeint %s\", \"version\": \"%s\", \"kind\": \"%s\", \"case\": \"%s\", "
-                "\"dtype\": \"%s\", \"n\": %d",
-                way, BOOST_LIB_VERSION, kind, what, dtype, SAMPLES);
+    std::printf(
+        "{\"peer\": \"Boost.Odeint %s\", \"version\": \"%s\", \"kind\": \"%s\", \"case\": \"%s\", "
+        "\"dtype\": \"%s\", \"n\": %d",
+        way, BOOST_LIB_VERSION, kind, what, dtype, SAMPLES);
 }
 
-template <typename real> void report_rate(const char *way, double taken, const std::vector<real> &end) {
+template <typename real>
+void report_rate(const char *way, double taken, const std::vector<real> &end) {
     print_head("rate", way, "rk4_lorenz", dtype_name<real>());
-    std::printf(", \"seconds\": %.6g, \"rate\": %.6g, \"unit\": \"steps/s\", \"error\": %.3g}\n", taken,
-                double(SAMPLES) * STEPS / taken, median_error(end));
+    std::printf(", \"seconds\": %.6g, \"rate\": %.6g, \"unit\": \"steps/s\", \"error\": %.3g}\n",
+                taken, double(SAMPLES) * STEPS / taken, median_error(end));
 }
 
-/* ---- systems ---------------------------------------------------------------------------------------- */
+/* ---- systems ---- */
 
 /* One trajectory; or, with T a vector of lanes, as many. */
 template <typename T, typename real> struct lorenz_one {
@@ -132,7 +136,7 @@ void store_block(const State &y, int first, int width, std::vector<real> &end) {
     }
 }
 
-/* ---- fixed steps ------------------------------------------------------------------------------------ */
+/* ---- fixed steps ---- */
 
 template <typename real> void rate_array() {
     typedef std::array<real, 3> state;
@@ -172,7 +176,9 @@ template <> struct vector_of<float> { typedef vector_f32 type; };
 template <typename real, int count> struct lanes {
     typename vector_of<real>::type v[count];
     static constexpr int width = count * 64 / sizeof(real);
-    real &operator[](int i) { return reinterpret_cast<real *>(v)[i]; }
+    real &operator[](int i) {
+        return reinterpret_cast<real *>(v)[i];
+    }
 
     template <class Function> static lanes map(Function function) {
         lanes out;
@@ -220,17 +226,19 @@ template <typename real, int count> void rate_simd(const char *way) {
 
 template <typename real> void rates() {
     rate_array<real>();
-    rate_block<std::vector<real>, odeint::range_algebra, real>("vector", std::vector<real>(3 * BLOCK));
+    rate_block<std::vector<real>, odeint::range_algebra, real>("vector",
+                                                               std::vector<real>(3 * BLOCK));
     rate_block<std::array<real, 3 * BLOCK>, odeint::array_algebra, real>("fixed", {});
     rate_simd<real, 1>("simd");
     rate_simd<real, 2>("simd x2");
     rate_simd<real, 4>("simd x4");
 }
 
-/* ---- adaptive --------------------------------------------------------------------------------------- */
+/* ---- adaptive ---- */
 
 /* Neighbours of `width` in one state share a step; width 1 is one trajectory at a time. */
-template <int width> void precision(const char *way, const char *what, double first_rtol, double last_rtol) {
+template <int width>
+void precision(const char *way, const char *what, double first_rtol, double last_rtol) {
     typedef std::array<double, 3 * width> state;
     std::vector<double> end(3 * SAMPLES);
     for (double rtol = first_rtol; rtol > 0.9 * last_rtol; rtol *= 0.1) {
@@ -249,7 +257,8 @@ template <int width> void precision(const char *way, const char *what, double fi
         print_head("precision", way, what, "f64");
         std::printf(", \"rtol\": %g, \"seconds\": %.6g, \"seconds_per_trajectory\": %.6g, "
                     "\"accepted_per_trajectory\": %.4g, \"error\": %.3g}\n",
-                    rtol, taken, taken / SAMPLES, double(steps) * width / SAMPLES, median_error(end));
+                    rtol, taken, taken / SAMPLES, double(steps) * width / SAMPLES,
+                    median_error(end));
     }
 }
 
@@ -257,7 +266,8 @@ template <int width> void precision(const char *way, const char *what, double fi
 
 int main(int argc, char **argv) {
     std::FILE *file = argc == 2 ? std::fopen(argv[1], "rb") : nullptr;
-    if (file == nullptr || std::fread(reference, sizeof(double), 3 * SAMPLES, file) != 3 * SAMPLES) {
+    if (file == nullptr ||
+        std::fread(reference, sizeof(double), 3 * SAMPLES, file) != 3 * SAMPLES) {
         std::fputs("usage: odeint REFERENCE-FILE\n", stderr);
         return 2;
     }
