@@ -4,6 +4,8 @@
  */
 #include "tests/ensemble.h"
 
+#include <float.h>
+
 static const gm_ode_method all_methods[] = {GM_ODE_RK4, GM_ODE_TSIT5, GM_ODE_DOPRI5};
 
 GM_SYSTEM(power, 1, 1, { dydt[0] = p[0] * y[0] * y[0]; })        /* 1 / (1/y0 - p t) */
@@ -275,6 +277,29 @@ static void tiny_options_are_harmless(void **state) {
     }
 }
 
+GM_SYSTEM(steady, 1, 1, { dydt[0] = p[0]; })
+
+/* A state that overflows while its slope and the error estimate stay finite: the trajectory ends
+ * with the last state that is a number, just below the largest one, and at the time of it. */
+static void an_overflow_of_the_state_alone_is_seen(void **state) {
+    (void)state;
+    const double largest[] = {DBL_MAX, (double)FLT_MAX};
+    FOR_EACH_SUBJECT(s) {
+        for (int k = 0; k < 6; ++k) {
+            const double y0[] = {largest[k / 3] / 2}, params[] = {largest[k / 3] / 50};
+            const gm_ode_options o = {.dtype = precisions[k / 3],
+                                      .method = all_methods[k % 3],
+                                      .t1 = 40,
+                                      .steps = k % 3 == 0 ? 2000 : 0};
+            outcome out = solve_ode(s, &steady, &o, ENSEMBLE(1, y0, params));
+            assert_true((gm_status)out.status[0] == GM_STATUS_NON_FINITE);
+            ASSERT_NEAR(s, out.end[0] / largest[k / 3], 1, 1e-3);
+            ASSERT_NEAR(s, out.time[0], 25, 0.03);
+            free_outcome(&out);
+        }
+    }
+}
+
 GM_SYSTEM(cosine, 1, 0, { dydt[0] = gm_cos(t); })
 
 /* An interval that float does not resolve, 0.01 at 10^6, is not lost, forwards or backwards. */
@@ -337,6 +362,7 @@ int main(void) {
         cmocka_unit_test(a_wall_at_the_start_is_seen),
         cmocka_unit_test(tiny_options_are_harmless),
         cmocka_unit_test(an_interval_may_be_finer_than_its_times),
+        cmocka_unit_test(an_overflow_of_the_state_alone_is_seen),
         cmocka_unit_test(no_time_changes_nothing),
     };
     return cmocka_run_group_tests(tests, open_subjects, close_subjects);
