@@ -17,7 +17,7 @@ extern "C" {
 typedef struct gm_sde_options {
     gm_dtype dtype;       /* GM_F64 or GM_F32 */
     double t0, t1;        /* t1 > t0, or t1 = t0, which returns y0 */
-    int64_t steps;        /* of equal size, >= 1; steps * noises < 2^56 */
+    int64_t steps;        /* of equal size, >= 1; steps * noises < 2^50 */
     uint64_t seed;        /* the key of the noise */
     uint64_t first_index; /* of trajectory 0 in the ensemble this call is a slice of */
     int64_t save_every;   /* 0: only the end; k: the states after steps k, 2k, ... */

@@ -14,7 +14,8 @@
  * Inside a body `real` is float or double; t, y[], p[] and dydt[] (g[] in a diffusion) are its names.
  * It may declare variables, call the C math names, and call gm_exp, gm_log, gm_sin, gm_cos, gm_tanh,
  * gm_pow and gm_sqrt of math.h, which vectorise and give the same bits everywhere. It must write every
- * entry of dydt and depend on nothing but its arguments. Loops must have constant bounds to vectorise.
+ * entry of dydt and depend on nothing but its arguments: the GPU's compiler sees the body's text alone,
+ * so a macro or a function of the user's (M_PI too) is unknown there. Loops must have constant bounds to vectorise.
  * A literal such as 0.5 takes the precision of the function it is compiled into on the GPU and with
  * gcc; clang computes the expression in double, as C says, so write (real)0.5 where that matters.
  *
