@@ -13,7 +13,10 @@ gm_status open_device(gm_call *call) {
     if (error != cudaSuccess || count == 0) {
         (void)cudaGetLastError();
         return gm_call_fail(call, GM_STATUS_NO_DEVICE, "%s",
-                            error != cudaSuccess ? cudaGetErrorString(error) : "no CUDA device");
+                            error == cudaErrorInsufficientDriver
+                                ? "no NVIDIA driver here, or one too old for this CUDA runtime"
+                            : error != cudaSuccess ? cudaGetErrorString(error)
+                                                   : "no CUDA device");
     }
     if (call->device >= count) {
         return gm_call_fail(call, GM_STATUS_NO_DEVICE, "device %d of %d does not exist", call->device,
@@ -85,7 +88,7 @@ const char *build_info() {
 #define GM_TEXT(x) GM_TEXT_(x)
     return "nvcc " GM_TEXT(__CUDACC_VER_MAJOR__) "." GM_TEXT(__CUDACC_VER_MINOR__) ", " GM_ARCHITECTURES;
 #else
-    return "emulator, built by a C++ compiler, " __VERSION__;
+    return "a C++ compiler for the emulator, " __VERSION__;
 #endif
 }
 
