@@ -34,7 +34,7 @@ MISSING := $(shell for h in $(NEEDED_HEADERS); do \
     $(CC) $(BUNDLE_COMPILE) -E -x c - >/dev/null 2>&1 || printf '%s ' $$h; done)
 ifneq ($(strip $(MISSING)),)
 $(info missing headers: $(MISSING)-- packages: $(NEEDED_PACKAGES))
-INSTALLED := $(shell scripts/install-packages $(NEEDED_PACKAGES) >&2 && echo yes)
+INSTALLED := $(shell .ci/install-packages $(NEEDED_PACKAGES) >&2 && echo yes)
 ifneq ($(INSTALLED),yes)
 $(error install them and run make again)
 endif
