@@ -1,8 +1,8 @@
 /*
- * The table that a backend fills: one function pointer per operation, NULL where the backend lacks it.
- * ref and cpu are part of the library; cuda and emu are modules, the same kernels/ built by nvcc and
- * by a C++ compiler, that export gm_module_backend. This header and the args headers are all that the
- * two sides share, so it is C and C++ and needs no CUDA header.
+ * The table that a backend fills: one function pointer per operation, NULL where the backend lacks
+ * it. ref and cpu are part of the library; cuda and emu are modules, the same kernels/ built by
+ * nvcc and by a C++ compiler, that export gm_module_backend. This header and the args headers are
+ * all that the two sides share, so it is C and C++ and needs no CUDA header.
  */
 #ifndef GENMATH_HOST_BACKEND_H
 #define GENMATH_HOST_BACKEND_H
@@ -44,10 +44,10 @@ gm_call_fail(gm_call *call, gm_status status, const char *format, ...) {
 
 struct gm_system;
 struct gm_sde;
-struct gm_random_fill_args; /* random_args.h */
-struct gm_ode_problem;      /* ode_args.h */
-struct gm_sde_problem;      /* sde_args.h */
-struct gm_ensemble_arrays;  /* ensemble_args.h */
+struct gm_random_fill_args;     /* random_args.h */
+struct gm_ode_problem;          /* ode_args.h */
+struct gm_sde_problem;          /* sde_args.h */
+struct gm_ensemble_arrays;      /* ensemble_args.h */
 struct gm_diffusion_model_args; /* diffusion_args.h */
 struct gm_diffusion_perturb_args;
 struct gm_diffusion_score_args;
@@ -91,7 +91,7 @@ typedef struct gm_backend {
                                 int architecture, size_t *image);
 } gm_backend;
 
-/* Bumped whenever gm_backend, gm_call or an args struct changes, so that an old module is refused. */
+/* Bumped whenever gm_backend, gm_call or an args struct changes: an old module is refused. */
 #define GM_MODULE_ABI 1
 
 /* What a module exports: its table, or NULL if the ABI is not its own. */

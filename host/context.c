@@ -56,7 +56,8 @@ static int32_t usable_processors(void) {
 }
 
 static gm_status open_module(gm_context *context, gm_backend_id id) {
-    GM_TRY(gm_module_load(id == GM_BACKEND_CUDA ? "cuda" : "emu", &context->module, &context->backend));
+    GM_TRY(gm_module_load(id == GM_BACKEND_CUDA ? "cuda" : "emu", &context->module,
+                          &context->backend));
     context->id = id;
     const gm_status status = context->backend->open(&context->call);
     if (status != GM_STATUS_OK) {
@@ -100,8 +101,8 @@ static gm_status choose_isa(gm_context *context, gm_isa isa) {
         }
         isa = choice == GM_ISA_AUTO ? best : (gm_isa)choice;
     }
-    GM_CHECK(NULL, isa <= best, GM_STATUS_INVALID_ARGUMENT,
-             "isa = %s: this machine has %s at best", gm_isa_name(isa), gm_isa_name(best));
+    GM_CHECK(NULL, isa <= best, GM_STATUS_INVALID_ARGUMENT, "isa = %s: this machine has %s at best",
+             gm_isa_name(isa), gm_isa_name(best));
     context->call.isa = isa;
     return GM_STATUS_OK;
 }
@@ -111,7 +112,8 @@ static gm_status fill_context(const gm_context_options *options, gm_context *con
     context->call.device = options->device;
     context->call.pool =
         gm_pool_create(options->threads > 0 ? options->threads : usable_processors());
-    GM_CHECK(NULL, context->call.pool != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for the threads");
+    GM_CHECK(NULL, context->call.pool != NULL, GM_STATUS_OUT_OF_MEMORY,
+             "no memory for the threads");
     GM_TRY(choose_backend(context, options->backend));
     context->fallback = options->allow_fallback ? &gm_backend_cpu : NULL;
     return GM_STATUS_OK;
@@ -166,7 +168,7 @@ int32_t gm_context_threads(const gm_context *context) {
     return context != NULL ? gm_pool_threads(context->call.pool) : 0;
 }
 
-#define GM_CHECK_CONTEXT(context) \
+#define GM_CHECK_CONTEXT(context)                                                                  \
     GM_CHECK(NULL, (context) != NULL, GM_STATUS_INVALID_ARGUMENT, "context is NULL")
 
 gm_status gm_context_set_stream(gm_context *context, void *stream) {
@@ -197,7 +199,8 @@ gm_status gm_memory_free(gm_context *context, void *memory) {
     return memory == NULL ? GM_STATUS_OK : context->backend->memory_free(&context->call, memory);
 }
 
-static gm_status check_copy(gm_context *context, const void *memory, const void *host, size_t bytes) {
+static gm_status check_copy(gm_context *context, const void *memory, const void *host,
+                            size_t bytes) {
     GM_CHECK_CONTEXT(context);
     GM_CHECK(context, bytes == 0 || memory != NULL, GM_STATUS_INVALID_ARGUMENT, "memory is NULL");
     GM_CHECK(context, bytes == 0 || host != NULL, GM_STATUS_INVALID_ARGUMENT, "host is NULL");

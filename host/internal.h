@@ -21,31 +21,32 @@ struct gm_context {
 gm_status gm_fail(gm_context *context, gm_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-#define GM_CHECK(context, condition, status, ...)              \
-    do {                                                       \
-        if (!(condition)) {                                    \
-            return gm_fail((context), (status), __VA_ARGS__); \
-        }                                                      \
+#define GM_CHECK(context, condition, status, ...)                                                  \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            return gm_fail((context), (status), __VA_ARGS__);                                      \
+        }                                                                                          \
     } while (0)
 
-#define GM_TRY(expression)                   \
-    do {                                     \
-        const gm_status gm_try = (expression); \
-        if (gm_try != GM_STATUS_OK) {        \
-            return gm_try;                   \
-        }                                    \
+#define GM_TRY(expression)                                                                         \
+    do {                                                                                           \
+        const gm_status gm_try = (expression);                                                     \
+        if (gm_try != GM_STATUS_OK) {                                                              \
+            return gm_try;                                                                         \
+        }                                                                                          \
     } while (0)
 
-/* The backend that runs an operation: the context's own, else the fallback, else NULL and UNSUPPORTED said. */
-#define GM_BACKEND_WITH(context, operation)                                              \
-    ((context)->backend->operation != NULL ? (context)->backend                         \
-     : (context)->fallback != NULL && (context)->fallback->operation != NULL            \
-         ? (context)->fallback                                                          \
-         : (gm_fail((context), GM_STATUS_UNSUPPORTED, "%s: the %s backend has no kernel for it", \
-                    #operation, (context)->backend->name),                              \
+/* The backend that runs an operation: the context's own, else the fallback, else NULL and
+ * UNSUPPORTED said. */
+#define GM_BACKEND_WITH(context, operation)                                                        \
+    ((context)->backend->operation != NULL ? (context)->backend                                    \
+     : (context)->fallback != NULL && (context)->fallback->operation != NULL                       \
+         ? (context)->fallback                                                                     \
+         : (gm_fail((context), GM_STATUS_UNSUPPORTED, "%s: the %s backend has no kernel for it",   \
+                    #operation, (context)->backend->name),                                         \
             (const gm_backend *)NULL))
 
-/* check.c: argument checks shared by the operations. `name` is the argument as the user wrote it. */
+/* check.c: argument checks shared by the operations. `name` is how the user knows the argument. */
 
 #define GM_DTYPE_BIT(dtype) (1u << (dtype))
 #define GM_FLOATS (GM_DTYPE_BIT(GM_F64) | GM_DTYPE_BIT(GM_F32))
@@ -65,8 +66,8 @@ gm_status gm_check_disjoint(gm_context *context, const char *a_name, const gm_te
                             const char *b_name, const gm_tensor *b, bool same_is_fine);
 
 /* shape[axis] is the size asked for; `because` completes "must be N: ...". */
-gm_status gm_check_size(gm_context *context, const char *name, const gm_tensor *tensor, int32_t axis,
-                        int64_t size, const char *because);
+gm_status gm_check_size(gm_context *context, const char *name, const gm_tensor *tensor,
+                        int32_t axis, int64_t size, const char *because);
 
 /* The lowest and highest element offsets of a non-empty tensor; false if the range overflows. */
 bool gm_tensor_reach(const gm_tensor *tensor, int64_t *low, int64_t *high);
@@ -80,8 +81,8 @@ gm_pool *gm_pool_create(int32_t threads); /* NULL if out of memory */
 void gm_pool_destroy(gm_pool *pool);
 int32_t gm_pool_threads(const gm_pool *pool);
 
-/* Runs body(argument, block, thread) for every block in 0 .. blocks - 1, thread in 0 .. threads - 1,
- * and returns when all are done. Blocks are handed out in order to whichever thread is free. */
+/* Runs body(argument, block, thread) for every block from 0 to blocks - 1 and returns when all are
+ * done. Blocks are handed out in order to whichever thread is free. */
 void gm_parallel_for(gm_pool *pool, int64_t blocks,
                      void (*body)(void *argument, int64_t block, int32_t thread), void *argument);
 

@@ -49,7 +49,8 @@ gm_status gm_module_load(const char *name, void **module, const gm_backend **bac
     } else {
         own_folder(folder);
         static const char *const places[] = {"", "../lib/", "../"};
-        for (size_t i = 0; i < sizeof places / sizeof places[0] && handle == NULL && folder[0]; ++i) {
+        for (size_t i = 0; i < sizeof places / sizeof places[0] && handle == NULL && folder[0];
+             ++i) {
             handle = open_from(folder, places[i], file);
         }
         if (handle == NULL) {

@@ -49,8 +49,8 @@ static gm_status check_save_times(gm_context *context, const gm_ode_options *o) 
     for (int64_t m = 0; m < o->save_count; ++m) {
         const double t = o->save_times[m];
         GM_CHECK(context, t >= low && t <= high, GM_STATUS_INVALID_ARGUMENT,
-                 "options.save_times[%lld] = %g is not between t0 = %g and t1 = %g", (long long)m, t,
-                 o->t0, o->t1);
+                 "options.save_times[%lld] = %g is not between t0 = %g and t1 = %g", (long long)m,
+                 t, o->t0, o->t1);
         GM_CHECK(context,
                  m == 0 || (o->t1 >= o->t0 ? t >= o->save_times[m - 1] : t <= o->save_times[m - 1]),
                  GM_STATUS_INVALID_ARGUMENT,
@@ -97,12 +97,14 @@ static gm_status fill_plan(gm_ode_plan *plan, const gm_system *system, const gm_
     plan->save_times = calloc(count, sizeof *plan->save_times);
     plan->save_step = calloc(count, sizeof *plan->save_step);
     plan->save_theta = calloc(count, sizeof *plan->save_theta);
-    GM_CHECK(context, plan->save_times != NULL && plan->save_step != NULL && plan->save_theta != NULL,
+    GM_CHECK(context,
+             plan->save_times != NULL && plan->save_step != NULL && plan->save_theta != NULL,
              GM_STATUS_OUT_OF_MEMORY, "no memory for %lld save times", (long long)o->save_count);
     if (o->save_count > 0) {
         memcpy(plan->save_times, o->save_times, (count - 1) * sizeof *plan->save_times);
     }
-    /* What the precision holds: a scale is never 0, and a step is one that moves the time from 0. */
+    /* What the precision holds: a scale is never 0, and a step is one that moves the time from 0.
+     */
     const double least = o->dtype == GM_F64 ? DBL_MIN : (double)FLT_MIN;
     plan->problem = (gm_ode_problem){
         .system = system,
@@ -182,8 +184,8 @@ gm_status gm_ode_solve(const gm_ode_plan *plan, const gm_tensor *y0, const gm_te
          arrays.saved_stride, problem->save_count},
         {"result.time", result != NULL ? result->time : NULL, 1, problem->dtype, &arrays.time,
          &arrays.time_stride, 0},
-        {"result.status", result != NULL ? result->status : NULL, 1, GM_I32, (void **)&arrays.status,
-         &arrays.status_stride, 0},
+        {"result.status", result != NULL ? result->status : NULL, 1, GM_I32,
+         (void **)&arrays.status, &arrays.status_stride, 0},
         {"result.accepted", result != NULL ? result->accepted : NULL, 1, GM_I32,
          (void **)&arrays.accepted, &arrays.accepted_stride, 0},
         {"result.rejected", result != NULL ? result->rejected : NULL, 1, GM_I32,

@@ -18,8 +18,8 @@ typedef struct gm_ode_problem {
     int64_t max_steps;
     const double *save_times;
     int64_t save_count;
-    /* RK4: save time m lies save_theta[m] in [0, 1) of a step after step save_step[m]; a time within
-     * 1e-9 of a step from one of its ends is that end, and needs no interpolation. */
+    /* RK4: save time m lies save_theta[m] in [0, 1) of a step after step save_step[m]; a time
+     * within 1e-9 of a step from one of its ends is that end, and needs no interpolation. */
     const int64_t *save_step;
     const double *save_theta;
 } gm_ode_problem;

@@ -28,7 +28,8 @@ static gm_status check_sde(gm_context *context, const gm_sde *sde) {
     GM_CHECK(context, !sde->diagonal || sde->noises == sde->drift->dim, GM_STATUS_INVALID_ARGUMENT,
              "sde->noises = %d: diagonal noise has one per component, %d", (int)sde->noises,
              (int)sde->drift->dim);
-    GM_CHECK(context, sde->diffusion_f64 != NULL && sde->diffusion_f32 != NULL && sde->source != NULL,
+    GM_CHECK(context,
+             sde->diffusion_f64 != NULL && sde->diffusion_f32 != NULL && sde->source != NULL,
              GM_STATUS_INVALID_ARGUMENT, "sde was not made by GM_DIFFUSION_*");
     return GM_STATUS_OK;
 }
@@ -40,7 +41,8 @@ static gm_status check_options(gm_context *context, const gm_sde *sde, const gm_
     GM_CHECK(context, isfinite(o->t0) && isfinite(o->t1) && isfinite(o->t1 - o->t0),
              GM_STATUS_INVALID_ARGUMENT, "options.t0 = %g, t1 = %g: must be finite", o->t0, o->t1);
     GM_CHECK(context, o->t1 >= o->t0, GM_STATUS_INVALID_ARGUMENT,
-             "options.t1 = %g is before t0 = %g: a reverse-time SDE has another drift", o->t1, o->t0);
+             "options.t1 = %g is before t0 = %g: a reverse-time SDE has another drift", o->t1,
+             o->t0);
     GM_CHECK(context, o->steps >= 1 && o->steps < (1LL << 50) / sde->noises,
              GM_STATUS_INVALID_ARGUMENT, "options.steps = %lld is not in 1 .. 2^50 / noises",
              (long long)o->steps);
@@ -108,11 +110,11 @@ gm_status gm_sde_solve(const gm_sde_plan *plan, const gm_tensor *y0, const gm_te
          arrays.saved_stride, saves},
         {"result.time", result != NULL ? result->time : NULL, 1, problem->dtype, &arrays.time,
          &arrays.time_stride, 0},
-        {"result.status", result != NULL ? result->status : NULL, 1, GM_I32, (void **)&arrays.status,
-         &arrays.status_stride, 0},
+        {"result.status", result != NULL ? result->status : NULL, 1, GM_I32,
+         (void **)&arrays.status, &arrays.status_stride, 0},
     };
-    GM_TRY(gm_check_ensemble(context, problem->sde->drift, problem->dtype, y0, params, result, outputs,
-                             sizeof outputs / sizeof outputs[0], &arrays));
+    GM_TRY(gm_check_ensemble(context, problem->sde->drift, problem->dtype, y0, params, result,
+                             outputs, sizeof outputs / sizeof outputs[0], &arrays));
     return arrays.n == 0 ? GM_STATUS_OK
                          : plan->backend->sde_solve(&context->call, problem, plan->state, &arrays);
 }

@@ -1,4 +1,5 @@
-/* Reading and writing one element of a strided array of either precision, by the reference and the edges of cpu. */
+/* Reading and writing one element of a strided array of either precision, by the reference and the
+ * edges of cpu. */
 #ifndef GENMATH_HOST_STRIDED_H
 #define GENMATH_HOST_STRIDED_H
 

@@ -22,7 +22,8 @@ gm_status gm_check_system(gm_context *context, const char *name, const gm_system
 
 static gm_status check_output_view(gm_context *context, const gm_system *system, int64_t n,
                                    const gm_ensemble_view *view) {
-    GM_TRY(gm_check_output(context, view->name, view->tensor, view->ndim, GM_DTYPE_BIT(view->dtype)));
+    GM_TRY(
+        gm_check_output(context, view->name, view->tensor, view->ndim, GM_DTYPE_BIT(view->dtype)));
     GM_TRY(gm_check_size(context, view->name, view->tensor, view->ndim - 1, n,
                          "the number of trajectories in y0"));
     if (view->ndim >= 2) {
@@ -57,7 +58,8 @@ gm_status gm_check_ensemble(gm_context *context, const gm_system *system, gm_dty
         }
         GM_TRY(check_output_view(context, system, y0->shape[1], &outputs[i]));
         GM_TRY(gm_check_disjoint(context, outputs[i].name, outputs[i].tensor, "y0", y0, i == 0));
-        GM_TRY(gm_check_disjoint(context, outputs[i].name, outputs[i].tensor, "params", params, false));
+        GM_TRY(gm_check_disjoint(context, outputs[i].name, outputs[i].tensor, "params", params,
+                                 false));
         for (size_t j = 0; j < i; ++j) {
             GM_TRY(gm_check_disjoint(context, outputs[i].name, outputs[i].tensor, outputs[j].name,
                                      outputs[j].tensor, false));
@@ -82,24 +84,25 @@ gm_status gm_check_ensemble(gm_context *context, const gm_system *system, gm_dty
 
 #define MESSAGE_SIZE 256
 
-static gm_status compare(const char *path, const double *expected, const double *got, int32_t stride,
-                         int32_t dim, double tolerance, char *message) {
+static gm_status compare(const char *path, const double *expected, const double *got,
+                         int32_t stride, int32_t dim, double tolerance, char *message) {
     double scale = 0;
     for (int32_t c = 0; c < dim; ++c) {
         scale = fmax(scale, fabs(expected[c]));
     }
     for (int32_t c = 0; c < dim; ++c) {
         if (!(fabs(got[c * stride] - expected[c]) <= tolerance * (scale + 1))) {
-            snprintf(message, MESSAGE_SIZE, "dydt[%d] is %.9g by %s and %.9g by the scalar function",
-                     (int)c, got[c * stride], path, expected[c]);
+            snprintf(message, MESSAGE_SIZE,
+                     "dydt[%d] is %.9g by %s and %.9g by the scalar function", (int)c,
+                     got[c * stride], path, expected[c]);
             return GM_STATUS_INTERNAL;
         }
     }
     return GM_STATUS_OK;
 }
 
-static gm_status check_lanes(const gm_system *s, gm_isa isa, double t, const double *y, const double *p,
-                             const double *expected, char *message) {
+static gm_status check_lanes(const gm_system *s, gm_isa isa, double t, const double *y,
+                             const double *p, const double *expected, char *message) {
     static _Thread_local double rows_y[GM_MAX_SYSTEM_DIM * GM_LANES_F64],
         rows_p[GM_MAX_SYSTEM_PARAMS * GM_LANES_F64], rows_k[GM_MAX_SYSTEM_DIM * GM_LANES_F64],
         rows_t[GM_LANES_F64];
@@ -151,8 +154,8 @@ gm_status gm_system_check(const gm_system *system, double t, const double *y, co
     return GM_STATUS_OK;
 }
 
-gm_status gm_system_check_jacobian(const gm_system *system, double t, const double *y, const double *p,
-                                   const double *jacobian, char *message) {
+gm_status gm_system_check_jacobian(const gm_system *system, double t, const double *y,
+                                   const double *p, const double *jacobian, char *message) {
     GM_CHECK(NULL, jacobian != NULL, GM_STATUS_INVALID_ARGUMENT, "jacobian is NULL");
     GM_TRY(gm_system_check(system, t, y, p, message));
     const int32_t dim = system->dim;

@@ -10,7 +10,8 @@
 /* Not null, of this version, its sizes in range. */
 gm_status gm_check_system(gm_context *context, const char *name, const gm_system *system);
 
-/* An output of an ensemble: (n), (dim, n) or (saves, dim, n) by ndim; where its pointer and strides go. */
+/* An output of an ensemble: (n), (dim, n) or (saves, dim, n) by ndim; where its pointer and strides
+ * go. */
 typedef struct gm_ensemble_view {
     const char *name;
     const gm_tensor *tensor; /* NULL: not wanted */

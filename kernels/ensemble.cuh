@@ -15,7 +15,8 @@
 
 namespace gm {
 
-constexpr int ENSEMBLE_BLOCK = 128; /* threads: 4 warps, one for each scheduler of a multiprocessor */
+constexpr int ENSEMBLE_BLOCK =
+    128; /* threads: 4 warps, one for each scheduler of a multiprocessor */
 
 /* Statuses of a trajectory, as in genmath/status.h. */
 constexpr int OK = 0, NOT_CONVERGED = 9, STEP_TOO_SMALL = 10, NON_FINITE = 11;
@@ -30,7 +31,7 @@ template <typename real> struct ensemble {
     int64_t time_stride, status_stride, accepted_stride, rejected_stride, evaluations_stride;
 };
 
-/* By the exponent's bits: integer instructions, which leave the floating-point pipe to the solver. */
+/* By the exponent's bits: integer instructions leave the floating-point pipe to the solver. */
 __device__ __forceinline__ bool is_finite(float value) {
     return (gm_bits_f32(value) & 0x7f800000u) != 0x7f800000u;
 }
@@ -88,8 +89,8 @@ __device__ __forceinline__ void save_state(const System &system, const ensemble<
 
 /* Marks the saves that a failed trajectory never reached. */
 template <class System, typename real>
-__device__ __forceinline__ void save_nan(const System &system, const ensemble<real> &e, int64_t from,
-                                         int64_t count, int64_t i) {
+__device__ __forceinline__ void save_nan(const System &system, const ensemble<real> &e,
+                                         int64_t from, int64_t count, int64_t i) {
     for (int64_t m = from; m < count && e.saved != nullptr; ++m) {
         for (int c = 0; c < system.dim(); ++c) {
             e.saved[m * e.saved_stride[0] + c * e.saved_stride[1] + i * e.saved_stride[2]] =
@@ -111,7 +112,8 @@ __device__ __forceinline__ void store_end(const System &system, const ensemble<r
     }
 }
 
-__device__ __forceinline__ void store_count(int32_t *counts, int64_t stride, int64_t i, int64_t value) {
+__device__ __forceinline__ void store_count(int32_t *counts, int64_t stride, int64_t i,
+                                            int64_t value) {
     if (counts != nullptr) {
         counts[i * stride] = static_cast<int32_t>(value < 0x7fffffff ? value : 0x7fffffff);
     }
@@ -119,7 +121,8 @@ __device__ __forceinline__ void store_count(int32_t *counts, int64_t stride, int
 
 template <typename real>
 __device__ __forceinline__ void store_outcome(const ensemble<real> &e, int64_t i, int status,
-                                              int64_t accepted, int64_t rejected, int64_t evaluations) {
+                                              int64_t accepted, int64_t rejected,
+                                              int64_t evaluations) {
     store_count(e.status, e.status_stride, i, status);
     store_count(e.accepted, e.accepted_stride, i, accepted);
     store_count(e.rejected, e.rejected_stride, i, rejected);

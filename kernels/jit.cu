@@ -120,7 +120,8 @@ gm_status compile(gm_call *call, const char *name, const std::string &text, int 
     nvrtc->version(&major, &minor);
     const std::string key = text + "\n// sm_" + std::to_string(architecture) + " nvrtc " +
                             std::to_string(major) + "." + std::to_string(minor) + " genmath " +
-                            GM_VERSION_STRING + "\n" + embedded_digest(embedded_headers, embedded_count);
+                            GM_VERSION_STRING + "\n" +
+                            embedded_digest(embedded_headers, embedded_count);
     if (jit_cache_load(key, image)) {
         return GM_STATUS_OK;
     }
@@ -132,7 +133,8 @@ gm_status compile(gm_call *call, const char *name, const std::string &text, int 
     nvrtcProgram program = nullptr;
     if (nvrtc->create(&program, text.c_str(), name, embedded_count, texts.data(), names.data()) !=
         NVRTC_SUCCESS) {
-        return gm_call_fail(call, GM_STATUS_INTERNAL, "NVRTC does not take the program of %s", name);
+        return gm_call_fail(call, GM_STATUS_INTERNAL, "NVRTC does not take the program of %s",
+                            name);
     }
     const std::string target = "--gpu-architecture=sm_" + std::to_string(architecture);
     const char *options[] = {target.c_str(), "--std=c++17", "--device-as-default-execution-space"};
@@ -160,10 +162,12 @@ gm_status load(gm_call *call, const std::vector<char> &image, jit_kernel **kerne
         return gm_call_fail(call, GM_STATUS_OUT_OF_MEMORY, "no memory for a kernel");
     }
     cudaFree(nullptr); /* makes the runtime's context current, which the driver's calls use */
-    gm_status status = check_driver(call, driver->load(&made->module, image.data()), "cuModuleLoadData");
+    gm_status status =
+        check_driver(call, driver->load(&made->module, image.data()), "cuModuleLoadData");
     if (status == GM_STATUS_OK) {
-        status = check_driver(call, driver->function(&made->function, made->module, "gm_user_kernel"),
-                              "cuModuleGetFunction");
+        status =
+            check_driver(call, driver->function(&made->function, made->module, "gm_user_kernel"),
+                         "cuModuleGetFunction");
     }
     if (status != GM_STATUS_OK) {
         jit_release(made);
@@ -173,8 +177,8 @@ gm_status load(gm_call *call, const std::vector<char> &image, jit_kernel **kerne
     return GM_STATUS_OK;
 }
 
-gm_status build(gm_call *call, const gm_system &system, const gm_sde *sde, gm_dtype dtype, bool adaptive,
-                jit_kernel **kernel) {
+gm_status build(gm_call *call, const gm_system &system, const gm_sde *sde, gm_dtype dtype,
+                bool adaptive, jit_kernel **kernel) {
     int major = 0, minor = 0;
     cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, call->device);
     cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, call->device);
@@ -201,7 +205,8 @@ gm_status jit_launch(gm_call *call, const jit_kernel *kernel, unsigned blocks, u
     void *arguments[] = {const_cast<void *>(params)};
     return check_driver(call,
                         open_driver()->launch(kernel->function, blocks, 1, 1, threads, 1, 1, 0,
-                                              static_cast<CUstream>(call->stream), arguments, nullptr),
+                                              static_cast<CUstream>(call->stream), arguments,
+                                              nullptr),
                         "kernel launch");
 }
 

@@ -19,8 +19,8 @@ namespace gm {
 struct jit_kernel;
 
 /*
- * Compiles (or finds in the cache) the kernel of a system for the current device. COMPILE_ERROR with
- * the compiler's text; DEVICE_ERROR if NVRTC or the driver is missing.
+ * Compiles (or finds in the cache) the kernel of a system for the current device. COMPILE_ERROR
+ * with the compiler's text; DEVICE_ERROR if NVRTC or the driver is missing.
  */
 gm_status jit_ode(gm_call *call, const gm_system &system, gm_dtype dtype, bool adaptive,
                   jit_kernel **kernel);

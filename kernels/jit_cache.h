@@ -1,8 +1,8 @@
 /*
- * Compiled systems on disk, found by what they were compiled from. A file holds the whole key, which
- * is compared, so that neither a collision of the name's hash nor a damaged or foreign file is ever
- * run; any failure only costs a compilation. Folder: $GENMATH_CACHE ("" turns the cache off), else
- * $XDG_CACHE_HOME/genmath, else $HOME/.cache/genmath.
+ * Compiled systems on disk, found by what they were compiled from. A file holds the whole key,
+ * which is compared, so that neither a collision of the name's hash nor a damaged or foreign file
+ * is ever run; any failure only costs a compilation. Folder: $GENMATH_CACHE ("" turns the cache
+ * off), else $XDG_CACHE_HOME/genmath, else $HOME/.cache/genmath.
  */
 #pragma once
 
@@ -63,8 +63,9 @@ constexpr char CACHE_MAGIC[8] = {'G', 'M', 'J', 'I', 'T', '0', '1', '\n'};
 
 inline bool jit_cache_load(const std::string &key, std::vector<char> *image) {
     const std::string folder = cache_folder();
-    FILE *file =
-        folder.empty() ? nullptr : fopen((folder + hash_text(content_hash(key)) + ".cubin").c_str(), "rb");
+    FILE *file = folder.empty()
+                     ? nullptr
+                     : fopen((folder + hash_text(content_hash(key)) + ".cubin").c_str(), "rb");
     if (file == nullptr) {
         return false;
     }
@@ -80,11 +81,12 @@ inline bool jit_cache_load(const std::string &key, std::vector<char> *image) {
     fclose(file);
     const uint64_t image_hash =
         good ? content_hash(std::string(bytes.begin() + static_cast<long>(head), bytes.end())) : 0;
-    good = good && std::equal(CACHE_MAGIC, CACHE_MAGIC + sizeof CACHE_MAGIC, bytes.data()) &&
-           std::equal(reinterpret_cast<const char *>(&image_hash),
-                      reinterpret_cast<const char *>(&image_hash) + sizeof image_hash,
-                      bytes.data() + sizeof CACHE_MAGIC) &&
-           std::equal(key.begin(), key.end(), bytes.begin() + sizeof CACHE_MAGIC + sizeof image_hash);
+    good =
+        good && std::equal(CACHE_MAGIC, CACHE_MAGIC + sizeof CACHE_MAGIC, bytes.data()) &&
+        std::equal(reinterpret_cast<const char *>(&image_hash),
+                   reinterpret_cast<const char *>(&image_hash) + sizeof image_hash,
+                   bytes.data() + sizeof CACHE_MAGIC) &&
+        std::equal(key.begin(), key.end(), bytes.begin() + sizeof CACHE_MAGIC + sizeof image_hash);
     if (good) {
         image->assign(bytes.begin() + static_cast<long>(head), bytes.end());
     }
@@ -109,7 +111,8 @@ inline void jit_cache_store(const std::string &key, const std::vector<char> &ima
                          fwrite(key.data(), 1, key.size(), file) == key.size() &&
                          fwrite(image.data(), 1, image.size(), file) == image.size();
     if (fclose(file) != 0 || !written ||
-        rename(temporary.c_str(), (folder + hash_text(content_hash(key)) + ".cubin").c_str()) != 0) {
+        rename(temporary.c_str(), (folder + hash_text(content_hash(key)) + ".cubin").c_str()) !=
+            0) {
         unlink(temporary.c_str());
     }
 }

@@ -7,15 +7,17 @@
 
 namespace gm {
 
-/* A body with every floating literal that has no suffix cast to `real`: 0.5 -> (real)0.5, so that no
- * double reaches a float kernel. */
+/* A body with every floating literal that has no suffix cast to `real`: 0.5 -> (real)0.5, so that
+ * no double reaches a float kernel. */
 inline std::string cast_literals(const char *body) {
     std::string out;
     const auto is_word = [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+               c == '_';
     };
     for (const char *at = body; *at != '\0';) {
-        const bool number = (*at >= '0' && *at <= '9') || (*at == '.' && at[1] >= '0' && at[1] <= '9');
+        const bool number =
+            (*at >= '0' && *at <= '9') || (*at == '.' && at[1] >= '0' && at[1] <= '9');
         const char *begin = at;
         if (!number) {
             if (!is_word(*at)) {
@@ -32,8 +34,8 @@ inline std::string cast_literals(const char *body) {
         bool floating = false;
         while (is_word(*at) || *at == '.' || ((*at == '+' || *at == '-') && at > begin)) {
             const char before = at > begin ? at[-1] : '\0';
-            const bool exponent = hexadecimal ? before == 'p' || before == 'P'
-                                              : before == 'e' || before == 'E';
+            const bool exponent =
+                hexadecimal ? before == 'p' || before == 'P' : before == 'e' || before == 'E';
             if ((*at == '+' || *at == '-') && !exponent) {
                 break;
             }
@@ -41,10 +43,11 @@ inline std::string cast_literals(const char *body) {
             ++at;
         }
         const char last = at[-1];
-        const bool suffixed = !hexadecimal && (last == 'f' || last == 'F' || last == 'l' || last == 'L');
-        const bool cast = floating && !suffixed && !(hexadecimal && (last == 'f' || last == 'F') &&
-                                                     std::string(begin, at).find_first_of("pP") ==
-                                                         std::string::npos);
+        const bool suffixed =
+            !hexadecimal && (last == 'f' || last == 'F' || last == 'l' || last == 'L');
+        const bool cast = floating && !suffixed &&
+                          !(hexadecimal && (last == 'f' || last == 'F') &&
+                            std::string(begin, at).find_first_of("pP") == std::string::npos);
         out += cast ? "(real)" : "";
         out.append(begin, at);
     }
@@ -54,8 +57,8 @@ inline std::string cast_literals(const char *body) {
 inline std::string body_function(const char *name, const char *output, const char *body) {
     return std::string("    template <typename real>\n"
                        "    __device__ __forceinline__ static void ") +
-           name + "(real t, const real *y, const real *p, real *" + output + ") {\n#line 1 \"" + name +
-           "\"\n" + cast_literals(body) + "\n    }\n";
+           name + "(real t, const real *y, const real *p, real *" + output + ") {\n#line 1 \"" +
+           name + "\"\n" + cast_literals(body) + "\n    }\n";
 }
 
 inline std::string constant_function(const char *type, const char *name, int value) {
@@ -64,12 +67,14 @@ inline std::string constant_function(const char *type, const char *name, int val
 }
 
 /* A whole program: the kernel's header, the system as a type, and the entry gm_user_kernel. */
-inline std::string jit_program(const gm_system &system, const gm_sde *sde, bool is_double, bool adaptive) {
+inline std::string jit_program(const gm_system &system, const gm_sde *sde, bool is_double,
+                               bool adaptive) {
     const char *header = sde != nullptr ? "sde_em" : adaptive ? "ode_erk" : "ode_rk4";
     const char *params = sde != nullptr ? "em" : adaptive ? "erk" : "rk4";
-    std::string text = std::string("#include \"kernels/") + header + ".cuh\"\n" +
-                       "struct user_system {\n    static constexpr int max_dim = " +
-                       std::to_string(system.dim) + ", max_params = " + std::to_string(system.params);
+    std::string text =
+        std::string("#include \"kernels/") + header + ".cuh\"\n" +
+        "struct user_system {\n    static constexpr int max_dim = " + std::to_string(system.dim) +
+        ", max_params = " + std::to_string(system.params);
     if (sde != nullptr) {
         text += ", max_noises = " + std::to_string(sde->noises);
     }

@@ -14,9 +14,9 @@ inline gm_status check_cuda(gm_call *call, cudaError_t error, const char *what) 
     if (error == cudaSuccess) {
         return GM_STATUS_OK;
     }
-    return gm_call_fail(call, error == cudaErrorMemoryAllocation ? GM_STATUS_OUT_OF_MEMORY
-                                                                 : GM_STATUS_DEVICE_ERROR,
-                        "%s: %s", what, cudaGetErrorString(error));
+    return gm_call_fail(
+        call, error == cudaErrorMemoryAllocation ? GM_STATUS_OUT_OF_MEMORY : GM_STATUS_DEVICE_ERROR,
+        "%s: %s", what, cudaGetErrorString(error));
 }
 
 inline cudaStream_t stream_of(const gm_call *call) {
@@ -67,7 +67,8 @@ inline gm_status device_copy(gm_call *call, const void *host, size_t bytes, void
     }
     gm_status status = check_cuda(call, cudaMalloc(device, bytes), "cudaMalloc");
     if (status == GM_STATUS_OK) {
-        status = check_cuda(call, cudaMemcpy(*device, host, bytes, cudaMemcpyHostToDevice), "cudaMemcpy");
+        status = check_cuda(call, cudaMemcpy(*device, host, bytes, cudaMemcpyHostToDevice),
+                            "cudaMemcpy");
     }
     return status;
 }

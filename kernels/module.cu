@@ -19,16 +19,16 @@ gm_status open_device(gm_call *call) {
                                                    : "no CUDA device");
     }
     if (call->device >= count) {
-        return gm_call_fail(call, GM_STATUS_NO_DEVICE, "device %d of %d does not exist", call->device,
-                            count);
+        return gm_call_fail(call, GM_STATUS_NO_DEVICE, "device %d of %d does not exist",
+                            call->device, count);
     }
     return check_cuda(call, cudaSetDevice(call->device), "cudaSetDevice");
 }
 
 gm_status device_info(gm_call *call, gm_device_info *info) {
     cudaDeviceProp properties;
-    const gm_status status =
-        check_cuda(call, cudaGetDeviceProperties(&properties, call->device), "cudaGetDeviceProperties");
+    const gm_status status = check_cuda(call, cudaGetDeviceProperties(&properties, call->device),
+                                        "cudaGetDeviceProperties");
     if (status == GM_STATUS_OK) {
         snprintf(info->name, sizeof info->name, "%.*s", static_cast<int>(sizeof info->name) - 1,
                  properties.name);
@@ -53,11 +53,11 @@ gm_status memory_free(gm_call *call, void *memory) {
 }
 
 gm_status copy(gm_call *call, void *to, const void *from, size_t bytes, cudaMemcpyKind kind) {
-    const gm_status status =
-        check_cuda(call, cudaMemcpyAsync(to, from, bytes, kind, stream_of(call)), "cudaMemcpyAsync");
-    return status != GM_STATUS_OK
-               ? status
-               : check_cuda(call, cudaStreamSynchronize(stream_of(call)), "a copy or an earlier kernel");
+    const gm_status status = check_cuda(
+        call, cudaMemcpyAsync(to, from, bytes, kind, stream_of(call)), "cudaMemcpyAsync");
+    return status != GM_STATUS_OK ? status
+                                  : check_cuda(call, cudaStreamSynchronize(stream_of(call)),
+                                               "a copy or an earlier kernel");
 }
 
 gm_status memory_upload(gm_call *call, void *memory, const void *host, size_t bytes) {
@@ -86,7 +86,8 @@ const char *build_info() {
 #ifdef __CUDACC__
 #define GM_TEXT_(x) #x
 #define GM_TEXT(x) GM_TEXT_(x)
-    return "nvcc " GM_TEXT(__CUDACC_VER_MAJOR__) "." GM_TEXT(__CUDACC_VER_MINOR__) ", " GM_ARCHITECTURES;
+    return "nvcc " GM_TEXT(__CUDACC_VER_MAJOR__) "." GM_TEXT(
+        __CUDACC_VER_MINOR__) ", " GM_ARCHITECTURES;
 #else
     return "a C++ compiler for the emulator, " __VERSION__;
 #endif
@@ -98,25 +99,10 @@ const gm_backend backend = {
 #else
     "emu",
 #endif
-    open_device,
-    device_info,
-    memory_alloc,
-    memory_free,
-    memory_upload,
-    memory_download,
-    memory_is_reachable,
-    synchronize,
-    build_info,
-    random_fill,
-    ode_prepare,
-    ode_solve,
-    ode_release,
-    sde_prepare,
-    sde_solve,
-    sde_release,
-    diffusion_perturb,
-    diffusion_score,
-    diffusion_sample,
+    open_device,     device_info,         memory_alloc,    memory_free,      memory_upload,
+    memory_download, memory_is_reachable, synchronize,     build_info,       random_fill,
+    ode_prepare,     ode_solve,           ode_release,     sde_prepare,      sde_solve,
+    sde_release,     diffusion_perturb,   diffusion_score, diffusion_sample,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

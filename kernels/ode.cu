@@ -1,6 +1,6 @@
 /*
- * gm_ode_solve on the device: which kernel runs a system, and its launch. The kernels themselves are
- * in ode_rk4.cuh and ode_erk.cuh, where NVRTC reads them too.
+ * gm_ode_solve on the device: which kernel runs a system, and its launch. The kernels themselves
+ * are in ode_rk4.cuh and ode_erk.cuh, where NVRTC reads them too.
  */
 #include <new>
 #include <vector>
@@ -39,8 +39,8 @@ void launch_erk(const System &system, unsigned blocks, cudaStream_t stream, cons
 }
 
 template <class System>
-void launch(const System &system, bool adaptive, gm_dtype dtype, unsigned blocks, cudaStream_t stream,
-            const void *params) {
+void launch(const System &system, bool adaptive, gm_dtype dtype, unsigned blocks,
+            cudaStream_t stream, const void *params) {
     if (adaptive) {
         dtype == GM_F64 ? launch_erk<System, double>(system, blocks, stream, params)
                         : launch_erk<System, float>(system, blocks, stream, params);
@@ -65,8 +65,8 @@ struct builtin_row {
     builtin_launch launch;
 };
 
-#define GM_ROW(name) \
-    {builtin::name::source, builtin::name::max_dim, builtin::name::max_params, \
+#define GM_ROW(name)                                                                               \
+    {builtin::name::source, builtin::name::max_dim, builtin::name::max_params,                     \
      launch_builtin<builtin::name>},
 const builtin_row builtin_rows[] = {GM_BUILTIN_SYSTEMS(GM_ROW)};
 #undef GM_ROW
@@ -104,8 +104,8 @@ gm_status copy_saves(gm_call *call, const gm_ode_problem &problem, ode_plan &pla
     if (problem.tableau_f64 != nullptr) {
         return device_reals(call, problem.dtype, problem.save_times, count, &plan.save_times);
     }
-    const gm_status status = device_copy(call, problem.save_step,
-                                         static_cast<size_t>(count) * sizeof(int64_t), &plan.save_step);
+    const gm_status status = device_copy(
+        call, problem.save_step, static_cast<size_t>(count) * sizeof(int64_t), &plan.save_step);
     return status != GM_STATUS_OK
                ? status
                : device_reals(call, problem.dtype, problem.save_theta, count, &plan.save_theta);
@@ -193,7 +193,8 @@ gm_status run(gm_call *call, const gm_ode_problem &problem, const ode_plan &plan
 #ifdef __CUDACC__
         return jit_launch(call, plan.jit, blocks, ENSEMBLE_BLOCK, &params);
 #else
-        launch(host_system{problem.system}, adaptive, problem.dtype, blocks, stream_of(call), &params);
+        launch(host_system{problem.system}, adaptive, problem.dtype, blocks, stream_of(call),
+               &params);
 #endif
     }
     return check_cuda(call, cudaGetLastError(), "ode kernel launch");

@@ -1,16 +1,18 @@
 /*
  * Adaptive seven-stage pairs (Tsitouras 5(4), Dormand–Prince 5(4)) over an ensemble:
- *     k_i = f(t + c_i h, y + h sum_{j<i} a_ij k_j),  y_new = y + h sum_i b_i k_i,  error = h sum_i e_i k_i
+ *     k_i = f(t + c_i h, y + h sum_{j<i} a_ij k_j)
+ *     y_new = y + h sum_i b_i k_i,  error = h sum_i e_i k_i
  *
- * Grid: one thread a trajectory, blocks of 128, each thread loops until its own trajectory ends. Shared
- * memory: none. All seven stages stay in registers (9 dim + params); FSAL gives six evaluations an
- * attempt. The tableau is a kernel argument: coefficients are then operands from constant memory,
- * which cost nothing beside the multiply-add that uses them, and one kernel serves every pair.
+ * Grid: one thread a trajectory, blocks of 128, each thread loops until its own trajectory ends.
+ * Shared memory: none. All seven stages stay in registers (9 dim + params); FSAL gives six
+ * evaluations an attempt. The tableau is a kernel argument: coefficients are then operands from
+ * constant memory, which cost nothing beside the multiply-add that uses them, and one kernel serves
+ * every pair.
  *
- * Numerics: the state, the stages and the error are in the trajectory's precision, the controller in
- * float: only the next step's size sees it, and in double its pow, divisions and root would take 110 of
- * 275 instructions of a Lorenz attempt. Time is t + t_low (Kahan), so that float does not lose short
- * steps, and the last step ends at t1 exactly.
+ * Numerics: the state, the stages and the error are in the trajectory's precision, the controller
+ * in float: only the next step's size sees it, and in double its pow, divisions and root would take
+ * 110 of 275 instructions of a Lorenz attempt. Time is t + t_low (Kahan), so that float does not
+ * lose short steps, and the last step ends at t1 exactly.
  *
  * Trajectories of one warp wait for the slowest: neighbours in memory should be neighbours in
  * parameters. For Lorenz with rho sorted, 99 % of the lanes of a warp are busy on average.
@@ -25,9 +27,7 @@ namespace gm {
 constexpr int ERK_STAGES = 7;
 
 /* The layout of gm_tableau_f64 and gm_tableau_f32. */
-template <typename real> struct tableau {
-    real c[7], a[7][6], b[7], e[7], interpolant[7][4];
-};
+template <typename real> struct tableau { real c[7], a[7][6], b[7], e[7], interpolant[7][4]; };
 
 template <typename real> struct erk_params {
     ensemble<real> e;
@@ -51,7 +51,7 @@ template <typename real> __device__ __forceinline__ real signed_length(const erk
     return (a.t1 - a.t0) + (a.t1_low - a.t0_low);
 }
 
-/* (v / scale)^2 in float; scales that float cannot hold are divided in the trajectory's precision. */
+/* (v / scale)^2 in float; a scale that float cannot hold is divided by in full precision. */
 template <typename real> __device__ __forceinline__ float scaled_square(real v, real scale) {
     const float size = static_cast<float>(scale);
     const float ratio = size > 1e-30f && size < 1e30f ? static_cast<float>(v) / size
@@ -150,8 +150,8 @@ __device__ __forceinline__ float error_norm(const System &system, const erk_para
 
 /* States at the save times that an accepted attempt has passed; before y moves on. */
 template <class System, typename real>
-__device__ __forceinline__ void save_passed(const System &system, const erk_params<real> &a, int64_t i,
-                                            real direction, real step, bool last,
+__device__ __forceinline__ void save_passed(const System &system, const erk_params<real> &a,
+                                            int64_t i, real direction, real step, bool last,
                                             erk_state<System, real> &s) {
     for (; s.saves < a.save_count; ++s.saves) {
         const real t = a.save_times[s.saves];
@@ -175,8 +175,8 @@ __device__ __forceinline__ void save_passed(const System &system, const erk_para
 
 /* Attempts steps until t1 or a failure; returns the status. */
 template <class System, typename real>
-__device__ __forceinline__ int erk_integrate(const System &system, const erk_params<real> &a, int64_t i,
-                                             real direction, erk_state<System, real> &s,
+__device__ __forceinline__ int erk_integrate(const System &system, const erk_params<real> &a,
+                                             int64_t i, real direction, erk_state<System, real> &s,
                                              int32_t &accepted, int32_t &attempts) {
     for (;;) {
         const real remaining = direction * ((a.t1 - s.t) + (a.t1_low - s.t_low));

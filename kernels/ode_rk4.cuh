@@ -3,13 +3,13 @@
  *     y_{k+1} = y_k + h/6 (k1 + 2 k2 + 2 k3 + k4)
  *
  * Grid: one thread a trajectory, blocks of 128. Shared memory: none. State, slopes and the sum of
- * slopes stay in registers (4 dim + params of them) over all steps; a step costs its four evaluations and
- * 8 dim multiply-adds, and touches no memory, so the kernel is bound by the floating-point pipe: for
- * Lorenz 44 instructions (75 operations) a step.
+ * slopes stay in registers (4 dim + params of them) over all steps; a step costs its four
+ * evaluations and 8 dim multiply-adds, and touches no memory, so the kernel is bound by the
+ * floating-point pipe: for Lorenz 44 instructions (75 operations) a step.
  *
- * Finiteness is checked after every 64 steps; a segment that has gone bad is taken again step by step
- * to find the last finite state. That keeps the check, 3 % of a Lorenz step if made each time, off the
- * path that matters.
+ * Finiteness is checked after every 64 steps; a segment that has gone bad is taken again step by
+ * step to find the last finite state. That keeps the check, 3 % of a Lorenz step if made each time,
+ * off the path that matters.
  */
 #pragma once
 
@@ -20,7 +20,7 @@ namespace gm {
 template <typename real> struct rk4_params {
     ensemble<real> e;
     real t0, t1, h;
-    int64_t steps; /* 0 where t1 = t0 */
+    int64_t steps;            /* 0 where t1 = t0 */
     const int64_t *save_step; /* save m lies save_theta[m] of a step after step save_step[m] */
     const real *save_theta;
     int64_t save_count;
@@ -32,7 +32,8 @@ template <typename real> __device__ __forceinline__ real step_time(real t0, real
 }
 
 template <class System, typename real>
-__device__ __forceinline__ void rk4_step(const System &system, real t, real h, real *y, const real *p) {
+__device__ __forceinline__ void rk4_step(const System &system, real t, real h, real *y,
+                                         const real *p) {
     real slope[System::max_dim], sum[System::max_dim], at[System::max_dim];
     const real half = h / 2, sixth = h / 6;
     system.rhs(t, y, p, slope);
@@ -56,11 +57,12 @@ __device__ __forceinline__ void rk4_step(const System &system, real t, real h, r
     }
 }
 
-/* Takes steps first .. last - 1; returns the number of the first step whose result is not finite, with y
- * before it, or `last`. */
+/* Takes steps first .. last - 1; returns the number of the first step whose result is not finite,
+ * with y before it, or `last`. */
 template <class System, typename real>
 __device__ __forceinline__ int64_t rk4_advance(const System &system, const rk4_params<real> &a,
-                                               int64_t first, int64_t last, real *y, const real *p) {
+                                               int64_t first, int64_t last, real *y,
+                                               const real *p) {
     real before[System::max_dim];
     for (int64_t step = first; step < last;) {
         const int length = static_cast<int>(last - step < 64 ? last - step : 64);
@@ -87,7 +89,8 @@ __device__ __forceinline__ int64_t rk4_advance(const System &system, const rk4_p
 /* The state a fraction x of a step after `old`: the cubic through both ends and their slopes. */
 template <class System, typename real>
 __device__ __forceinline__ void rk4_hermite(const System &system, real t, real h, real x,
-                                            const real *old, const real *y, const real *p, real *at) {
+                                            const real *old, const real *y, const real *p,
+                                            real *at) {
     real k[System::max_dim], k_new[System::max_dim];
     system.rhs(t, old, p, k);
     system.rhs(t + h, y, p, k_new);

@@ -1,4 +1,5 @@
-/* gm_sde_solve on the device: which kernel runs an SDE, and its launch. The kernel is in sde_em.cuh. */
+/* gm_sde_solve on the device: which kernel runs an SDE, and its launch. The kernel is in
+ * sde_em.cuh. */
 #include <math.h>
 #include <new>
 
@@ -18,7 +19,8 @@ __global__ void __launch_bounds__(ENSEMBLE_BLOCK) sde_em(Sde sde, em_params<real
 }
 
 template <class Sde>
-void launch(const Sde &sde, gm_dtype dtype, unsigned blocks, cudaStream_t stream, const void *params) {
+void launch(const Sde &sde, gm_dtype dtype, unsigned blocks, cudaStream_t stream,
+            const void *params) {
     if (dtype == GM_F64) {
         GM_LAUNCH((sde_em<Sde, double>), blocks, ENSEMBLE_BLOCK, 0, stream, sde,
                   *static_cast<const em_params<double> *>(params));
@@ -44,10 +46,13 @@ struct builtin_row {
     builtin_launch launch;
 };
 
-#define GM_ROW(name)                                                                     \
-    {builtin::name::source,         builtin::name##_sde::diffusion_source,               \
-     builtin::name::max_dim,        builtin::name::max_params,                           \
-     builtin::name##_sde::noises(), builtin::name##_sde::is_diagonal(),                  \
+#define GM_ROW(name)                                                                               \
+    {builtin::name::source,                                                                        \
+     builtin::name##_sde::diffusion_source,                                                        \
+     builtin::name::max_dim,                                                                       \
+     builtin::name::max_params,                                                                    \
+     builtin::name##_sde::noises(),                                                                \
+     builtin::name##_sde::is_diagonal(),                                                           \
      launch_builtin<builtin::name##_sde>},
 const builtin_row builtin_rows[] = {GM_BUILTIN_SDES(GM_ROW)};
 #undef GM_ROW

@@ -1,13 +1,15 @@
 /*
  * Euler–Maruyama over an ensemble: y += f(y, t) h + g(y, t) sqrt(h) z.
  *
- * Grid: one thread a trajectory, blocks of 128. Shared memory: none. State in registers; noise is made
- * where it is used, never stored: a pure function of (seed, trajectory, draw). A Philox block gives
- * 4 float or 2 double normals, so steps are taken in groups of 4 or 2, after which any number
- * of noises begins a new block: no normal is thrown away, and the group's normals stay in registers.
+ * Grid: one thread a trajectory, blocks of 128. Shared memory: none. State in registers; noise is
+ * made where it is used, never stored: a pure function of (seed, trajectory, draw). A Philox block
+ * gives 4 float or 2 double normals, so steps are taken in groups of 4 or 2, after which any number
+ * of noises begins a new block: no normal is thrown away, and the group's normals stay in
+ * registers.
  *
- * Bound: integer and floating-point instruction issue. A float normal costs about 10 wide multiplies
- * (a quarter of ten Philox rounds of two, each a pair of instructions) and 25 for Box–Muller.
+ * Bound: integer and floating-point instruction issue. A float normal costs about 10 wide
+ * multiplies (a quarter of ten Philox rounds of two, each a pair of instructions) and 25 for
+ * Box–Muller.
  */
 #pragma once
 
@@ -28,7 +30,8 @@ template <typename real> struct em_params {
 template <typename real> struct normals;
 template <> struct normals<float> {
     static constexpr int per_block = 4;
-    static __device__ __forceinline__ void block(uint64_t seed, uint64_t index, uint64_t number, float *z) {
+    static __device__ __forceinline__ void block(uint64_t seed, uint64_t index, uint64_t number,
+                                                 float *z) {
         gm_normal4_f32(seed, index, GM_STREAM_SDE, number, z, z + 1, z + 2, z + 3);
     }
 };
@@ -42,8 +45,8 @@ template <> struct normals<double> {
 
 /* One step with normals z; y_new may not be y. */
 template <class Sde, typename real>
-__device__ __forceinline__ void em_step(const Sde &sde, const em_params<real> &a, real t, const real *y,
-                                        const real *p, const real *z, real *y_new) {
+__device__ __forceinline__ void em_step(const Sde &sde, const em_params<real> &a, real t,
+                                        const real *y, const real *p, const real *z, real *y_new) {
     real f[Sde::max_dim], g[Sde::max_dim * Sde::max_noises];
     sde.rhs(t, y, p, f);
     sde.diffusion(t, y, p, g);
@@ -77,7 +80,8 @@ __device__ __forceinline__ void em_trajectory(const Sde &sde, const em_params<re
     int64_t step = 0, m = 0, next_save = saves > 0 ? a.save_every : a.steps + 1;
     while (ok && step < a.steps) {
         real z[group * Sde::max_noises];
-        const uint64_t first = static_cast<uint64_t>(step / group) * static_cast<uint64_t>(sde.noises());
+        const uint64_t first =
+            static_cast<uint64_t>(step / group) * static_cast<uint64_t>(sde.noises());
         GM_UNROLL for (int b = 0; b < sde.noises(); ++b) {
             normals<real>::block(a.seed, index, first + static_cast<uint64_t>(b), z + group * b);
         }

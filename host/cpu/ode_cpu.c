@@ -1,7 +1,8 @@
 /*
  * gm_ode_solve on the CPU: blocks of 64 (double) or 128 (float) trajectories advance together, one
  * vector lane each, through the steppers that GM_SYSTEM compiled; see ode_lanes.inc. Every
- * trajectory, a lone one too, runs in a full block, so its bits depend on the instruction set alone.
+ * trajectory, a lone one too, runs in a full block, so its bits depend on the instruction set
+ * alone.
  */
 #include <math.h>
 #include <string.h>
@@ -21,8 +22,8 @@ typedef struct ode_job {
 } ode_job;
 
 /* The counts of one trajectory, and how it ended. */
-static void store_outcome(const gm_ensemble_arrays *a, int64_t i, gm_status status, int64_t accepted,
-                          int64_t rejected, int64_t evaluations) {
+static void store_outcome(const gm_ensemble_arrays *a, int64_t i, gm_status status,
+                          int64_t accepted, int64_t rejected, int64_t evaluations) {
     gm_store_i32(a->status, i * a->status_stride, (int64_t)status);
     gm_store_i32(a->accepted, i * a->accepted_stride, accepted);
     gm_store_i32(a->rejected, i * a->rejected_stride, rejected);
@@ -59,8 +60,8 @@ gm_status gm_cpu_ode_solve(gm_call *call, const gm_ode_problem *problem, void *s
     const bool adaptive = problem->tableau_f64 != NULL;
     ode_job job = {problem, arrays, call->isa, lanes};
     if (adaptive) {
-        /* A long chunk keeps lanes busy: as one trajectory ends its lane takes the next. A short one
-         * keeps threads busy. */
+        /* A long chunk keeps lanes busy: as one trajectory ends its lane takes the next. A short
+         * one keeps threads busy. */
         const int64_t per_thread = arrays->n / (4 * gm_pool_threads(call->pool)) / lanes;
         job.chunk = lanes * (per_thread < 1 ? 1 : per_thread > 64 ? 64 : per_thread);
     }

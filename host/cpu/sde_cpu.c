@@ -1,7 +1,7 @@
 /*
  * gm_sde_solve on the CPU: blocks of 64 (double) or 128 (float) trajectories advance together, one
- * vector lane each. Normals are made for a few steps of the whole block at a time, in rows that stay
- * in the first-level cache, then used by the stepper that GM_DIFFUSION_* compiled.
+ * vector lane each. Normals are made for a few steps of the whole block at a time, in rows that
+ * stay in the first-level cache, then used by the stepper that GM_DIFFUSION_* compiled.
  */
 #include <math.h>
 #include <string.h>
@@ -22,7 +22,7 @@ typedef struct sde_job {
 #define real double
 #define GM_REAL(name) name##_f64
 #define NORMALS_PER_BLOCK 2
-#define NORMALS_OF_BLOCK(seed, index, block, z) \
+#define NORMALS_OF_BLOCK(seed, index, block, z)                                                    \
     gm_normal2_f64((seed), (index), GM_STREAM_SDE, (block), (z), (z) + LANES)
 #include "host/cpu/sde_lanes.inc"
 #undef real
@@ -32,8 +32,8 @@ typedef struct sde_job {
 #define real float
 #define GM_REAL(name) name##_f32
 #define NORMALS_PER_BLOCK 4
-#define NORMALS_OF_BLOCK(seed, index, block, z)                                             \
-    gm_normal4_f32((seed), (index), GM_STREAM_SDE, (block), (z), (z) + LANES, (z) + 2 * LANES, \
+#define NORMALS_OF_BLOCK(seed, index, block, z)                                                    \
+    gm_normal4_f32((seed), (index), GM_STREAM_SDE, (block), (z), (z) + LANES, (z) + 2 * LANES,     \
                    (z) + 3 * LANES)
 #include "host/cpu/sde_lanes.inc"
 #undef real

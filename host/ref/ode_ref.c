@@ -38,7 +38,8 @@ static void save(const gm_ensemble_arrays *a, const gm_ode_problem *p, int64_t m
                  const double *y) {
     for (int32_t c = 0; c < p->system->dim && a->saved != NULL; ++c) {
         gm_store_real(a->saved, p->dtype,
-                      m * a->saved_stride[0] + c * a->saved_stride[1] + i * a->saved_stride[2], y[c]);
+                      m * a->saved_stride[0] + c * a->saved_stride[1] + i * a->saved_stride[2],
+                      y[c]);
     }
 }
 
@@ -65,8 +66,8 @@ static void rk4_step(trajectory *s, double t, double h, const double *y, double 
 }
 
 /* The cubic through (0, y), (1, y_new) with slopes h f(y), h f(y_new). */
-static void hermite(trajectory *s, double t, double h, double x, const double *y, const double *y_new,
-                    double *at) {
+static void hermite(trajectory *s, double t, double h, double x, const double *y,
+                    const double *y_new, double *at) {
     double k[DIM], k_new[DIM];
     s->problem->system->rhs_f64(t, y, s->p, k);
     s->problem->system->rhs_f64(t + h, y_new, s->p, k_new);
@@ -136,8 +137,7 @@ static double first_step(trajectory *s, const double *k1, double direction) {
     }
     const double d2 = scaled_norm(p, k, s->y, s->y) / h0;
     const double largest = fmax(d1, d2);
-    const double h1 =
-        largest <= 1e-15 ? fmax(1e-6, h0 * 1e-3) : pow(0.01 / largest, 1.0 / 5);
+    const double h1 = largest <= 1e-15 ? fmax(1e-6, h0 * 1e-3) : pow(0.01 / largest, 1.0 / 5);
     const double h = fmin(fmin(100 * h0, h1), length);
     return isfinite(h) ? h : h0;
 }
@@ -170,8 +170,8 @@ static void attempt(trajectory *s, double h, double k[GM_ERK_STAGES][DIM], doubl
 }
 
 /* States at the save times in (t, t + h], from the interpolant. */
-static void save_step(trajectory *s, const gm_ensemble_arrays *arrays, int64_t i, double h, double t_new,
-                      double k[GM_ERK_STAGES][DIM], const double *y_new) {
+static void save_step(trajectory *s, const gm_ensemble_arrays *arrays, int64_t i, double h,
+                      double t_new, double k[GM_ERK_STAGES][DIM], const double *y_new) {
     const gm_ode_problem *p = s->problem;
     double at[DIM];
     for (; s->saves < p->save_count; ++s->saves) {
@@ -265,7 +265,8 @@ gm_status gm_ref_ode_solve(gm_call *call, const gm_ode_problem *problem, void *s
             save(a, problem, s.saves, i, nan_row);
         }
         for (int32_t c = 0; c < problem->system->dim && a->end != NULL; ++c) {
-            gm_store_real(a->end, problem->dtype, c * a->end_stride[0] + i * a->end_stride[1], s.y[c]);
+            gm_store_real(a->end, problem->dtype, c * a->end_stride[0] + i * a->end_stride[1],
+                          s.y[c]);
         }
         if (a->time != NULL) {
             gm_store_real(a->time, problem->dtype, i * a->time_stride, s.t);

@@ -1,4 +1,5 @@
-/* The oracle of gm_sde_solve: one trajectory after the other, every operation but the noise in double. */
+/* The oracle of gm_sde_solve: one trajectory after the other, every operation but the noise in
+ * double. */
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -62,7 +63,8 @@ static void solve_one(const gm_sde_problem *p, const gm_ensemble_arrays *a, int6
         finite = finite && isfinite(y[c]);
     }
     for (int32_t c = 0; c < drift->params; ++c) {
-        params[c] = gm_load_real(a->params, p->dtype, c * a->params_stride[0] + i * a->params_stride[1]);
+        params[c] =
+            gm_load_real(a->params, p->dtype, c * a->params_stride[0] + i * a->params_stride[1]);
     }
     double time = p->t0;
     for (int64_t step = 0; step < p->steps; ++step) {

@@ -23,7 +23,8 @@ extern "C" {
  * ref   the oracle: plain C in the order of the formula, one thread
  * cpu   threads and vectors
  * cuda  hand-written kernels on an NVIDIA GPU
- * emu   the same kernels on the CPU, under an emulator of CUDA's execution: to check them, not for speed
+ * emu   the same kernels on the CPU, under an emulator of CUDA's execution: to check them, not for
+ * speed
  */
 typedef enum gm_backend_id {
     GM_BACKEND_AUTO, /* $GENMATH_BACKEND if set, else cuda where a device is usable, else cpu */
@@ -56,8 +57,8 @@ typedef struct gm_context gm_context;
  * Makes a context.
  * options  [in]  NULL for the defaults
  * context  [out] the handle; NULL on failure
- * Errors: INVALID_ARGUMENT (a field or an environment variable names nothing known), NO_DEVICE (cuda
- * or emu asked for by name and its module or device is missing), OUT_OF_MEMORY. On failure
+ * Errors: INVALID_ARGUMENT (a field or an environment variable names nothing known), NO_DEVICE
+ * (cuda or emu asked for by name and its module or device is missing), OUT_OF_MEMORY. On failure
  * gm_last_error(NULL) has the reason.
  */
 gm_status gm_context_create(const gm_context_options *options, gm_context **context);
@@ -67,7 +68,8 @@ void gm_context_destroy(gm_context *context);
 
 /*
  * The reason of the last failure in this context, "" if none. With NULL: of the last failure of
- * gm_context_create, or of a function called with a null context, in this thread. The text is valid until the next call.
+ * gm_context_create, or of a function called with a null context, in this thread. The text is valid
+ * until the next call.
  */
 const char *gm_last_error(const gm_context *context);
 
@@ -90,13 +92,13 @@ gm_status gm_context_synchronize(gm_context *context);
 
 /*
  * Memory where the backend's kernels can reach it: device memory for cuda and emu, else the heap
- * (64-byte aligned). Operations read and write only such memory; nothing is copied behind the caller's back.
- * bytes = 0 gives NULL. Errors: OUT_OF_MEMORY, INVALID_ARGUMENT.
+ * (64-byte aligned). Operations read and write only such memory; nothing is copied behind the
+ * caller's back. bytes = 0 gives NULL. Errors: OUT_OF_MEMORY, INVALID_ARGUMENT.
  */
 gm_status gm_memory_alloc(gm_context *context, size_t bytes, void **memory);
 gm_status gm_memory_free(gm_context *context, void *memory);
 
-/* Copies bytes from the host to the backend's memory and back, in stream order; returns when done. */
+/* Copies bytes from the host to the backend's memory and back, in stream order, and waits. */
 gm_status gm_memory_upload(gm_context *context, void *memory, const void *host, size_t bytes);
 gm_status gm_memory_download(gm_context *context, void *host, const void *memory, size_t bytes);
 

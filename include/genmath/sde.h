@@ -1,8 +1,9 @@
 /*
  * Ensembles of stochastic differential equations dy = f(y, t; p) dt + g(y, t; p) dW (Itô).
  *
- * The noise of trajectory i is a pure function of (seed, first_index + i, step, component): results do
- * not depend on the ensemble's size, order, threads, blocks or cut. See philox.h for the addresses.
+ * The noise of trajectory i is a pure function of (seed, first_index + i, step, component): results
+ * do not depend on the ensemble's size, order, threads, blocks or cut. See philox.h for the
+ * addresses.
  */
 #ifndef GENMATH_SDE_H
 #define GENMATH_SDE_H
@@ -50,9 +51,9 @@ gm_status gm_sde_solve(const gm_sde_plan *plan, const gm_tensor *y0, const gm_te
                        const gm_sde_result *result);
 
 /*
- * An SDE compiled into the library for every backend: "gbm" (1 state; mu, sigma), "ou" (1; lambda, D),
- * "double_well_langevin" (1; D), "heston" (2 states, 2 correlated noises; mu, kappa, theta, xi, rho), "brownian" (1; D).
- * NULL for another name.
+ * An SDE compiled into the library for every backend: "gbm" (1 state; mu, sigma), "ou" (1; lambda,
+ * D), "double_well_langevin" (1; D), "heston" (2 states, 2 correlated noises; mu, kappa, theta, xi,
+ * rho), "brownian" (1; D). NULL for another name.
  */
 const gm_sde *gm_sde_builtin(const char *name);
 

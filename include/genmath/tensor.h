@@ -18,21 +18,21 @@ extern "C" {
 #define GM_MAX_DIMS 32
 
 /* name, bytes of an element, text */
-#define GM_DTYPE_LIST(X) \
-    X(GM_F64, 8, "f64")  \
-    X(GM_F32, 4, "f32")  \
-    X(GM_F16, 2, "f16")  \
-    X(GM_BF16, 2, "bf16") \
-    X(GM_I8, 1, "i8")    \
-    X(GM_I16, 2, "i16")  \
-    X(GM_I32, 4, "i32")  \
-    X(GM_I64, 8, "i64")  \
-    X(GM_U8, 1, "u8")    \
-    X(GM_U16, 2, "u16")  \
-    X(GM_U32, 4, "u32")  \
-    X(GM_U64, 8, "u64")  \
-    X(GM_BOOL, 1, "bool") \
-    X(GM_C64, 8, "c64")  \
+#define GM_DTYPE_LIST(X)                                                                           \
+    X(GM_F64, 8, "f64")                                                                            \
+    X(GM_F32, 4, "f32")                                                                            \
+    X(GM_F16, 2, "f16")                                                                            \
+    X(GM_BF16, 2, "bf16")                                                                          \
+    X(GM_I8, 1, "i8")                                                                              \
+    X(GM_I16, 2, "i16")                                                                            \
+    X(GM_I32, 4, "i32")                                                                            \
+    X(GM_I64, 8, "i64")                                                                            \
+    X(GM_U8, 1, "u8")                                                                              \
+    X(GM_U16, 2, "u16")                                                                            \
+    X(GM_U32, 4, "u32")                                                                            \
+    X(GM_U64, 8, "u64")                                                                            \
+    X(GM_BOOL, 1, "bool")                                                                          \
+    X(GM_C64, 8, "c64")                                                                            \
     X(GM_C128, 16, "c128")
 
 #define GM_DTYPE_ENUM_ITEM(name, bytes, text) name,
@@ -64,7 +64,8 @@ gm_status gm_tensor_view(void *data, gm_dtype dtype, int32_t ndim, const int64_t
 /* The number of elements. Errors: INVALID_ARGUMENT (negative size, or a product over 2^63 - 1). */
 gm_status gm_tensor_elements(const gm_tensor *tensor, int64_t *elements);
 
-/* 1 if the elements lie one after the other in row-major order (sizes of 1 have any stride), else 0. */
+/* 1 if the elements lie one after the other in row-major order (sizes of 1 have any stride), else
+ * 0. */
 int32_t gm_tensor_is_contiguous(const gm_tensor *tensor);
 
 /*
@@ -84,7 +85,8 @@ static inline gm_tensor gm_tensor_2d(void *data, gm_dtype dtype, int64_t rows, i
     return t;
 }
 
-static inline gm_tensor gm_tensor_3d(void *data, gm_dtype dtype, int64_t n0, int64_t n1, int64_t n2) {
+static inline gm_tensor gm_tensor_3d(void *data, gm_dtype dtype, int64_t n0, int64_t n1,
+                                     int64_t n2) {
     gm_tensor t = {data, dtype, 3, {n0, n1, n2}, {n1 * n2, n2, 1}};
     return t;
 }
