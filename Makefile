@@ -240,7 +240,7 @@ help:
 	@printf '%s\n' \
 	    'make demo        draw handwritten digits by a reverse diffusion: the main job' \
 	    'make test        all tests that take no GPU and under two minutes' \
-	    'make test-full   every schedule of the emulator, the sanitizers, exhaustive sweeps' \
+	    'make test-full   every schedule of the emulator, the sanitizers, long sweeps' \
 	    'make all         the library, the modules, the program, the samples' \
 	    'make samples     run the worked examples' \
 	    'make bench       ceilings of this machine, then every benchmark, verified' \
