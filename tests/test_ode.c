@@ -2,6 +2,7 @@
  * gm_ode_*, numerical properties: every backend against the reference, step counts against
  * published ones, orders by fit, and the same bits whatever the ensemble around a trajectory.
  */
+#include "host/step_factor.h"
 #include "tests/ensemble.h"
 
 static const gm_ode_method all_methods[] = {GM_ODE_RK4, GM_ODE_TSIT5, GM_ODE_DOPRI5};
@@ -13,6 +14,24 @@ GM_SYSTEM(coupled, 3, 2, {
     dydt[1] = -y[0] + p[1] * s * y[2];
     dydt[2] = gm_tanh(y[0]) - y[2] + (real)0.5;
 })
+
+/* ---- the step-size controller
+ * --------------------------------------------------------------------- */
+
+/* Over every binade of E^2 and between: the polynomials' errors and float's rounding are 4.6e-6. */
+static void step_factor_follows_its_formula(void **state) {
+    (void)state;
+    for (double squared = 1e-45; squared < 3e38; squared *= 1.0003) {
+        const double exact = fmin(5, fmax(0.2, 0.9 * pow((double)(float)squared, -0.1)));
+        const double factor = (double)gm_step_factor((float)squared);
+        if (!(fabs(factor - exact) <= 5e-6 * exact)) {
+            fail_msg("E^2 = %g: factor %.9g, exact %.9g", squared, factor, exact);
+        }
+    }
+    assert_true(gm_step_factor(0) == 5.0f);
+    assert_true(gm_step_factor(INFINITY) == 0.2f);
+    assert_true(gm_step_factor(NAN) == 0.2f);
+}
 
 /* ---- against the reference ------------------------------------------------------------------- */
 
@@ -453,6 +472,7 @@ static void threads_change_no_bits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(step_factor_follows_its_formula),
         cmocka_unit_test(rk4_agrees_with_the_reference),
         cmocka_unit_test(pairs_agree_with_the_reference),
         cmocka_unit_test(step_counts_are_the_published_ones),
