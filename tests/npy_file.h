@@ -1,29 +1,11 @@
-/* What the tests of .npy files share: a folder, a context, and files written byte by byte. */
+/* What the tests of .npy files share: files written byte by byte. */
 #ifndef GENMATH_TESTS_NPY_FILE_H
 #define GENMATH_TESTS_NPY_FILE_H
 
-#include "support.h"
+#define FIXTURE_FILE "a.npy"
+#include "file_fixture.h"
 
 #include <genmath/npy.h>
-
-static char folder[PATH_MAX];
-static char path[PATH_MAX + 16];
-static gm_context *context;
-
-static int begin(void **state) {
-    (void)state;
-    make_folder(folder);
-    snprintf(path, sizeof path, "%s/a.npy", folder);
-    return gm_context_create(&(gm_context_options){.backend = GM_BACKEND_REF}, &context) !=
-           GM_STATUS_OK;
-}
-
-static int end(void **state) {
-    (void)state;
-    gm_context_destroy(context);
-    remove_folder(folder);
-    return 0;
-}
 
 /* Writes a file of the given version, header text (padded as NumPy does) and data. */
 static void write_npy(int major, const char *header, const void *data, size_t bytes) {

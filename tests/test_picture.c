@@ -1,31 +1,13 @@
 /* PNG files and grids of images, read back through libpng's own reader. */
-#include "support.h"
-
-#include <math.h>
-
-#include <genmath/tensor.h>
-
 /* The program's file itself: programs are not linked into tests. */
 #include "host/cli/picture.c"
 
+#define FIXTURE_FILE "a.png"
+#include "file_fixture.h"
+
+#include <math.h>
+
 static const gm_status bad = GM_STATUS_INVALID_ARGUMENT;
-static gm_context *context;
-static char folder[PATH_MAX], path[PATH_MAX + 16];
-
-static int begin(void **state) {
-    (void)state;
-    make_folder(folder);
-    snprintf(path, sizeof path, "%s/a.png", folder);
-    return gm_context_create(&(gm_context_options){.backend = GM_BACKEND_REF}, &context) !=
-           GM_STATUS_OK;
-}
-
-static int end(void **state) {
-    (void)state;
-    gm_context_destroy(context);
-    remove_folder(folder);
-    return 0;
-}
 
 static void test_errors(void **state) {
     (void)state;
