@@ -86,7 +86,8 @@ $(PROGRAM): $(CLI_OBJECTS) $(LIB)
 
 # ---- the modules: one kernels/ tree, two compilers ---------------------------------------------------
 KERNELS := $(wildcard kernels/*.cu)
-EMBEDDED := genmath/compiler.h genmath/detail/arithmetic.h genmath/math.h genmath/philox.h host/step_factor.h \
+EMBEDDED := genmath/compiler.h genmath/detail/arithmetic.h genmath/detail/trig.h \
+    genmath/math.h genmath/philox.h host/step_factor.h \
     kernels/ensemble.cuh kernels/ode_rk4.cuh kernels/ode_erk.cuh kernels/sde_em.cuh
 EMBEDDED_FILES := $(foreach h,$(EMBEDDED),$(firstword $(wildcard include/$(h) $(h))))
 

@@ -2,7 +2,9 @@
  * Elementary functions for lane loops and kernels: exp, expm1, log, sin, cos, tanh, pow, sqrt in
  * both precisions. One source for C, CUDA, NVRTC and the emulator, with no call into a math
  * library, no table and no branch, so that a compiler vectorises a loop over them and the bits are
- * equal on every backend. Float functions touch no double.
+ * equal on every backend. Float functions touch no double. The exception is a large argument of
+ * sin or cos, which takes a branch to a table: in the body of a GM_SYSTEM a loop over lanes is
+ * vectorised nevertheless, elsewhere it takes gm_sin_lane_f32 and its like of detail/trig.h.
  *
  *     gm_exp(x) gm_expm1(x) gm_log(x) gm_sin(x) gm_cos(x) gm_tanh(x) gm_sqrt(x) gm_pow(x, y)
  *
@@ -28,6 +30,7 @@
 #define GENMATH_MATH_H
 
 #include <genmath/detail/arithmetic.h>
+#include <genmath/detail/trig.h>
 
 /* ---- exp, expm1 --------------------------------------------------------------------------------
  */
@@ -200,142 +203,6 @@ GM_INLINE double gm_log_f64(double x) {
     return x == GM_INF_F64 ? x : finite;
 }
 
-/* ---- sin, cos ----------------------------------------------------------------------------------
- */
-
-/*
- * sin(h) and cos(h) for |h| <= pi/4 + 0.045: near the limit the nearest quarter turn is found only
- * to that. Relative errors of the fits 2^-27.2 and 2^-32.1.
- */
-GM_INLINE float gm_sin_poly_f32(float h) {
-    const float t = h * h;
-    float p = -0x1.9862b8p-13f;
-    p = gm_fma_f32(p, t, 0x1.110486p-7f);
-    p = gm_fma_f32(p, t, -0x1.55553ep-3f);
-    return gm_fma_f32(h * t, p, h);
-}
-
-GM_INLINE float gm_cos_poly_f32(float h) {
-    const float t = h * h;
-    float p = 0x1.993bc8p-16f;
-    p = gm_fma_f32(p, t, -0x1.6c09cp-10f);
-    p = gm_fma_f32(p, t, 0x1.555546p-5f);
-    p = gm_fma_f32(p, t, -0.5f);
-    return gm_fma_f32(t, p, 1.0f);
-}
-
-/* sin(h + l) and cos(h + l), |h| <= pi/4 + 0.0035, l below an ulp of h. Fits: 2^-57.8 and 2^-63.8.
- */
-GM_INLINE double gm_sin_poly_f64(double h, double l) {
-    const double t = h * h;
-    double p = 0x1.5d88b99379f6bp-33;
-    p = gm_fma_f64(p, t, -0x1.ae5e43540c51dp-26);
-    p = gm_fma_f64(p, t, 0x1.71de354c09c20p-19);
-    p = gm_fma_f64(p, t, -0x1.a01a019be0ac0p-13);
-    p = gm_fma_f64(p, t, 0x1.111111110f705p-7);
-    p = gm_fma_f64(p, t, -0x1.5555555555548p-3);
-    return h + gm_fma_f64(h * t, p, l);
-}
-
-GM_INLINE double gm_cos_poly_f64(double h, double l) {
-    const double t = h * h;
-    double p = -0x1.8f99cb68c2bb4p-37;
-    p = gm_fma_f64(p, t, 0x1.1ee9c3355f4c3p-29);
-    p = gm_fma_f64(p, t, -0x1.27e4f7cd317f6p-22);
-    p = gm_fma_f64(p, t, 0x1.a01a019c5c392p-16);
-    p = gm_fma_f64(p, t, -0x1.6c16c16c14e00p-10);
-    p = gm_fma_f64(p, t, 0x1.555555555554ap-5);
-    p = gm_fma_f64(p, t, -0.5);
-    return 1.0 + gm_fma_f64(t, p, -gm_multiply_f64(h, l));
-}
-
-/* From these arguments on the nearest quarter turn is no longer found by one multiplication. */
-#define GM_TRIG_LIMIT_F32 0x1p20f
-#define GM_TRIG_LIMIT_F64 0x1p45
-
-/*
- * x = n pi/2 + r, x >= 0: n in the low bits of *quarter. pi/2 in three words; the first step is
- * exact, each later one rounds relative to what is left.
- */
-GM_INLINE float gm_trig_reduce_f32(float x, uint32_t *quarter) {
-    const float biased = gm_fma_f32(x, 0x1.45f306p-1f, GM_ROUND_F32);
-    const float n = biased - GM_ROUND_F32;
-    *quarter = gm_bits_f32(biased);
-    float r = gm_fma_f32(n, -0x1.921fb6p+0f, x);
-    r = gm_fma_f32(n, 0x1.777a5cp-25f, r);
-    return gm_fma_f32(n, 0x1.ee59dap-50f, r);
-}
-
-/*
- * The double form keeps what the second step rounds away: near a multiple of pi/2 it is all that is
- * right. n * C2 is rounded by a fused multiply-add with a computed zero, which no compiler
- * contracts.
- */
-GM_INLINE double gm_trig_reduce_f64(double x, uint64_t *quarter, double *low) {
-    const double biased = gm_fma_f64(x, 0x1.45f306dc9c883p-1, GM_ROUND_F64);
-    const double n = biased - GM_ROUND_F64;
-    *quarter = gm_bits_f64(biased);
-    const double r = gm_fma_f64(n, -0x1.921fb54442d18p+0, x);
-    const double product = gm_fma_f64(n, 0x1.1a62633145c07p-54, n - n);
-    const double product_low = gm_fma_f64(n, 0x1.1a62633145c07p-54, -product);
-    const double h = r - product;
-    const double back = h - r;
-    const double h_low = (r - (h - back)) - (product + back);
-    const double l = gm_fma_f64(n, 0x1.f1976b7ed8fbcp-110, h_low - product_low);
-    const double sum = h + l;
-    *low = l - (sum - h);
-    return sum;
-}
-
-/*
- * sin(x), x in radians. Error: 1.67 ulp for |x| < 2^20 (double: 2^45); NaN from there on, where the
- * arguments are 1/8 (1/128) apart: reduce a phase where it is made.
- */
-GM_INLINE float gm_sin_f32(float x) {
-    uint32_t quarter;
-    const float a = gm_abs_f32(x);
-    const float h = gm_trig_reduce_f32(a, &quarter);
-    const uint32_t s = gm_bits_f32(gm_sin_poly_f32(h)), c = gm_bits_f32(gm_cos_poly_f32(h));
-    const uint32_t sign = ((quarter << 30) ^ gm_bits_f32(x)) & GM_SIGN_F32;
-    const float result = gm_from_bits_f32(((quarter & 1u) != 0 ? c : s) ^ sign);
-    return a < GM_TRIG_LIMIT_F32 ? result : GM_NAN_F32;
-}
-
-/* Error: 1.16 ulp for |x| < 2^45. */
-GM_INLINE double gm_sin_f64(double x) {
-    uint64_t quarter;
-    double l;
-    const double a = gm_abs_f64(x);
-    const double h = gm_trig_reduce_f64(a, &quarter, &l);
-    const uint64_t s = gm_bits_f64(gm_sin_poly_f64(h, l)), c = gm_bits_f64(gm_cos_poly_f64(h, l));
-    const uint64_t sign = ((quarter << 62) ^ gm_bits_f64(x)) & GM_SIGN_F64;
-    const double result = gm_from_bits_f64(((quarter & 1u) != 0 ? c : s) ^ sign);
-    return a < GM_TRIG_LIMIT_F64 ? result : GM_NAN_F64;
-}
-
-/* cos(x), as gm_sin_f32. Error: 1.81 ulp for |x| < 2^20. */
-GM_INLINE float gm_cos_f32(float x) {
-    uint32_t quarter;
-    const float a = gm_abs_f32(x);
-    const float h = gm_trig_reduce_f32(a, &quarter);
-    const uint32_t s = gm_bits_f32(gm_sin_poly_f32(h)), c = gm_bits_f32(gm_cos_poly_f32(h));
-    const uint32_t sign = ((quarter + 1u) << 30) & GM_SIGN_F32;
-    const float result = gm_from_bits_f32(((quarter & 1u) != 0 ? s : c) ^ sign);
-    return a < GM_TRIG_LIMIT_F32 ? result : GM_NAN_F32;
-}
-
-/* Error: 1.16 ulp for |x| < 2^45. */
-GM_INLINE double gm_cos_f64(double x) {
-    uint64_t quarter;
-    double l;
-    const double a = gm_abs_f64(x);
-    const double h = gm_trig_reduce_f64(a, &quarter, &l);
-    const uint64_t s = gm_bits_f64(gm_sin_poly_f64(h, l)), c = gm_bits_f64(gm_cos_poly_f64(h, l));
-    const uint64_t sign = ((quarter + 1u) << 62) & GM_SIGN_F64;
-    const double result = gm_from_bits_f64(((quarter & 1u) != 0 ? s : c) ^ sign);
-    return a < GM_TRIG_LIMIT_F64 ? result : GM_NAN_F64;
-}
-
 /* ---- tanh --------------------------------------------------------------------------------------
  */
 
@@ -386,7 +253,7 @@ GM_INLINE double gm_tanh_f64(double x) {
 /*
  * log(x) of a positive number as a sum high + low, with an error of about 2^-36 (double: 2^-67) of
  * it: 2 atanh(s), s = (m - 1) / (m + 1), the leading terms in two words. `zero` is a computed zero
- * (see gm_trig_reduce_f64) for products that feed a sum.
+ * (see gm_trig_reduce_near_f64) for products that feed a sum.
  */
 GM_INLINE float gm_log_pair_f32(float x, float *low) {
     const int tiny = x < 0x1p-126f;
@@ -521,7 +388,7 @@ GM_INLINE double gm_pow_f64(double x, double y) {
     return y == 0.0 || x == 1.0 ? 1.0 : r;
 }
 
-/* ---- the names that take the type of their argument --------------------------------------------
+/* ---- the names that take the type of their argument; gm_sin and gm_cos are in detail/trig.h -----
  */
 
 #ifdef __cplusplus
@@ -535,8 +402,6 @@ GM_INLINE double gm_pow_f64(double x, double y) {
 GM_MATH_OVERLOAD(exp)
 GM_MATH_OVERLOAD(expm1)
 GM_MATH_OVERLOAD(log)
-GM_MATH_OVERLOAD(sin)
-GM_MATH_OVERLOAD(cos)
 GM_MATH_OVERLOAD(tanh)
 GM_MATH_OVERLOAD(sqrt)
 #undef GM_MATH_OVERLOAD
@@ -551,8 +416,6 @@ GM_INLINE double gm_pow(double x, double y) {
 #define gm_exp(x) GM_MATH_GENERIC(gm_exp, x)(x)
 #define gm_expm1(x) GM_MATH_GENERIC(gm_expm1, x)(x)
 #define gm_log(x) GM_MATH_GENERIC(gm_log, x)(x)
-#define gm_sin(x) GM_MATH_GENERIC(gm_sin, x)(x)
-#define gm_cos(x) GM_MATH_GENERIC(gm_cos, x)(x)
 #define gm_tanh(x) GM_MATH_GENERIC(gm_tanh, x)(x)
 #define gm_sqrt(x) GM_MATH_GENERIC(gm_sqrt, x)(x)
 #define gm_pow(x, y) GM_MATH_GENERIC(gm_pow, (x) + (y))((x), (y))

@@ -16,6 +16,10 @@
  * gm_pow and gm_sqrt of math.h, which vectorise and give the same bits everywhere. It must write every
  * entry of dydt and depend on nothing but its arguments: the GPU's compiler sees the body's text alone,
  * so a macro or a function of the user's (M_PI too) is unknown there. Loops must have constant bounds to vectorise.
+ * gm_sin and gm_cos are right for every argument. The vectorised code knows those below 2^20 (float) or
+ * 2^45 (double); a trajectory, and no other, that goes beyond in a step takes that step again through the
+ * scalar function. They must stand in the body itself, under these names: in a helper function, or as
+ * gm_sin_f64, they branch, and the body is not vectorised.
  * A literal such as 0.5 takes the precision of the function it is compiled into on the GPU and with
  * gcc; clang computes the expression in double, as C says, so write (real)0.5 where that matters.
  *

@@ -105,7 +105,7 @@ static double stratum(uint64_t i, double low, double high) {
     case 2:
         return 1.0 + ldexp(uniform(-1.0, 1.0), -(int)(next() % 53));
     case 3:
-        return (double)(M_PI_2q * (__float128)(next() >> (12 + next() % 52)));
+        return (double)(M_PI_2q * (__float128)(next() >> next() % 64));
     default:
         return uniform(low, high);
     }
@@ -132,9 +132,7 @@ static double stratum(uint64_t i, double low, double high) {
                 y[i] = gm_##name##_f32(x[i]);                                                      \
             }                                                                                      \
             for (int i = 0; i < BLOCK; ++i) {                                                      \
-                if (!outside_##name(x[i], 0x1p20)) {                                               \
-                    check_f32(&w, x[i], 0.0f, y[i], name(x[i]));                                   \
-                }                                                                                  \
+                check_f32(&w, x[i], 0.0f, y[i], name(x[i]));                                       \
             }                                                                                      \
         }                                                                                          \
         return w;                                                                                  \
@@ -150,20 +148,11 @@ static double stratum(uint64_t i, double low, double high) {
                 y[i] = gm_##name##_f64(x[i]);                                                      \
             }                                                                                      \
             for (int i = 0; i < BLOCK; ++i) {                                                      \
-                if (!outside_##name(x[i], 0x1p45)) {                                               \
-                    check_f64(&w, x[i], 0.0, y[i], name##q((__float128)x[i]));                     \
-                }                                                                                  \
+                check_f64(&w, x[i], 0.0, y[i], name##q((__float128)x[i]));                         \
             }                                                                                      \
         }                                                                                          \
         return w;                                                                                  \
     }
-#define outside_sin(x, limit) (fabs((double)(x)) >= (limit))
-#define outside_cos(x, limit) (fabs((double)(x)) >= (limit))
-#define outside_exp(x, limit) 0
-#define outside_expm1(x, limit) 0
-#define outside_log(x, limit) 0
-#define outside_tanh(x, limit) 0
-#define outside_sqrt(x, limit) 0
 UNARY(DEFINE)
 
 /* x and y such that x^y is mostly finite: y log2 x within the range of exponents. */

@@ -3,6 +3,8 @@
 #define GENMATH_DETAIL_SYSTEM_MACROS_H
 
 #define GM_UNUSED __attribute__((unused))
+/* Not inlined: whoever calls a scalar body, a lane of any instruction set too, gets the same bits. */
+#define GM_CALLED __attribute__((noinline))
 
 /* gcc lexes a literal by the option in force where it stands, so a body compiled in this bracket
  * sees float literals. clang has no such option; see system.h. */
@@ -20,39 +22,54 @@
 #define GM_NO_CONTRACTION
 #endif
 
-/* A body as a function in one precision; out is dydt or g. */
-#define GM_BODY(qualifiers, contract, function, precision, out, ...)                               \
+/* A body as a function in one precision; out is dydt or g, reach the last parameter, if any. */
+#define GM_BODY(qualifiers, contract, function, precision, out, reach, ...)                        \
     qualifiers void function(GM_UNUSED precision t, GM_UNUSED const precision *y,                  \
-                             GM_UNUSED const precision *p, precision *out) {                       \
+                             GM_UNUSED const precision *p, precision *out reach) {                 \
         contract typedef precision real GM_UNUSED;                                                 \
         __VA_ARGS__                                                                                \
     }
 
+/* What makes gm_sin and gm_cos those of a lane; see detail/trig.h. */
+#define GM_LANE_REACH , GM_UNUSED gm_reach *gm_lane_reach
+
+/* The scalar body in the place of a lane's: gm_sin and gm_cos have their whole range in it. It is
+ * compiled without a vector unit, and in double without contraction. */
+#define GM_WIDE_BODY(function, scalar, precision)                                                  \
+    GM_INLINE void function(precision t, const precision *y, const precision *p, precision *out,   \
+                            GM_UNUSED gm_reach *reach) {                                           \
+        scalar(t, y, p, out);                                                                      \
+    }
+
 /* For the lanes an inlined function in each precision, for the reference one that is called. */
 #define GM_BODIES(lanes, scalar, out, ...)                                                         \
-    GM_BODY(GM_INLINE, GM_CONTRACT_FAST, lanes##_f64, double, out, __VA_ARGS__)                    \
-    GM_BODY(GM_NO_CONTRACTION static, , scalar##_f64, double, out, __VA_ARGS__)                    \
+    GM_BODY(GM_INLINE, GM_CONTRACT_FAST, lanes##_f64, double, out, GM_LANE_REACH, __VA_ARGS__)     \
+    GM_BODY(GM_NO_CONTRACTION GM_CALLED static, , scalar##_f64, double, out, , __VA_ARGS__)        \
+    GM_WIDE_BODY(lanes##_wide_f64, scalar##_f64, double)                                           \
     GM_FLOAT_LITERALS_BEGIN                                                                        \
-    GM_BODY(GM_INLINE, GM_CONTRACT_FAST, lanes##_f32, float, out, __VA_ARGS__)                     \
-    GM_BODY(static, , scalar##_f32, float, out, __VA_ARGS__)                                       \
+    GM_BODY(GM_INLINE, GM_CONTRACT_FAST, lanes##_f32, float, out, GM_LANE_REACH, __VA_ARGS__)      \
+    GM_BODY(GM_CALLED static, , scalar##_f32, float, out, , __VA_ARGS__)                           \
+    GM_WIDE_BODY(lanes##_wide_f32, scalar##_f32, float)                                            \
     GM_FLOAT_LITERALS_END
 
 #define GM_ODE_LANES(name, dim, nparams, suffix, precision, isa, target)                           \
     target static void name##_rhs_##suffix##_##isa(const precision *t, const precision *y,         \
                                                    const precision *p, precision *k) {             \
-        gm_lanes_rhs_##suffix(name##_body_##suffix, dim, nparams, t, y, p, k);                     \
+        gm_lanes_rhs_##suffix(name##_body_##suffix, name##_body_wide_##suffix, dim, nparams, t, y, \
+                              p, k);                                                               \
     }                                                                                              \
     target static void name##_rk4_##suffix##_##isa(double t0, double h, int64_t first,             \
                                                    int64_t steps, precision *y,                    \
                                                    const precision *p) {                           \
-        gm_lanes_rk4_##suffix(name##_body_##suffix, dim, nparams, t0, h, first, steps, y, p);      \
+        gm_lanes_rk4_##suffix(name##_body_##suffix, name##_body_wide_##suffix, dim, nparams, t0,   \
+                              h, first, steps, y, p);                                              \
     }                                                                                              \
     target static void name##_attempt_##suffix##_##isa(                                            \
         const gm_tableau_##suffix *tableau, const precision *t, const precision *h,                \
         const precision *y, const precision *p, precision *k, precision *y_new,                    \
         precision *error) {                                                                        \
-        gm_lanes_attempt_##suffix(name##_body_##suffix, dim, nparams, tableau, t, h, y, p, k,      \
-                                  y_new, error);                                                   \
+        gm_lanes_attempt_##suffix(name##_body_##suffix, name##_body_wide_##suffix, dim, nparams,   \
+                                  tableau, t, h, y, p, k, y_new, error);                           \
     }
 #define GM_ODE_LANES_ENTRY(name, suffix, isa)                                                      \
     {name##_rhs_##suffix##_##isa, name##_rk4_##suffix##_##isa, name##_attempt_##suffix##_##isa}
@@ -61,8 +78,10 @@
     target static void name##_em_##suffix##_##isa(double t0, double h, int64_t first,              \
                                                   int64_t steps, precision *y,                     \
                                                   const precision *p, const precision *z) {        \
-        gm_lanes_euler_maruyama_##suffix(name##_body_##suffix, name##_noise_##suffix, dim,         \
-                                         nparams, noises, diagonal, t0, h, first, steps, y, p, z); \
+        gm_lanes_euler_maruyama_##suffix(name##_body_##suffix, name##_noise_##suffix,              \
+                                         name##_body_wide_##suffix, name##_noise_wide_##suffix,    \
+                                         dim, nparams, noises, diagonal, t0, h, first, steps, y,   \
+                                         p, z);                                                    \
     }
 #define GM_SDE_LANES_ENTRY(name, suffix, isa) {name##_em_##suffix##_##isa}
 
