@@ -59,7 +59,7 @@ LIBS := $(BUNDLE_LINK) -lm -ldl -pthread
 $(B)/host/cpu/%.o: CFLAGS += -O3 -ffp-contract=fast -fno-trapping-math -fno-math-errno
 
 # ---- the library ----------------------------------------------------------------------------------
-HOST_SOURCES := $(wildcard host/*.c host/ref/*.c host/cpu/*.c)
+HOST_SOURCES := $(wildcard host/*.c host/contract/*.c host/tapp/*.c host/ref/*.c host/cpu/*.c)
 HOST_OBJECTS := $(HOST_SOURCES:%.c=$(B)/%.o)
 LIB := $(B)/libgenmath.a
 SHARED := $(B)/libgenmath.so
@@ -224,6 +224,7 @@ VERSION := $(shell sed -n 's/.*GM_VERSION_STRING "\(.*\)"/\1/p' include/genmath/
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/include/genmath/detail
+	install -m 644 include/tapp.h $(DESTDIR)$(PREFIX)/include
 	install -m 644 include/genmath/*.h $(DESTDIR)$(PREFIX)/include/genmath
 	install -m 644 include/genmath/detail/* $(DESTDIR)$(PREFIX)/include/genmath/detail
 	install -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib

@@ -48,6 +48,10 @@ struct gm_random_fill_args;     /* random_args.h */
 struct gm_ode_problem;          /* ode_args.h */
 struct gm_sde_problem;          /* sde_args.h */
 struct gm_ensemble_arrays;      /* ensemble_args.h */
+struct gm_contraction;          /* contract_args.h */
+struct gm_contract_arrays;
+struct gm_contract_choice;
+struct gm_contract_direct;
 struct gm_diffusion_model_args; /* diffusion_args.h */
 struct gm_diffusion_perturb_args;
 struct gm_diffusion_score_args;
@@ -84,6 +88,18 @@ typedef struct gm_backend {
     gm_status (*diffusion_score)(gm_call *call, const struct gm_diffusion_score_args *args);
     gm_status (*diffusion_sample)(gm_call *call, const struct gm_diffusion_sample_args *args);
 
+    /* One step of a contraction. contract_choose takes the first row of the backend's table that
+     * can run it, or the row named `kernel` if that is not NULL (UNSUPPORTED where there is no such
+     * row or it cannot). Neither function allocates. */
+    gm_status (*contract_choose)(gm_call *call, const struct gm_contraction *contraction,
+                                 const char *kernel, struct gm_contract_choice *choice);
+    gm_status (*contract_run)(gm_call *call, const struct gm_contraction *contraction, int32_t row,
+                              const struct gm_contract_arrays *arrays);
+    /* A whole expression at once, in place of the two above. */
+    gm_status (*contract_direct)(gm_call *call, const struct gm_contract_direct *expression);
+    /* The name of a row of the table, NULL past its end. */
+    const char *(*contract_kernel)(int32_t row);
+
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */
     gm_status (*system_compile)(gm_call *call, const struct gm_system *system,
@@ -92,7 +108,7 @@ typedef struct gm_backend {
 } gm_backend;
 
 /* Bumped whenever gm_backend, gm_call or an args struct changes: an old module is refused. */
-#define GM_MODULE_ABI 1
+#define GM_MODULE_ABI 2
 
 /* What a module exports: its table, or NULL if the ABI is not its own. */
 typedef const gm_backend *(*gm_module_entry)(int abi);

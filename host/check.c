@@ -19,7 +19,7 @@ bool gm_tensor_reach(const gm_tensor *tensor, int64_t *low, int64_t *high) {
            gm_multiply_sizes(elements, (int64_t)gm_dtype_size(tensor->dtype), &bytes);
 }
 
-gm_status gm_check_tensor(gm_context *context, const char *name, const gm_tensor *tensor,
+gm_status gm_check_layout(gm_context *context, const char *name, const gm_tensor *tensor,
                           int32_t ndim, unsigned dtypes) {
     GM_CHECK(context, tensor != NULL, GM_STATUS_INVALID_ARGUMENT, "%s is NULL", name);
     GM_CHECK(context, gm_dtype_size(tensor->dtype) != 0, GM_STATUS_INVALID_ARGUMENT,
@@ -28,16 +28,23 @@ gm_status gm_check_tensor(gm_context *context, const char *name, const gm_tensor
              "%s.dtype = %s is not taken here", name, gm_dtype_name(tensor->dtype));
     GM_CHECK(context, tensor->ndim == ndim, GM_STATUS_SHAPE_MISMATCH, "%s.ndim = %d: must be %d",
              name, (int)tensor->ndim, (int)ndim);
-    int64_t elements;
+    int64_t elements, low, high;
     if (gm_tensor_elements(tensor, &elements) != GM_STATUS_OK) {
         return gm_fail(context, GM_STATUS_INVALID_ARGUMENT, "%s: %s", name, gm_last_error(NULL));
     }
+    GM_CHECK(context, elements == 0 || gm_tensor_reach(tensor, &low, &high),
+             GM_STATUS_INVALID_ARGUMENT, "%s: its strides reach over 2^63 - 1 bytes", name);
+    return GM_STATUS_OK;
+}
+
+gm_status gm_check_tensor(gm_context *context, const char *name, const gm_tensor *tensor,
+                          int32_t ndim, unsigned dtypes) {
+    GM_TRY(gm_check_layout(context, name, tensor, ndim, dtypes));
+    int64_t elements;
+    GM_TRY(gm_tensor_elements(tensor, &elements));
     if (elements == 0) {
         return GM_STATUS_OK;
     }
-    int64_t low, high;
-    GM_CHECK(context, gm_tensor_reach(tensor, &low, &high), GM_STATUS_INVALID_ARGUMENT,
-             "%s: its strides reach over 2^63 - 1 bytes", name);
     GM_CHECK(context, tensor->data != NULL, GM_STATUS_INVALID_ARGUMENT, "%s.data is NULL", name);
     const size_t bytes = gm_dtype_size(tensor->dtype);
     const size_t alignment = bytes > 8 ? 8 : bytes;
@@ -52,6 +59,26 @@ gm_status gm_check_tensor(gm_context *context, const char *name, const gm_tensor
     return GM_STATUS_OK;
 }
 
+gm_status gm_check_planned(gm_context *context, const char *name, const gm_tensor *tensor,
+                           const gm_tensor *planned) {
+    GM_TRY(gm_check_tensor(context, name, tensor, planned->ndim, GM_DTYPE_BIT(planned->dtype)));
+    bool empty = false;
+    for (int32_t axis = 0; axis < planned->ndim; ++axis) {
+        GM_CHECK(context, tensor->shape[axis] == planned->shape[axis], GM_STATUS_SHAPE_MISMATCH,
+                 "%s.shape[%d] = %lld: the plan is for %lld", name, (int)axis,
+                 (long long)tensor->shape[axis], (long long)planned->shape[axis]);
+        empty = empty || planned->shape[axis] == 0;
+    }
+    for (int32_t axis = 0; axis < planned->ndim; ++axis) {
+        GM_CHECK(context,
+                 empty || planned->shape[axis] == 1 ||
+                     tensor->stride[axis] == planned->stride[axis],
+                 GM_STATUS_INVALID_ARGUMENT, "%s.stride[%d] = %lld: the plan is for %lld", name,
+                 (int)axis, (long long)tensor->stride[axis], (long long)planned->stride[axis]);
+    }
+    return GM_STATUS_OK;
+}
+
 static int by_stride(const void *a, const void *b) {
     const int64_t left = ((const int64_t *)a)[0], right = ((const int64_t *)b)[0];
     return (left > right) - (left < right);
@@ -62,7 +89,11 @@ static int by_stride(const void *a, const void *b) {
  * the axes below it reach; that holds for every permuted, sliced or padded array, and a view for
  * which it fails without sharing memory (such views exist) is refused too.
  */
-static bool elements_are_distinct(const gm_tensor *tensor) {
+bool gm_elements_are_distinct(const gm_tensor *tensor) {
+    int64_t elements;
+    if (gm_tensor_elements(tensor, &elements) == GM_STATUS_OK && elements == 0) {
+        return true;
+    }
     int64_t axes[GM_MAX_DIMS][2];
     int32_t count = 0;
     for (int32_t axis = 0; axis < tensor->ndim; ++axis) {
@@ -85,9 +116,7 @@ static bool elements_are_distinct(const gm_tensor *tensor) {
 gm_status gm_check_output(gm_context *context, const char *name, const gm_tensor *tensor,
                           int32_t ndim, unsigned dtypes) {
     GM_TRY(gm_check_tensor(context, name, tensor, ndim, dtypes));
-    int64_t elements;
-    GM_TRY(gm_tensor_elements(tensor, &elements));
-    GM_CHECK(context, elements == 0 || elements_are_distinct(tensor), GM_STATUS_INVALID_ARGUMENT,
+    GM_CHECK(context, gm_elements_are_distinct(tensor), GM_STATUS_INVALID_ARGUMENT,
              "%s: two of its elements share memory (a stride of 0 or overlapping strides), so it "
              "cannot be written",
              name);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/contract/plan.h"
 #include "host/internal.h"
 #include "host/module.h"
 
@@ -147,6 +148,7 @@ void gm_context_destroy(gm_context *context) {
     if (context == NULL) {
         return;
     }
+    gm_contract_cache_destroy(context->contract_cache);
     gm_pool_destroy(context->call.pool);
     gm_module_unload(context->module);
     free(context);
@@ -173,6 +175,9 @@ int32_t gm_context_threads(const gm_context *context) {
 
 gm_status gm_context_set_stream(gm_context *context, void *stream) {
     GM_CHECK_CONTEXT(context);
+    if (stream != context->call.stream) {
+        gm_contract_cache_forget_workspace(context->contract_cache);
+    }
     context->call.stream = stream;
     return GM_STATUS_OK;
 }

@@ -15,6 +15,7 @@ struct gm_context {
     const gm_backend *backend;
     const gm_backend *fallback; /* cpu where the caller allowed fallback, else NULL */
     void *module;               /* dlopen handle of cuda and emu */
+    struct gm_contract_cache *contract_cache; /* plans of gm_contract, NULL before the first */
 };
 
 /* Records the reason in the context, or for this thread if the context is NULL; returns status. */
@@ -51,10 +52,19 @@ gm_status gm_fail(gm_context *context, gm_status status, const char *format, ...
 #define GM_DTYPE_BIT(dtype) (1u << (dtype))
 #define GM_FLOATS (GM_DTYPE_BIT(GM_F64) | GM_DTYPE_BIT(GM_F32))
 
-/* Not null, a known dtype among those allowed, ndim as asked, sizes >= 0 whose product fits, data
- * present, aligned to its element and reachable by the backend. */
+/* Not null, a known dtype among those allowed, ndim as asked, sizes >= 0 whose product fits, and
+ * strides whose reach does. Data is not looked at. */
+gm_status gm_check_layout(gm_context *context, const char *name, const gm_tensor *tensor,
+                          int32_t ndim, unsigned dtypes);
+
+/* As gm_check_layout, and data present, aligned to its element and reachable by the backend. */
 gm_status gm_check_tensor(gm_context *context, const char *name, const gm_tensor *tensor,
                           int32_t ndim, unsigned dtypes);
+
+/* As gm_check_tensor with the ndim and dtype of a tensor that was planned, and the same sizes
+ * (SHAPE_MISMATCH) and strides (INVALID_ARGUMENT). */
+gm_status gm_check_planned(gm_context *context, const char *name, const gm_tensor *tensor,
+                           const gm_tensor *planned);
 
 /* As gm_check_tensor, and no two elements of the tensor share memory: it can be written. */
 gm_status gm_check_output(gm_context *context, const char *name, const gm_tensor *tensor,
@@ -68,6 +78,9 @@ gm_status gm_check_disjoint(gm_context *context, const char *a_name, const gm_te
 /* shape[axis] is the size asked for; `because` completes "must be N: ...". */
 gm_status gm_check_size(gm_context *context, const char *name, const gm_tensor *tensor,
                         int32_t axis, int64_t size, const char *because);
+
+/* No two elements of a checked tensor share memory. */
+bool gm_elements_are_distinct(const gm_tensor *tensor);
 
 /* The lowest and highest element offsets of a non-empty tensor; false if the range overflows. */
 bool gm_tensor_reach(const gm_tensor *tensor, int64_t *low, int64_t *high);

@@ -22,6 +22,12 @@ gm_status diffusion_perturb(gm_call *call, const gm_diffusion_perturb_args *args
 gm_status diffusion_score(gm_call *call, const gm_diffusion_score_args *args);
 gm_status diffusion_sample(gm_call *call, const gm_diffusion_sample_args *args);
 
+gm_status contract_choose(gm_call *call, const gm_contraction *contraction, const char *kernel,
+                          gm_contract_choice *choice);
+gm_status contract_run(gm_call *call, const gm_contraction *contraction, int32_t row,
+                       const gm_contract_arrays *arrays);
+const char *contract_kernel(int32_t row);
+
 /* The library's own function is not linked into a module. */
 inline const char *gm_dtype_text(gm_dtype dtype) {
     return dtype == GM_F64 ? "f64" : dtype == GM_F32 ? "f32" : "other";

@@ -42,7 +42,7 @@ match() {
     esac
 }
 
-commands="info verify bench sample noise"
+commands="info verify bench contract sample noise"
 
 # ---- help ----
 expect 0 'Usage: genmath COMMAND' '' --help
@@ -132,6 +132,42 @@ expect 0 'random_fill u32 .*PASS' '' bench --backend cpu --filter 'random_fill u
 grep -Eq '^# ceilings: copy [0-9.]+ GB/s, multiply-add [0-9.]+ GFLOP/s f32' "$out"
 verdict $? "bench prints the ceilings"
 
+# ---- contract ----
+npy() { # file, type, shape, bytes as printf takes them
+    printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' \
+        "{'descr': '$2', 'fortran_order': False, 'shape': ($3), }" >"$1"
+    # shellcheck disable=SC2059
+    printf "$4" >>"$1"
+}
+a=$folder/a.npy b=$folder/b.npy c=$folder/c.npy f=$folder/f.npy
+npy "$a" '<i4' '2, 2' '\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0'
+npy "$b" '<i4' '2, 2' '\5\0\0\0\6\0\0\0\7\0\0\0\10\0\0\0'
+npy "$c" '<i4' '3,' '\1\0\0\0\2\0\0\0\3\0\0\0'
+npy "$f" '<f8' '2,' '\0\0\0\0\0\0\370\77\0\0\0\0\0\0\0\300' # 1.5 and -2
+for backend in ref cpu; do
+    expect 0 '^ij,jk: i32 \(2, 2\), 16 operations in .* s on '$backend' by ' '' \
+        contract ij,jk "$a" "$b" --backend $backend
+    [ "$(tail -n +2 "$out" | tr '\n' ' ')" = '19 22 43 50 ' ]
+    verdict $? "genmath contract ij,jk: the product"
+    expect 0 '^6.25$' '' contract i,i-\> "$f" "$f" --backend $backend --math compensated
+done
+expect 0 'step 1: ' '' contract ij,jk-\>ki "$a" "$b" --explain
+grep -q '^workspace: [0-9]* bytes$' "$out"
+verdict $? "genmath contract --explain: the workspace"
+expect 0 'i32 \(2, 2\)' '' contract 'ij,jk->ki' "$a" "$b" -o "$folder/ab.npy"
+[ "$(tail -c 16 "$folder/ab.npy" | od -An -td4 | tr -s ' ')" = ' 19 43 22 50' ]
+verdict $? "genmath contract --out: the file"
+expect 0 '^3$' '' contract '...->...' "$c" --order greedy --memory 1000000
+expect 2 '' 'an expression and the files' contract 'ij->ji'
+expect 2 '' "--math 'fast': not one" contract 'ij->ji' "$a" --math fast
+expect 2 '' "--memory '0': must be" contract 'ij->ji' "$a" --memory 0
+expect 3 '' "at 4: label k of the output is in no operand" contract 'ij->k' "$a"
+expect 3 '' 'label j is 2 in operand 0 and 3 in operand 1' contract 'ij,j->i' "$a" "$c"
+expect 3 '' 'inputs\[1\].dtype = f64: must be i32' contract 'ij,j->i' "$a" "$f"
+expect 3 '' 'No such file' contract 'ij->' "$folder/none.npy"
+expect 3 '' 'no kernel "none"' contract 'ij->' "$a" --kernel none
+expect 3 '' 'No such file' contract 'ij->ji' "$a" -o "$folder/none/x.npy"
+
 # ---- JSON ----
 if command -v python3 >/dev/null; then
     json() { # a Python expression over the value j, then the arguments
@@ -151,6 +187,9 @@ sys.exit(not eval(sys.argv[2]))' "$out" "$claim" 2>>"$err"
         verify --json --backend cpu --filter random_fill/u32
     json 'j["ceilings"]["copy_bytes_per_second"] > 1e8 and j["cases"][0]["min_seconds"] > 0' \
         bench --json --backend cpu --filter 'random_fill u32' --seconds 0.01
+
+    json 'j["shape"] == [2, 2] and j["dtype"] == "i32" and j["operations"] == 16 and j["seconds"] > 0' \
+        contract --json --backend cpu ij,jk "$a" "$b"
 
     # The progress line appears on a terminal and nowhere else, and not with --quiet.
     terminal() {

@@ -16,6 +16,7 @@ static const gm_command commands[] = {
      gm_cli_verify},
     {"bench", "verify, then time the operations and set them against this machine's ceilings",
      gm_cli_bench},
+    {"contract", "contract arrays by an einsum expression, in the best order", gm_cli_contract},
     {"sample", "draw new images from a folder or array of examples, by reverse diffusion",
      gm_cli_sample},
     {"noise", "write random words to standard output, for batteries such as dieharder",

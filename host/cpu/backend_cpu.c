@@ -11,4 +11,7 @@ const gm_backend gm_backend_cpu = {
     .diffusion_perturb = gm_cpu_diffusion_perturb,
     .diffusion_score = gm_cpu_diffusion_score,
     .diffusion_sample = gm_cpu_diffusion_sample,
+    .contract_choose = gm_cpu_contract_choose,
+    .contract_run = gm_cpu_contract_run,
+    .contract_kernel = gm_cpu_contract_kernel,
 };

@@ -12,5 +12,10 @@ gm_status gm_cpu_sde_solve(gm_call *call, const struct gm_sde_problem *problem, 
 gm_status gm_cpu_diffusion_perturb(gm_call *call, const struct gm_diffusion_perturb_args *args);
 gm_status gm_cpu_diffusion_score(gm_call *call, const struct gm_diffusion_score_args *args);
 gm_status gm_cpu_diffusion_sample(gm_call *call, const struct gm_diffusion_sample_args *args);
+gm_status gm_cpu_contract_choose(gm_call *call, const struct gm_contraction *contraction,
+                                 const char *kernel, struct gm_contract_choice *choice);
+gm_status gm_cpu_contract_run(gm_call *call, const struct gm_contraction *contraction, int32_t row,
+                              const struct gm_contract_arrays *arrays);
+const char *gm_cpu_contract_kernel(int32_t row);
 
 #endif

@@ -11,4 +11,6 @@ const gm_backend gm_backend_ref = {
     .diffusion_perturb = gm_ref_diffusion_perturb,
     .diffusion_score = gm_ref_diffusion_score,
     .diffusion_sample = gm_ref_diffusion_sample,
+    .contract_direct = gm_ref_contract_direct,
+    .contract_kernel = gm_ref_contract_kernel,
 };

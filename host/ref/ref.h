@@ -12,5 +12,7 @@ gm_status gm_ref_sde_solve(gm_call *call, const struct gm_sde_problem *problem, 
 gm_status gm_ref_diffusion_perturb(gm_call *call, const struct gm_diffusion_perturb_args *args);
 gm_status gm_ref_diffusion_score(gm_call *call, const struct gm_diffusion_score_args *args);
 gm_status gm_ref_diffusion_sample(gm_call *call, const struct gm_diffusion_sample_args *args);
+gm_status gm_ref_contract_direct(gm_call *call, const struct gm_contract_direct *expression);
+const char *gm_ref_contract_kernel(int32_t row);
 
 #endif

@@ -3,6 +3,8 @@
 #define GENMATH_GENMATH_H
 
 #include <genmath/context.h>
+#include <genmath/contract.h>
+#include <genmath/conv.h>
 #include <genmath/diffusion.h>
 #include <genmath/dlpack.h>
 #include <genmath/npy.h>

@@ -35,6 +35,7 @@ typedef enum gm_stream {
     GM_STREAM_CHAIN_ACCEPT = 6,    /* and its acceptances */
     GM_STREAM_CHAIN_START = 7,     /* and its starting point */
     GM_STREAM_PERTURB = 8,         /* the noise of a forward diffusion or of training data */
+    GM_STREAM_CONTRACT = 9,        /* the samples that a contraction takes of its results */
     GM_STREAM_USER = 128
 } gm_stream;
 

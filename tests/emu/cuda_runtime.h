@@ -14,6 +14,7 @@
 #define __host__
 #define __device__ __attribute__((unused))
 #define __global__
+#define __grid_constant__
 #define __constant__ __attribute__((unused))
 #define __forceinline__ inline __attribute__((always_inline))
 #define __align__(n) __attribute__((aligned(n)))

@@ -1,0 +1,122 @@
+/*
+ * Batches of tiny products, up to GM_SMALL in m, n and k: no panels, no blocks; an item is a few
+ * dozen to a few thousand cycles, so what is the same for all items is worked out once a run.
+ */
+#include <stddef.h>
+
+#include "host/cpu/contract_kernel.h"
+#include "host/internal.h"
+
+enum { TASK_PRODUCTS = 1 << 16 }; /* of a run of items: some microseconds */
+
+typedef struct small_job {
+    const gm_contraction *x;
+    const gm_contract_arrays *arrays;
+    const gm_contract_kernel *kernel;
+    int64_t run; /* items of a task */
+} small_job;
+
+typedef struct small_tables {
+    int64_t row[5][GM_SMALL], column[5][GM_SMALL], k_a[GM_SMALL], k_b[GM_SMALL];
+} small_tables;
+
+bool gm_contract_small_can_run(const gm_contraction *x) {
+    return gm_contract_direct_can_run(x) && x->operands == 2 && !gm_is_complex(x->input) &&
+           x->m <= GM_SMALL && x->n <= GM_SMALL && x->k <= GM_SMALL && x->k >= 1;
+}
+
+bool gm_contract_small_suits(const gm_contraction *x) {
+    return gm_contract_small_can_run(x) && x->m > 1 && x->n > 1 && x->k > 1;
+}
+
+int64_t gm_contract_small_workspace(gm_isa isa, const gm_contraction *x, int32_t threads) {
+    (void)isa;
+    (void)x;
+    (void)threads;
+    return 0;
+}
+
+static void fill_tables(const gm_contraction *x, small_tables *tables, gm_contract_part *part) {
+    part->m = (gm_offsets){.a = tables->row[0],
+                           .c = tables->row[1],
+                           .d = tables->row[2],
+                           .bias = tables->row[3],
+                           .index = tables->row[4]};
+    part->n = (gm_offsets){.b = tables->column[0],
+                           .c = tables->column[1],
+                           .d = tables->column[2],
+                           .bias = tables->column[3],
+                           .index = tables->column[4]};
+    part->k_a = tables->k_a;
+    part->k_b = tables->k_b;
+    const gm_offsets k = {.a = tables->k_a, .b = tables->k_b};
+    gm_contract_offsets(gm_m_modes(x), x->ms, 0, x->m, &part->m);
+    gm_contract_offsets(gm_n_modes(x), x->ns, 0, x->n, &part->n);
+    gm_contract_offsets(gm_k_modes(x), x->ks, 0, x->k, &k);
+}
+
+/* What the product can take as it lies. */
+static void find_strides(const gm_contraction *x, gm_small_items *items) {
+    const gm_mode none = {.extent = 1};
+    const gm_mode *m = x->ms > 0 ? gm_m_modes(x) : &none, *n = x->ns > 0 ? gm_n_modes(x) : &none;
+    const gm_mode *k = x->ks > 0 ? gm_k_modes(x) : &none;
+    const bool same = x->input == GM_F64 || x->input == GM_F32 || x->input == GM_I32;
+    items->a_m = m->a;
+    items->a_k = k->a;
+    items->b_k = k->b;
+    items->d_m = m->d;
+    items->a_fits = same && x->ms <= 1 && x->ks <= 1;
+    items->b_fits = same && x->ns == 1 && x->ks <= 1 && n->b == 1;
+    items->d_fits = same && items->part->plain && x->input == x->output && x->ms <= 1 &&
+                    x->ns == 1 && n->d == 1;
+}
+
+static void run_items(void *argument, int64_t block, int32_t thread) {
+    const small_job *job = argument;
+    const gm_contraction *x = job->x;
+    const gm_contract_arrays *arrays = job->arrays;
+    const size_t input = gm_dtype_size(x->input), output = gm_dtype_size(x->output);
+    const gm_mode still = {.extent = INT64_MAX};
+    const gm_mode *inner = x->batches > 0 ? &x->modes[x->batches - 1] : &still;
+    const int64_t last = gm_min((block + 1) * job->run, x->batch);
+    small_tables tables;
+    gm_contract_part part = {.x = x,
+                             .scale = arrays->scale,
+                             .plain = gm_contract_is_plain(x, arrays),
+                             .rows = x->m,
+                             .columns = x->n,
+                             .k = x->k};
+    gm_small_items items = {.part = &part};
+    (void)thread;
+    fill_tables(x, &tables, &part);
+    find_strides(x, &items);
+    gm_mode at = {0};
+    for (int64_t item = block * job->run; item < last; ++item) {
+        if (item == block * job->run || item % inner->extent == 0) {
+            at = gm_contract_position(x->modes, x->batches, item);
+        } else {
+            at.a += inner->a;
+            at.b += inner->b;
+            at.c += inner->c;
+            at.d += inner->d;
+            at.bias += inner->bias;
+            at.index += inner->index;
+        }
+        part.a = gm_moved(arrays->a, at.a, input);
+        part.b = gm_moved(arrays->b, at.b, input);
+        part.c = gm_moved(arrays->c, at.c, output);
+        part.bias = x->has_bias ? gm_moved(arrays->bias, at.bias, output) : NULL;
+        part.d = (char *)arrays->d + at.d * (int64_t)output;
+        part.number = x->first + (uint64_t)at.index;
+        job->kernel->item(&items);
+    }
+}
+
+void gm_contract_small_run(gm_call *call, const gm_contraction *x,
+                           const gm_contract_arrays *arrays) {
+    small_job job = {.x = x, .arrays = arrays, .kernel = gm_contract_kernel_for(call->isa, x)};
+    const int64_t wanted = TASK_PRODUCTS / (x->m * x->n * x->k);
+    const int32_t threads = gm_pool_threads(call->pool);
+    job.run = gm_min(wanted > 1 ? wanted : 1, (x->batch + threads - 1) / threads);
+    gm_parallel_for(call->pool, (x->batch + job.run - 1) / job.run, run_items, &job);
+}

@@ -1,0 +1,34 @@
+/*
+ * The rows of the table of contraction kernels: what each needs beside d and how it is launched.
+ * The table itself, with what each row can do and when it is taken, is in contract.cu.
+ */
+#pragma once
+
+#include "host/backend.h"
+#include "host/contract_args.h"
+
+namespace gm {
+namespace contract {
+
+typedef int64_t row_workspace(const gm_contraction &contraction);
+typedef gm_status row_launch(gm_call *call, const gm_contraction &contraction,
+                             const gm_contract_arrays &arrays);
+
+row_workspace tensor_split_workspace, simt_split_workspace, reduce_split_workspace,
+    direct_split_workspace;
+row_launch tensor_launch, tensor_split_launch, simt_launch, simt_split_launch, small_launch,
+    transpose_launch, reduce_launch, reduce_split_launch, direct_launch, direct_split_launch;
+
+constexpr int64_t TILE_PIECE = 256; /* the least of k that a block of a split product gets */
+
+/*
+ * Pieces of k for a warp and for a thread; halves where k is shorter. Fixed, so that a sum does not
+ * depend on the number of elements; the partial sums are 1 / 8192 and 1 / 1024 of what is read.
+ */
+constexpr int64_t REDUCE_PIECE = 8192, DIRECT_PIECE = 1024;
+
+/* The modes that are last in a and in d: what `transpose` swaps. False where they are the same. */
+bool transpose_modes(const gm_contraction &contraction, int32_t *from, int32_t *to);
+
+} // namespace contract
+} // namespace gm

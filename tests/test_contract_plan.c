@@ -1,0 +1,592 @@
+/*
+ * Plans of contractions: the order against all orders, memory limits, the plans a context keeps,
+ * every kernel by name, and tensors that reach over 2^32 bytes.
+ */
+#include "tests/contract.h"
+
+#include <sys/mman.h>
+#include <time.h>
+
+#include "host/contract/order.h"
+#include "host/internal.h"
+
+/* ---- allocations ----------------------------------------------------------------------------- */
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define COUNTS_ALLOCATIONS 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define COUNTS_ALLOCATIONS 0
+#endif
+#endif
+#if !defined(COUNTS_ALLOCATIONS) && defined(__GLIBC__)
+#define COUNTS_ALLOCATIONS 1
+#endif
+
+static int64_t allocations;
+
+#if COUNTS_ALLOCATIONS
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *memory, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+
+void *malloc(size_t size) {
+    ++allocations;
+    return __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size) {
+    ++allocations;
+    return __libc_calloc(count, size);
+}
+
+void *realloc(void *memory, size_t size) {
+    ++allocations;
+    return __libc_realloc(memory, size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size) {
+    ++allocations;
+    return __libc_memalign(alignment, size);
+}
+#endif
+
+/* ---- orders ---------------------------------------------------------------------------------- */
+
+/* The least multiply-adds of any order of these terms, by trying all. */
+static double least_of_all(const gm_expression *e, const gm_labels *terms, int count) {
+    double best = count == 1 ? 0 : (double)INFINITY;
+    for (int i = 0; i < count; ++i) {
+        for (int j = i + 1; j < count; ++j) {
+            gm_labels rest[8], needed = e->result;
+            int left = 0;
+            for (int k = 0; k < count; ++k) {
+                if (k != i && k != j) {
+                    rest[left++] = terms[k];
+                    needed |= terms[k];
+                }
+            }
+            rest[left++] = (terms[i] | terms[j]) & needed;
+            const double cost =
+                gm_expression_size(e, terms[i] | terms[j]) + least_of_all(e, rest, left);
+            best = cost < best ? cost : best;
+        }
+    }
+    return best;
+}
+
+/* Labels that no other operand and not the output needs do not count: they are summed before. */
+static double least_cost(const gm_expression *e) {
+    gm_labels terms[8];
+    for (int i = 0; i < e->operands; ++i) {
+        gm_labels needed = e->result;
+        for (int j = 0; j < e->operands; ++j) {
+            needed |= j != i ? e->used[j] : 0;
+        }
+        terms[i] = e->used[i] & needed;
+    }
+    return least_of_all(e, terms, e->operands);
+}
+
+/* So many operands over so many labels; each label in one to three operands. */
+static gm_expression draw_network(uint64_t *random, int32_t operands, int32_t labels) {
+    gm_expression e = {.operands = operands, .labels = labels};
+    for (int32_t l = 0; l < labels; ++l) {
+        e.extent[l] = 2 + below(random, 20);
+        const int64_t times = 1 + below(random, 3);
+        for (int64_t i = 0; i < times; ++i) {
+            e.used[below(random, operands)] |= 1u << l;
+        }
+        e.result |= below(random, 4) == 0 ? 1u << l : 0;
+    }
+    return e;
+}
+
+/* Each term is used once, and the costs add up. */
+static void assert_path(const gm_expression *e, const gm_path *path) {
+    bool used[2 * GM_MAX_OPERANDS] = {false};
+    assert_int_equal(path->steps, e->operands - 1);
+    for (int32_t s = 0; s < path->steps; ++s) {
+        const int32_t pair[] = {path->step[s].a, path->step[s].b};
+        for (int i = 0; i < 2; ++i) {
+            assert_true(pair[i] >= 0 && pair[i] < e->operands + s && !used[pair[i]]);
+            used[pair[i]] = true;
+        }
+    }
+}
+
+static gm_path find(const gm_expression *e, gm_contract_order order, gm_path_goal goal,
+                    double limit) {
+    gm_path path;
+    assert_int_equal(gm_path_find(NULL, e, order, goal, limit, 8, &path), GM_STATUS_OK);
+    assert_path(e, &path);
+    return path;
+}
+
+static void the_exact_order_is_the_best(void **state) {
+    (void)state;
+    uint64_t random = 17;
+    double greedy_over = 0;
+    for (int i = 0; i < 300; ++i) {
+        const int32_t operands = 3 + i % 4;
+        const gm_expression e = draw_network(&random, operands, 4 + (int32_t)below(&random, 8));
+        const double best = least_cost(&e);
+        const gm_path exact = find(&e, GM_CONTRACT_EXACT, GM_PATH_COST, INFINITY);
+        const gm_path greedy = find(&e, GM_CONTRACT_GREEDY, GM_PATH_COST, INFINITY);
+        const gm_path written = find(&e, GM_CONTRACT_LEFT_TO_RIGHT, GM_PATH_COST, INFINITY);
+        assert_true(exact.cost == best);
+        assert_true(greedy.cost >= best && written.cost >= best);
+        greedy_over += log(greedy.cost / best) / 300;
+        /* With less memory than that takes: another path if there is one, and it fits. */
+        const gm_path small = find(&e, GM_CONTRACT_EXACT, GM_PATH_PEAK, INFINITY);
+        assert_true(small.peak <= exact.peak && small.cost >= best);
+        const gm_path within = find(&e, GM_CONTRACT_EXACT, GM_PATH_COST_WITHIN, small.peak);
+        assert_true(within.cost >= best);
+    }
+    printf("greedy: %.2f times the least operations in the geometric mean\n", exp(greedy_over));
+    assert_true(greedy_over < log(1.1));
+}
+
+/* Long chains of matrices, for which the best order is known: Cormen et al., 15.2. */
+static double chain_cost(const int64_t *sizes, int count) {
+    static double cost[64][64];
+    for (int length = 1; length <= count; ++length) {
+        for (int i = 0; i + length <= count; ++i) {
+            cost[i][i + length - 1] = length == 1 ? 0 : (double)INFINITY;
+            for (int k = i; k < i + length - 1; ++k) {
+                const double c =
+                    cost[i][k] + cost[k + 1][i + length - 1] +
+                    (double)sizes[i] * (double)sizes[k + 1] * (double)sizes[i + length];
+                cost[i][i + length - 1] = fmin(cost[i][i + length - 1], c);
+            }
+        }
+    }
+    return cost[0][count - 1];
+}
+
+static double milliseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return 1e3 * (double)now.tv_sec + 1e-6 * (double)now.tv_nsec;
+}
+
+static void long_chains(void **state) {
+    (void)state;
+    uint64_t random = 23;
+    static const int counts[] = {10, 16, 31};
+    for (int i = 0; i < COUNT(counts); ++i) {
+        const int n = counts[i];
+        gm_expression e = {.operands = n, .labels = n + 1, .result = 1u | 1u << n};
+        int64_t sizes[33];
+        for (int l = 0; l <= n; ++l) {
+            sizes[l] = e.extent[l] = 2 + below(&random, 90);
+            e.used[l < n ? l : 0] |= 1u << l;
+            if (l > 0) {
+                e.used[l - 1] |= 1u << l;
+            }
+        }
+        e.used[0] = 3;
+        const double best = chain_cost(sizes, n), start = milliseconds();
+        if (n <= 16) {
+            const gm_path exact = find(&e, GM_CONTRACT_EXACT, GM_PATH_COST, INFINITY);
+            printf("exact order of %d operands: %.2f ms\n", n, milliseconds() - start);
+            assert_true(exact.cost == best);
+        }
+        const double again = milliseconds();
+        const gm_path greedy = find(&e, GM_CONTRACT_GREEDY, GM_PATH_COST, INFINITY);
+        printf("greedy order of %d operands: %.2f ms, %.2f times the best\n", n,
+               milliseconds() - again, greedy.cost / best);
+        assert_true(greedy.cost >= best && greedy.cost < 1.5 * best);
+    }
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+/* The workspace stays within the limit, the result right, or no order is claimed to fit. */
+static void limits_are_kept(void **state) {
+    (void)state;
+    static const char expression[] = "ab,bcd,de,acf,fe->c";
+    static const int32_t ndims[] = {2, 3, 2, 3, 2};
+    static const int64_t shapes[] = {7, 6, 6, 5, 8, 8, 9, 7, 5, 3, 3, 9};
+    uint64_t random = 2;
+    block inputs[5];
+    gm_tensor views[5];
+    const int64_t *shape = shapes;
+    for (int i = 0; i < 5; ++i) {
+        inputs[i] = make_block(GM_F64, ndims[i], shape, ROWS, INTEGERS, &random);
+        views[i] = inputs[i].view;
+        shape += ndims[i];
+    }
+    oracle o = work_out(expression, 5, inputs);
+    FOR_EACH_TARGET(t) {
+        int fitted = 0, refused = 0;
+        for (int64_t limit = 64; limit < 16384 && !t->is_reference && !t->is_slow; limit += 192) {
+            block out = make_output(expression, 5, inputs, GM_F64, ROWS, &random);
+            gm_contract_plan *plan;
+            run r = {.expression = expression,
+                     .count = 5,
+                     .inputs = inputs,
+                     .options = {.memory_limit = limit}};
+            const gm_status status = gm_contract_plan_create(t->context, expression, 5, views,
+                                                             &out.view, &r.options, &plan);
+            gm_contract_plan_destroy(plan);
+            if (status == GM_STATUS_OK) {
+                run_on(t, &r, &out, false);
+                assert_true(r.workspace <= (size_t)limit);
+                assert_exact(t, expression, &out, &o);
+                ++fitted;
+            } else {
+                assert_int_equal(status, GM_STATUS_OUT_OF_MEMORY);
+                assert_int_equal(fitted, 0); /* a larger limit never fits less */
+                ++refused;
+            }
+            free_block(&out);
+        }
+        assert_true(t->is_reference || t->is_slow || (fitted > 0 && refused > 0));
+    }
+    free_oracle(&o);
+    for (int i = 0; i < 5; ++i) {
+        free_block(&inputs[i]);
+    }
+}
+
+/* Dead partial products make room: a chain of ten needs the room of two, and their scratch. */
+static void room_is_used_again(void **state) {
+    (void)state;
+    FOR_EACH_TARGET(t) {
+        gm_tensor inputs[10];
+        for (int i = 0; i < 10; ++i) {
+            inputs[i] = gm_tensor_2d(NULL, GM_F64, 16, 16);
+        }
+        gm_contract_plan *plan;
+        ASSERT_OK(t->context,
+                  gm_contract_plan_create(
+                      t->context, "ab,bc,cd,de,ef,fg,gh,hi,ij,jk->ak", 10, inputs, &inputs[0],
+                      &(gm_contract_options){.order = GM_CONTRACT_LEFT_TO_RIGHT}, &plan));
+        if (t->is_loops) {
+            assert_int_equal(gm_contract_workspace(plan), 2 * 16 * 16 * 8 + 64);
+        }
+        if (!t->is_reference) {
+            assert_true(gm_contract_operations(plan) == 9 * 2 * 16 * 16 * 16);
+        }
+        gm_contract_plan_destroy(plan);
+        /* A batch that is innermost stays so, and takes no more room. */
+        const gm_tensor three[] = {gm_tensor_2d(NULL, GM_F64, 8, 16), inputs[0], inputs[0]};
+        const gm_tensor cube = {NULL, GM_F64, 4, {8, 16, 16, 16}, {4096, 256, 16, 1}};
+        ASSERT_OK(t->context, gm_contract_plan_create(t->context, "ib,jb,kb->ijkb", 3, three, &cube,
+                                                      NULL, &plan));
+        assert_true(!t->is_loops || gm_contract_workspace(plan) == 8 * 16 * 16 * 8 + 64);
+        gm_contract_plan_destroy(plan);
+    }
+}
+
+/* ---- gm_contract ----------------------------------------------------------------------------- */
+
+/* More expressions than are kept, again and again, with workspaces of all sizes. */
+static void plans_are_kept(void **state) {
+    (void)state;
+    enum { EXPRESSIONS = 90, ROUNDS = 3 };
+    FOR_EACH_TARGET(t) {
+        if (t->is_slow) {
+            continue;
+        }
+        void *memory;
+        double host[4096], got[144];
+        ASSERT_OK(t->context, gm_memory_alloc(t->context, sizeof host, &memory));
+        for (int i = 0; i < 4096; ++i) {
+            host[i] = i % 7 - 3;
+        }
+        double *x = memory;
+        for (int k = 0; k < EXPRESSIONS * ROUNDS; ++k) {
+            const int which = (k * 37) % EXPRESSIONS;
+            const int64_t n = 1 + which % 12, m = 1 + which / 12;
+            const gm_tensor inputs[] = {gm_tensor_2d(x, GM_F64, n, m),
+                                        gm_tensor_2d(x + 256, GM_F64, m, 12),
+                                        gm_tensor_2d(x + 512, GM_F64, 12, n)};
+            const gm_tensor out = gm_tensor_2d(x + 1024, GM_F64, n, n);
+            ASSERT_OK(t->context, gm_memory_upload(t->context, memory, host, sizeof host));
+            ASSERT_OK(t->context, gm_contract(t->context, "ij,jk,kl->il", 3, inputs, &out));
+            ASSERT_OK(t->context,
+                      gm_memory_download(t->context, got, x + 1024, (size_t)(n * n) * sizeof *got));
+            for (int64_t i = 0; i < n * n; ++i) {
+                double expected = 0;
+                for (int64_t j = 0; j < m * 12; ++j) {
+                    expected +=
+                        host[i / n * m + j / 12] * host[256 + j] * host[512 + j % 12 * n + i % n];
+                }
+                assert_true(got[i] == expected);
+            }
+        }
+        ASSERT_OK(t->context, gm_context_set_stream(t->context, NULL));
+        ASSERT_OK(t->context, gm_memory_free(t->context, memory));
+    }
+}
+
+/* The second call of an expression allocates nothing, nor does a plan that is executed. */
+static void later_calls_allocate_nothing(void **state) {
+    (void)state;
+#if COUNTS_ALLOCATIONS
+    FOR_EACH_TARGET(t) {
+        if (t->is_slow) {
+            continue; /* the emulator's own business */
+        }
+        void *memory;
+        ASSERT_OK(t->context, gm_memory_alloc(t->context, 8192, &memory));
+        double *x = memory;
+        const gm_tensor inputs[] = {gm_tensor_2d(x, GM_F64, 4, 5),
+                                    gm_tensor_2d(x + 64, GM_F64, 5, 6),
+                                    gm_tensor_2d(x + 128, GM_F64, 6, 7)};
+        const gm_tensor out = gm_tensor_2d(x + 256, GM_F64, 4, 7);
+        const int64_t before = allocations;
+        ASSERT_OK(t->context, gm_contract(t->context, "ij,jk,kl->il", 3, inputs, &out));
+        const int64_t first = allocations;
+        const double start = milliseconds();
+        for (int i = 0; i < 100; ++i) {
+            ASSERT_OK(t->context, gm_contract(t->context, "ij,jk,kl->il", 3, inputs, &out));
+        }
+        printf("%s: a later call takes %.1f us\n", t->name, (milliseconds() - start) * 10);
+        assert_true(first > before);
+        assert_true(allocations == first);
+        /* What differs in one stride, size, type or letter is another expression. */
+        gm_tensor other[] = {inputs[0], inputs[1], inputs[2]};
+        other[1].stride[0] = 7;
+        ASSERT_OK(t->context, gm_contract(t->context, "ij,jk,kl->il", 3, other, &out));
+        const int64_t second = allocations;
+        assert_true(second > first);
+        ASSERT_OK(t->context, gm_contract(t->context, "aj,jk,kl->al", 3, inputs, &out));
+        assert_true(allocations > second);
+        ASSERT_OK(t->context, gm_memory_free(t->context, memory));
+    }
+#else
+    printf("skip: allocations are not counted here\n");
+    skip();
+#endif
+}
+
+/* ---- every kernel ---------------------------------------------------------------------------- */
+
+typedef struct shaped {
+    const char *expression;
+    int32_t count, ndims[2];
+    int64_t shapes[6];
+} shaped;
+
+static const shaped shapes_of_steps[] = {
+    {"ij->ji", 1, {2}, {33, 65}},
+    {"ij->ij", 1, {2}, {16, 64}},
+    {"ij->i", 1, {2}, {9, 130}},
+    {"ij->j", 1, {2}, {130, 9}},
+    {"i->", 1, {1}, {3000}},
+    {"i,i->", 2, {1, 1}, {1100, 1100}},
+    {"i,i->i", 2, {1, 1}, {100, 100}},
+    {"i,j->ij", 2, {1, 1}, {40, 50}},
+    {"ij,j->i", 2, {2, 1}, {70, 90, 90}},
+    {"ji,j->i", 2, {2, 1}, {90, 70, 90}},
+    {"ij,jk->ik", 2, {2, 2}, {3, 4, 4, 5}},
+    {"ij,jk->ik", 2, {2, 2}, {64, 64, 64, 64}},
+    {"ij,jk->ik", 2, {2, 2}, {128, 64, 64, 128}},
+    {"ij,kj->ik", 2, {2, 2}, {64, 96, 64, 96}},
+    {"ji,jk->ik", 2, {2, 2}, {96, 64, 96, 64}},
+    {"ij,jk->ik", 2, {2, 2}, {67, 33, 33, 71}},
+    {"ij,jk->ik", 2, {2, 2}, {4, 2000, 2000, 4}},
+    {"bij,bjk->bik", 2, {3, 3}, {65, 3, 3, 65, 3, 3}},
+    {"bij,bjk->bik", 2, {3, 3}, {40, 8, 8, 40, 8, 8}},
+    {"bij,bjk->bik", 2, {3, 3}, {20, 16, 16, 20, 16, 16}},
+    {"bij,bjk->bik", 2, {3, 3}, {9, 32, 32, 9, 32, 32}},
+    {"bij,bjk->bik", 2, {3, 3}, {3, 64, 48, 3, 48, 64}},
+    {"ijb,jkb->ikb", 2, {3, 3}, {4, 4, 33, 4, 4, 33}},
+    {"bi,bi->b", 2, {2, 2}, {33, 40, 33, 40}},
+    {"abc,cda->bd", 2, {3, 3}, {7, 8, 9, 9, 6, 7}},
+};
+
+static const struct {
+    gm_dtype input, output;
+    gm_contract_math math;
+} types_of_steps[] = {
+    {GM_F64, GM_F64, GM_CONTRACT_STANDARD}, {GM_F64, GM_F64, GM_CONTRACT_COMPENSATED},
+    {GM_F32, GM_F32, GM_CONTRACT_STANDARD}, {GM_F32, GM_F32, GM_CONTRACT_COMPENSATED},
+    {GM_F32, GM_F32, GM_CONTRACT_TF32},     {GM_F32, GM_F32, GM_CONTRACT_TF32X3},
+    {GM_F16, GM_F32, GM_CONTRACT_STANDARD}, {GM_BF16, GM_F32, GM_CONTRACT_STANDARD},
+    {GM_C64, GM_C64, GM_CONTRACT_STANDARD}, {GM_C128, GM_C128, GM_CONTRACT_STANDARD},
+    {GM_I8, GM_I32, GM_CONTRACT_STANDARD},  {GM_I32, GM_I32, GM_CONTRACT_STANDARD},
+};
+
+enum { MOST_ROWS = 64 };
+static int runs_of[COUNT(targets)][MOST_ROWS];
+
+/* Every kernel of every target on one step; those that cannot take it say so. */
+static void force_all(const shaped *s, int type) {
+    uint64_t random = (uint64_t)type + 31;
+    const gm_dtype to = types_of_steps[type].output;
+    block inputs[2];
+    const int64_t *shape = s->shapes;
+    for (int32_t i = 0; i < s->count; ++i) {
+        inputs[i] =
+            make_block(types_of_steps[type].input, s->ndims[i], shape, ROWS, INTEGERS, &random);
+        shape += s->ndims[i];
+    }
+    oracle o = work_out(s->expression, s->count, inputs);
+    FOR_EACH_TARGET(t) {
+        const char *kernel;
+        for (int row = 0; (kernel = gm_contract_kernel_name(t->context, row)) != NULL; ++row) {
+            int *runs = &runs_of[t - targets][row];
+            assert_true(row < MOST_ROWS);
+            if (t->is_slow && *runs >= 6) {
+                continue;
+            }
+            block out = make_output(s->expression, s->count, inputs, to, ROWS, &random);
+            run r = {.expression = s->expression,
+                     .count = s->count,
+                     .inputs = inputs,
+                     .options = {.math = types_of_steps[type].math, .kernel = kernel}};
+            if (run_on(t, &r, &out, true) == GM_STATUS_OK) {
+                assert_exact(t, kernel, &out, &o);
+                assert_string_equal(r.kernel, kernel);
+                ++*runs;
+            }
+            free_block(&out);
+        }
+    }
+    free_oracle(&o);
+    for (int32_t i = 0; i < s->count; ++i) {
+        free_block(&inputs[i]);
+    }
+}
+
+static void every_kernel_runs(void **state) {
+    (void)state;
+    for (int i = 0; i < COUNT(shapes_of_steps) * COUNT(types_of_steps); ++i) {
+        force_all(&shapes_of_steps[i % COUNT(shapes_of_steps)], i / COUNT(shapes_of_steps));
+    }
+    int missing = 0;
+    FOR_EACH_TARGET(t) {
+        const char *kernel;
+        for (int row = 0; (kernel = gm_contract_kernel_name(t->context, row)) != NULL; ++row) {
+            printf("%s: %s: %d runs\n", t->name, kernel, runs_of[t - targets][row]);
+            missing += runs_of[t - targets][row] == 0;
+        }
+    }
+    assert_int_equal(missing, 0);
+}
+
+/* ---- over 2^32 bytes ------------------------------------------------------------------------- */
+
+/* Three rows 2^31 + 64 bytes apart, and columns of which a few pages are touched. */
+static void tensors_over_two_to_the_32_bytes(void **state) {
+    (void)state;
+    enum { ROWS_N = 3, COLUMNS_N = 21 };
+    const size_t bytes = 5ull << 30;
+    const int64_t apart = (1ll << 31) + 64;
+    unsigned char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) {
+        printf("skip: no 5 GiB of addresses\n");
+        skip();
+    }
+    FOR_EACH_TARGET(t) {
+        if (t->context->backend->memory_is_reachable != NULL) {
+            printf("skip: %s: tensors over 2^32 bytes\n", t->name);
+            continue;
+        }
+        for (int type = 0; type < 3; ++type) {
+            const gm_dtype dtype = type == 0 ? GM_I8 : type == 1 ? GM_F32 : GM_F64;
+            const int64_t size = (int64_t)gm_dtype_size(dtype);
+            const gm_tensor wide = {memory, dtype, 2, {ROWS_N, COLUMNS_N}, {apart / size, 1}};
+            const gm_tensor same = {memory, dtype, 2, {COLUMNS_N, ROWS_N}, {1, apart / size}};
+            double row[ROWS_N][COLUMNS_N];
+            for (int i = 0; i < ROWS_N * COLUMNS_N; ++i) {
+                const int r = i / COLUMNS_N, c = i % COLUMNS_N;
+                unsigned char *at = memory + r * apart + c * size;
+                row[r][c] = (i * 7) % 11 - 5;
+                if (type == 0) {
+                    *(int8_t *)at = (int8_t)row[r][c];
+                } else if (type == 1) {
+                    *(float *)at = (float)row[r][c];
+                } else {
+                    *(double *)at = row[r][c];
+                }
+            }
+            /* The output far apart too, behind the rows. */
+            const gm_dtype to = type == 0 ? GM_I32 : dtype;
+            const int64_t out_size = (int64_t)gm_dtype_size(to);
+            const gm_tensor inputs[] = {wide, same};
+            const gm_tensor out = {memory + 4096, to, 2, {ROWS_N, ROWS_N}, {apart / out_size, 1}};
+            const gm_status status = gm_contract(t->context, "ij,jk->ik", 2, inputs, &out);
+            /* Ranges of bytes that are interleaved count as overlapping. */
+            assert_int_equal(status, GM_STATUS_INVALID_ARGUMENT);
+            double near[ROWS_N * ROWS_N];
+            const gm_tensor small = {near, to, 2, {ROWS_N, ROWS_N}, {ROWS_N, 1}};
+            ASSERT_OK(t->context, gm_contract(t->context, "ij,jk->ik", 2, inputs, &small));
+            for (int i = 0; i < ROWS_N * ROWS_N; ++i) {
+                double expected = 0;
+                for (int c = 0; c < COLUMNS_N; ++c) {
+                    expected += row[i / ROWS_N][c] * row[i % ROWS_N][c];
+                }
+                const double got = to == GM_F64   ? near[i]
+                                   : to == GM_F32 ? (double)((float *)near)[i]
+                                                  : ((int32_t *)near)[i];
+                assert_true(got == expected);
+            }
+            /* A copy from near to far. */
+            static double column[ROWS_N * COLUMNS_N];
+            memset(column, 0, sizeof column);
+            const gm_tensor zeros = {column, to, 2, {ROWS_N, COLUMNS_N}, {COLUMNS_N, 1}};
+            const gm_tensor far = {memory, to, 2, {COLUMNS_N, ROWS_N}, {1, apart / out_size}};
+            if (type > 0) {
+                ASSERT_OK(t->context, gm_contract(t->context, "ij->ji", 1, &zeros, &far));
+                for (int i = 0; i < ROWS_N * COLUMNS_N; ++i) {
+                    const unsigned char *at =
+                        memory + i / COLUMNS_N * apart + i % COLUMNS_N * out_size;
+                    assert_true(to == GM_F32 ? *(const float *)at == 0 : *(const double *)at == 0);
+                }
+            }
+        }
+    }
+    munmap(memory, bytes);
+}
+
+/* ---- the text -------------------------------------------------------------------------------- */
+
+static void the_plan_as_text(void **state) {
+    (void)state;
+    FOR_EACH_TARGET(t) {
+        const gm_tensor inputs[] = {gm_tensor_2d(NULL, GM_F32, 2, 40),
+                                    gm_tensor_2d(NULL, GM_F32, 40, 50),
+                                    gm_tensor_2d(NULL, GM_F32, 50, 3)};
+        const gm_tensor out = gm_tensor_2d(NULL, GM_F32, 2, 3);
+        gm_contract_plan *plan;
+        ASSERT_OK(t->context,
+                  gm_contract_plan_create(t->context, "ij,jk,kl", 3, inputs, &out, NULL, &plan));
+        const char *text = gm_contract_explain(plan);
+        char workspace[64];
+        snprintf(workspace, sizeof workspace, "workspace: %zu bytes\n",
+                 gm_contract_workspace(plan));
+        assert_non_null(strstr(text, workspace));
+        if (t->is_loops) {
+            assert_non_null(strstr(text,
+                                   "step 1: ij,jk->ik of operand 0 and operand 1: batch 1, m "
+                                   "2, n 50, k 40, 8000 operations, 8720 bytes, kernel loops"));
+            assert_non_null(strstr(text, "step 2: ik,kl->il of step 1 and operand 2"));
+            assert_true(gm_contract_operations(plan) == 2 * (2 * 40 * 50 + 2 * 50 * 3));
+        } else {
+            assert_non_null(strstr(text, "step 1: "));
+        }
+        gm_contract_plan_destroy(plan);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_exact_order_is_the_best),
+        cmocka_unit_test(long_chains),
+        cmocka_unit_test(limits_are_kept),
+        cmocka_unit_test(room_is_used_again),
+        cmocka_unit_test(plans_are_kept),
+        cmocka_unit_test(later_calls_allocate_nothing),
+        cmocka_unit_test(every_kernel_runs),
+        cmocka_unit_test(tensors_over_two_to_the_32_bytes),
+        cmocka_unit_test(the_plan_as_text),
+    };
+    return cmocka_run_group_tests(tests, open_targets, close_targets);
+}

@@ -1,0 +1,448 @@
+/*
+ * gm_conv_*: convolution and its gradients on every backend that contracts, against the sum written
+ * out here, the published examples, and each other as adjoint maps.
+ */
+#include "tests/contract.h"
+
+#include <genmath/conv.h>
+
+static const gm_conv_operation operations[] = {GM_CONV_FORWARD, GM_CONV_DATA, GM_CONV_WEIGHTS};
+
+/* ---- problems
+ * ------------------------------------------------------------------------------------ */
+
+typedef struct problem {
+    const char *name;
+    int32_t dims;
+    int64_t samples, channels, outputs; /* of all groups */
+    int64_t x[3], taps[3];
+    gm_conv_options options;
+} problem;
+
+static const problem problems[] = {
+    {"plain", 1, 2, 3, 4, {9}, {3}, {.flip = 0}},
+    {"one tap", 1, 1, 2, 5, {7}, {1}, {.flip = 0}},
+    {"one position", 2, 3, 2, 2, {3, 4}, {3, 4}, {.flip = 0}},
+    {"same", 2, 2, 3, 5, {6, 7}, {3, 3}, {.pad_before = {1, 1}, .pad_after = {1, 1}}},
+    {"full", 1, 2, 2, 3, {6}, {4}, {.pad_before = {3}, .pad_after = {3}}},
+    {"fuller", 1, 2, 2, 3, {4}, {3}, {.pad_before = {5}, .pad_after = {4}}},
+    {"stride", 2, 2, 2, 3, {9, 8}, {3, 2}, {.stride = {2, 3}}},
+    {"stride over taps", 1, 2, 2, 2, {11}, {2}, {.stride = {4}, .pad_before = {1}}},
+    {"dilation", 2, 1, 3, 2, {9, 10}, {3, 3}, {.dilation = {2, 3}, .pad_after = {0, 2}}},
+    {"groups", 2, 2, 6, 4, {5, 5}, {3, 3}, {.groups = 2, .pad_before = {1, 0}}},
+    {"a group a channel", 1, 2, 4, 4, {8}, {3}, {.groups = 4, .pad_after = {2}}},
+    {"all in 3",
+     3,
+     2,
+     4,
+     6,
+     {5, 6, 4},
+     {2, 3, 2},
+     {.stride = {2, 1, 1},
+      .dilation = {1, 2, 1},
+      .groups = 2,
+      .pad_before = {1, 2, 0},
+      .pad_after = {0, 1, 1}}},
+    {"all in 2, flipped",
+     2,
+     3,
+     4,
+     2,
+     {8, 7},
+     {3, 2},
+     {.stride = {2, 2},
+      .dilation = {2, 1},
+      .groups = 2,
+      .pad_before = {2, 1},
+      .pad_after = {1, 1},
+      .flip = 1}},
+    {"unread end", 1, 2, 2, 2, {9}, {3}, {.stride = {3}, .pad_after = {5}}},
+};
+
+static int64_t at_least_1(int64_t value) {
+    return value > 0 ? value : 1;
+}
+
+static int64_t output_size(const problem *p, int i) {
+    const gm_conv_options *o = &p->options;
+    const int64_t room = p->x[i] + o->pad_before[i] + o->pad_after[i] -
+                         at_least_1(o->dilation[i]) * (p->taps[i] - 1) - 1;
+    return room / at_least_1(o->stride[i]) + 1;
+}
+
+/* x, w and y of a problem. Their values depend on the seed alone; the result of `operation` is
+ * poisoned, if that is one. */
+typedef struct operands {
+    block x, w, y;
+} operands;
+
+enum { NO_RESULT = -1 };
+
+static operands make_operands(const problem *p, gm_dtype dtype, layout how, filling with,
+                              int operation, uint64_t seed) {
+    int64_t shapes[3][5] = {{p->samples, p->outputs},
+                            {p->samples, p->channels},
+                            {p->outputs, p->channels / at_least_1(p->options.groups)}};
+    for (int i = 0; i < p->dims; ++i) {
+        shapes[0][2 + i] = output_size(p, i);
+        shapes[1][2 + i] = p->x[i];
+        shapes[2][2 + i] = p->taps[i];
+    }
+    block made[3]; /* y, x, w: the results of operations 0, 1, 2 */
+    for (int i = 0; i < 3; ++i) {
+        uint64_t random = 3 * seed + (uint64_t)i;
+        made[i] =
+            make_block(dtype, 2 + p->dims, shapes[i], how, i == operation ? POISON : with, &random);
+    }
+    return (operands){.y = made[0], .x = made[1], .w = made[2]};
+}
+
+static void free_operands(operands *o) {
+    free_block(&o->x);
+    free_block(&o->w);
+    free_block(&o->y);
+}
+
+static block *result_of(operands *o, gm_conv_operation operation) {
+    return operation == GM_CONV_FORWARD ? &o->y : operation == GM_CONV_DATA ? &o->x : &o->w;
+}
+
+/* ---- runs
+ * ---------------------------------------------------------------------------------------- */
+
+static void run_conv(const target *t, const problem *p, gm_conv_operation operation,
+                     const gm_contract_scale *scale, operands *o) {
+    gm_context *context = t->context;
+    image x = upload(context, &o->x), w = upload(context, &o->w), y = upload(context, &o->y);
+    gm_conv_plan *plan;
+    if (gm_conv_plan_create(context, operation, &x.view, &w.view, &y.view, &p->options, &plan) !=
+        GM_STATUS_OK) {
+        fail_msg("%s, %s: %s", t->name, p->name, gm_last_error(context));
+    }
+    const size_t bytes = gm_conv_workspace(plan);
+    void *workspace = NULL;
+    ASSERT_OK(context, gm_memory_alloc(context, bytes, &workspace));
+    unsigned char *noise = malloc(bytes + 1);
+    memset(noise, 0xff, bytes + 1);
+    ASSERT_OK(context, gm_memory_upload(context, workspace, noise, bytes));
+    free(noise);
+    if (gm_conv_execute(plan, scale, &x.view, &w.view, &y.view, workspace, bytes) != GM_STATUS_OK) {
+        fail_msg("%s, %s: %s\n%s", t->name, p->name, gm_last_error(context), gm_conv_explain(plan));
+    }
+    ASSERT_OK(context, gm_context_synchronize(context));
+    ASSERT_OK(context, gm_memory_free(context, workspace));
+    gm_conv_plan_destroy(plan);
+    image *images[] = {&y, &x, &w}; /* in the order of the operations' results */
+    block *blocks[] = {&o->y, &o->x, &o->w};
+    for (int i = 0; i < 3; ++i) {
+        if (i == (int)operation) {
+            take_output(context, images[i], blocks[i]);
+        } else {
+            drop(context, images[i], blocks[i], "an operand");
+        }
+    }
+}
+
+/* ---- the oracle
+ * ---------------------------------------------------------------------------------- */
+
+/* The element of a (samples, channels, sizes...) block, or its number. */
+static int64_t number_of(const block *b, int64_t n, int64_t c, const int64_t *at, int dims) {
+    int64_t e = n * b->view.shape[1] + c;
+    for (int i = 0; i < dims; ++i) {
+        e = e * b->view.shape[2 + i] + at[i];
+    }
+    return e;
+}
+
+/* Advances a counter with the given sizes; false when it has run through. */
+static bool next_index(int64_t *at, const int64_t *size, int dims) {
+    for (int i = dims - 1; i >= 0; --i) {
+        if (++at[i] < size[i]) {
+            return true;
+        }
+        at[i] = 0;
+    }
+    return false;
+}
+
+/* The three maps are one sum over all (n, o, c, i, k) of y x w, with one of them left out. */
+static double complex *convolve(const problem *p, gm_conv_operation operation, operands *o) {
+    const block *result = result_of(o, operation);
+    double complex *sum = calloc((size_t)elements_of(&result->view) + 1, sizeof *sum);
+    const gm_conv_options *q = &p->options;
+    const int64_t groups = at_least_1(q->groups), inner = p->channels / groups;
+    const int64_t outer = p->outputs / groups;
+    int64_t sizes[3];
+    bool any = p->samples * p->channels * p->outputs > 0;
+    for (int i = 0; i < p->dims; ++i) {
+        sizes[i] = output_size(p, i);
+    }
+    for (int64_t n = 0; any && n < p->samples; ++n) {
+        for (int64_t m = 0; m < p->outputs; ++m) {
+            for (int64_t c = 0; c < inner; ++c) {
+                int64_t position[3] = {0};
+                do {
+                    int64_t tap[3] = {0};
+                    do {
+                        int64_t from[3] = {0}, weight[3] = {0};
+                        bool inside = true;
+                        for (int i = 0; i < p->dims; ++i) {
+                            from[i] = position[i] * at_least_1(q->stride[i]) +
+                                      tap[i] * at_least_1(q->dilation[i]) - q->pad_before[i];
+                            inside = inside && from[i] >= 0 && from[i] < p->x[i];
+                            weight[i] = q->flip ? p->taps[i] - 1 - tap[i] : tap[i];
+                        }
+                        if (inside) {
+                            const int64_t x =
+                                number_of(&o->x, n, m / outer * inner + c, from, p->dims);
+                            const int64_t w = number_of(&o->w, m, c, weight, p->dims);
+                            const int64_t y = number_of(&o->y, n, m, position, p->dims);
+                            if (operation == GM_CONV_FORWARD) {
+                                sum[y] += get_element(&o->x, x) * get_element(&o->w, w);
+                            } else if (operation == GM_CONV_DATA) {
+                                sum[x] += get_element(&o->y, y) * get_element(&o->w, w);
+                            } else {
+                                sum[w] += get_element(&o->x, x) * get_element(&o->y, y);
+                            }
+                        }
+                    } while (next_index(tap, p->taps, p->dims));
+                } while (next_index(position, sizes, p->dims));
+            }
+        }
+    }
+    return sum;
+}
+
+static void assert_sums(const target *t, const problem *p, gm_conv_operation operation,
+                        const block *result, const double complex *sum) {
+    static const char *const names[] = {"forward", "data", "weights"};
+    for (int64_t e = 0; e < elements_of(&result->view); ++e) {
+        const double complex got = get_element(result, e);
+        if (creal(got) != creal(sum[e]) || cimag(got) != cimag(sum[e])) {
+            fail_msg("%s, %s, %s, %s: element %lld is %g, not %g", t->name, p->name,
+                     names[operation], gm_dtype_name(result->view.dtype), (long long)e, creal(got),
+                     creal(sum[e]));
+        }
+    }
+}
+
+/* ---- tests
+ * --------------------------------------------------------------------------------------- */
+
+/* Small integers: every sum is exact in every type, so equality is to the bit. */
+static void integers_are_exact(void **state) {
+    (void)state;
+    static const gm_dtype dtypes[] = {GM_F64, GM_F32, GM_F16, GM_BF16, GM_C64, GM_C128, GM_I32};
+    static const layout layouts[] = {ROWS, COLUMNS, PADDED, BACKWARD};
+    FOR_EACH_TARGET(t) {
+        uint64_t random = 5;
+        for (int which = 0; which < COUNT(problems); ++which) {
+            for (int i = 0; i < COUNT(operations); ++i) {
+                for (int d = 0; d < COUNT(dtypes); ++d) {
+                    const layout how = layouts[below(&random, COUNT(layouts))];
+                    operands o = make_operands(&problems[which], dtypes[d], how, UNITS, i,
+                                               next_random(&random) / 4);
+                    run_conv(t, &problems[which], operations[i], NULL, &o);
+                    double complex *sum = convolve(&problems[which], operations[i], &o);
+                    assert_sums(t, &problems[which], operations[i], result_of(&o, operations[i]),
+                                sum);
+                    free(sum);
+                    free_operands(&o);
+                }
+            }
+        }
+    }
+}
+
+/* <y, forward(x, w)> = <x, data(y, w)> = <w, weights(x, y)>, in integers. */
+static void maps_are_adjoint(void **state) {
+    (void)state;
+    FOR_EACH_TARGET(t) {
+        for (int which = 0; which < COUNT(problems); ++which) {
+            const problem *p = &problems[which];
+            operands all = make_operands(p, GM_F64, ROWS, INTEGERS, NO_RESULT, 8);
+            double product[3] = {0};
+            for (int i = 0; i < 3; ++i) {
+                operands o = make_operands(p, GM_F64, ROWS, INTEGERS, i, 8);
+                run_conv(t, p, operations[i], NULL, &o);
+                const block *values = result_of(&all, operations[i]);
+                const block *mapped = result_of(&o, operations[i]);
+                for (int64_t e = 0; e < elements_of(&values->view); ++e) {
+                    product[i] += creal(get_element(values, e)) * creal(get_element(mapped, e));
+                }
+                free_operands(&o);
+            }
+            assert_true(product[0] == product[1] && product[1] == product[2]);
+            free_operands(&all);
+        }
+    }
+}
+
+/* alpha, beta, a bias for each channel and an activation, all in one pass. */
+static void scales_and_epilogues(void **state) {
+    (void)state;
+    static const gm_contract_scale scale = {.alpha = 2, .beta = -1};
+    static const double first = 3;
+    FOR_EACH_TARGET(t) {
+        for (int which = 0; which < COUNT(problems) && !t->is_loops; ++which) {
+            problem p = problems[which];
+            operands o = make_operands(&p, GM_F64, ROWS, UNITS, NO_RESULT, 21);
+            double complex *sum = convolve(&p, GM_CONV_FORWARD, &o);
+            int64_t shape[5] = {1, p.outputs, 1, 1, 1};
+            uint64_t random = 4;
+            block bias = make_block(GM_F64, 2 + p.dims, shape, ROWS, INTEGERS, &random);
+            image there = upload(t->context, &bias);
+            const gm_contract_epilogue epilogue = {.bias = &there.view,
+                                                   .activation = GM_ACTIVATION_RELU};
+            p.options.epilogue = &epilogue;
+            for (int64_t e = 0; e < elements_of(&o.y.view); ++e) {
+                set_element(&o.y, e, first);
+            }
+            run_conv(t, &p, GM_CONV_FORWARD, &scale, &o);
+            drop(t->context, &there, &bias, "the bias");
+            const int64_t positions = elements_of(&o.y.view) / (p.samples * p.outputs);
+            for (int64_t e = 0; e < elements_of(&o.y.view); ++e) {
+                const double b = creal(get_element(&bias, e / positions % p.outputs));
+                sum[e] = fmax(scale.alpha * creal(sum[e]) + scale.beta * first + b, 0);
+            }
+            assert_sums(t, &p, GM_CONV_FORWARD, &o.y, sum);
+            free(sum);
+            free_block(&bias);
+            free_operands(&o);
+        }
+    }
+}
+
+/* The 4 x 4 image and 2 x 2 kernel of the text; the flipped kernel gives the exact negative. */
+static void published_example(void **state) {
+    (void)state;
+    static const double x[] = {1, 2, 3, 0, 4, 5, 6, 1, 7, 8, 9, 0, 1, 0, 2, 3};
+    static const double w[] = {1, 0, 0, -1}, y[] = {-4, -4, 2, -4, -4, 6, 7, 6, 6};
+    FOR_EACH_TARGET(t) {
+        for (int flip = 0; flip < 2; ++flip) {
+            const problem p = {"published", 2, 1, 1, 1, {4, 4}, {2, 2}, {.flip = flip}};
+            operands o = make_operands(&p, GM_F32, ROWS, ONES, GM_CONV_FORWARD, 1);
+            for (int e = 0; e < 16; ++e) {
+                set_element(&o.x, e, x[e]);
+            }
+            for (int e = 0; e < 4; ++e) {
+                set_element(&o.w, e, w[e]);
+            }
+            run_conv(t, &p, GM_CONV_FORWARD, NULL, &o);
+            for (int e = 0; e < 9; ++e) {
+                assert_true(creal(get_element(&o.y, e)) == (flip ? -y[e] : y[e]));
+            }
+            free_operands(&o);
+        }
+    }
+}
+
+/* Without samples or channels nothing is read: no result, or zeros. */
+static void empty_problems(void **state) {
+    (void)state;
+    static const problem empty[] = {
+        {"no samples", 2, 0, 2, 3, {5, 5}, {3, 3}, {.pad_before = {1, 1}}},
+        {"no channels", 1, 2, 0, 3, {5}, {3}, {.pad_before = {1}}},
+        {"no outputs", 1, 2, 3, 0, {5}, {3}, {.stride = {2}}},
+        {"padding alone", 1, 2, 3, 2, {0}, {3}, {.pad_before = {4}}}};
+    FOR_EACH_TARGET(t) {
+        for (int which = 0; which < COUNT(empty); ++which) {
+            for (int i = 0; i < 3; ++i) {
+                operands o = make_operands(&empty[which], GM_F64, ROWS, UNITS, i, 2);
+                run_conv(t, &empty[which], operations[i], NULL, &o);
+                double complex *sum = convolve(&empty[which], operations[i], &o);
+                assert_sums(t, &empty[which], operations[i], result_of(&o, operations[i]), sum);
+                free(sum);
+                free_operands(&o);
+            }
+        }
+    }
+}
+
+static void refusals(void **state) {
+    (void)state;
+    gm_context *context = targets[0].context;
+    static float data[400];
+    const gm_tensor x = {data, GM_F32, 4, {1, 4, 6, 6}, {144, 36, 6, 1}};
+    const gm_tensor w = {data + 150, GM_F32, 4, {2, 4, 3, 3}, {36, 9, 3, 1}};
+    const gm_tensor y = {data + 250, GM_F32, 4, {1, 2, 4, 4}, {32, 16, 4, 1}};
+    gm_conv_plan *plan = (gm_conv_plan *)data;
+#define REFUSED(status, text, ...)                                                                 \
+    ASSERT_FAILS(context, gm_conv_plan_create(context, __VA_ARGS__, &plan), status, text);         \
+    assert_null(plan)
+    const gm_status bad = GM_STATUS_INVALID_ARGUMENT, odd = GM_STATUS_SHAPE_MISMATCH;
+    REFUSED(bad, "operation = 3", (gm_conv_operation)3, &x, &w, &y, NULL);
+    REFUSED(bad, "x is NULL", GM_CONV_DATA, NULL, &w, &y, NULL);
+    REFUSED(bad, "w is NULL", GM_CONV_DATA, &x, NULL, &y, NULL);
+    REFUSED(bad, "y is NULL", GM_CONV_DATA, &x, &w, NULL, NULL);
+    gm_tensor t = x;
+    t.ndim = 2;
+    REFUSED(bad, "x.ndim = 2", GM_CONV_FORWARD, &t, &w, &y, NULL);
+    t = w;
+    t.ndim = 3;
+    REFUSED(odd, "w.ndim = 3", GM_CONV_FORWARD, &x, &t, &y, NULL);
+    t = w;
+    t.shape[1] = 3;
+    REFUSED(odd, "w.shape[1] = 3", GM_CONV_FORWARD, &x, &t, &y, NULL);
+    t = w;
+    t.shape[2] = 7;
+    REFUSED(odd, "longer than the padded x", GM_CONV_FORWARD, &x, &t, &y, NULL);
+    t.shape[2] = 0;
+    REFUSED(bad, "w.shape[2] = 0", GM_CONV_FORWARD, &x, &t, &y, NULL);
+    t = y;
+    t.shape[3] = 5;
+    REFUSED(odd, "y.shape[3] = 5", GM_CONV_FORWARD, &x, &w, &t, NULL);
+    t = y;
+    t.shape[1] = 3;
+    REFUSED(odd, "y.shape[1] = 3", GM_CONV_FORWARD, &x, &w, &t, NULL);
+    t = y;
+    t.dtype = GM_F64;
+    REFUSED(GM_STATUS_UNSUPPORTED, "f64", GM_CONV_FORWARD, &x, &w, &t, NULL);
+    gm_conv_options o = {.groups = 3};
+    REFUSED(odd, "options.groups = 3", GM_CONV_FORWARD, &x, &w, &y, &o);
+    o = (gm_conv_options){.groups = -1};
+    REFUSED(bad, "options.groups = -1", GM_CONV_FORWARD, &x, &w, &y, &o);
+    o = (gm_conv_options){.stride = {1, -1}};
+    REFUSED(bad, "options.stride[1] = -1", GM_CONV_FORWARD, &x, &w, &y, &o);
+    o = (gm_conv_options){.pad_after = {INT64_MAX}};
+    REFUSED(bad, "options.pad_after[0]", GM_CONV_FORWARD, &x, &w, &y, &o);
+    o = (gm_conv_options){.dilation = {INT64_C(1) << 31}};
+    REFUSED(bad, "options.dilation[0]", GM_CONV_FORWARD, &x, &w, &y, &o);
+#undef REFUSED
+    ASSERT_FAILS(context, gm_conv_plan_create(context, GM_CONV_DATA, &x, &w, &y, NULL, NULL), bad,
+                 "plan is NULL");
+    ASSERT_FAILS(NULL, gm_conv_plan_create(NULL, GM_CONV_DATA, &x, &w, &y, NULL, &plan), bad,
+                 "context is NULL");
+    ASSERT_FAILS(NULL, gm_conv_execute(NULL, NULL, &x, &w, &y, NULL, 0), bad, "plan is NULL");
+
+    const gm_tensor padded_y = {data + 250, GM_F32, 4, {1, 2, 6, 4}, {48, 24, 4, 1}};
+    o = (gm_conv_options){.pad_before = {1}, .pad_after = {1}};
+    ASSERT_OK(context, gm_conv_plan_create(context, GM_CONV_FORWARD, &x, &w, &padded_y, &o, &plan));
+    assert_true(gm_conv_workspace(plan) >= 4 * 8 * 6 * sizeof(float));
+    ASSERT_FAILS(context, gm_conv_execute(plan, NULL, &x, &w, &padded_y, data, 64),
+                 GM_STATUS_WORKSPACE_TOO_SMALL, "workspace_bytes = 64");
+    ASSERT_FAILS(context, gm_conv_execute(plan, NULL, &x, &w, &padded_y, NULL, 1 << 20), bad,
+                 "workspace is NULL");
+    t = x;
+    t.shape[2] = 5;
+    ASSERT_FAILS(context, gm_conv_execute(plan, NULL, &t, &w, &padded_y, data, 1 << 20), odd,
+                 "x.shape[2] = 5");
+    t = padded_y;
+    t.data = data + 100;
+    ASSERT_FAILS(context, gm_conv_execute(plan, NULL, &x, &w, &t, data, 1 << 20), bad, "overlap");
+    gm_conv_plan_destroy(plan);
+    gm_conv_plan_destroy(NULL);
+    for (int i = 0; i < COUNT(data); ++i) {
+        assert_true(data[i] == 0);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refusals),          cmocka_unit_test(integers_are_exact),
+        cmocka_unit_test(maps_are_adjoint),  cmocka_unit_test(scales_and_epilogues),
+        cmocka_unit_test(published_example), cmocka_unit_test(empty_problems),
+    };
+    return cmocka_run_group_tests(tests, open_targets, close_targets);
+}
