@@ -15,6 +15,8 @@
 #include <genmath/status.h>
 #include <genmath/tensor.h>
 
+#include "host/linalg_kinds.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -52,6 +54,13 @@ struct gm_diffusion_model_args; /* diffusion_args.h */
 struct gm_diffusion_perturb_args;
 struct gm_diffusion_score_args;
 struct gm_diffusion_sample_args;
+struct gm_linalg_args; /* linalg_args.h */
+
+/* An operation on a batch of matrices: the workspace that it needs, at least 1 byte, and itself. */
+typedef struct gm_linalg_entry {
+    size_t (*workspace)(gm_call *call, const struct gm_linalg_args *args);
+    gm_status (*run)(gm_call *call, const struct gm_linalg_args *args);
+} gm_linalg_entry;
 
 typedef struct gm_backend {
     const char *name;
@@ -84,6 +93,8 @@ typedef struct gm_backend {
     gm_status (*diffusion_score)(gm_call *call, const struct gm_diffusion_score_args *args);
     gm_status (*diffusion_sample)(gm_call *call, const struct gm_diffusion_sample_args *args);
 
+    gm_linalg_entry linalg[GM_LINALG_KINDS];
+
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */
     gm_status (*system_compile)(gm_call *call, const struct gm_system *system,
@@ -92,7 +103,7 @@ typedef struct gm_backend {
 } gm_backend;
 
 /* Bumped whenever gm_backend, gm_call or an args struct changes: an old module is refused. */
-#define GM_MODULE_ABI 1
+#define GM_MODULE_ABI 2
 
 /* What a module exports: its table, or NULL if the ABI is not its own. */
 typedef const gm_backend *(*gm_module_entry)(int abi);

@@ -2,6 +2,8 @@
 #include "host/host_memory.h"
 #include "host/cpu/cpu.h"
 
+#define LINALG(kind, name) [kind] = {gm_cpu_linalg_workspace, gm_cpu_linalg},
+
 const gm_backend gm_backend_cpu = {
     .name = "cpu",
     GM_HOST_MEMORY_ENTRIES,
@@ -11,4 +13,5 @@ const gm_backend gm_backend_cpu = {
     .diffusion_perturb = gm_cpu_diffusion_perturb,
     .diffusion_score = gm_cpu_diffusion_score,
     .diffusion_sample = gm_cpu_diffusion_sample,
+    .linalg = {GM_LINALG_LIST(LINALG)},
 };

@@ -12,5 +12,7 @@ gm_status gm_cpu_sde_solve(gm_call *call, const struct gm_sde_problem *problem, 
 gm_status gm_cpu_diffusion_perturb(gm_call *call, const struct gm_diffusion_perturb_args *args);
 gm_status gm_cpu_diffusion_score(gm_call *call, const struct gm_diffusion_score_args *args);
 gm_status gm_cpu_diffusion_sample(gm_call *call, const struct gm_diffusion_sample_args *args);
+size_t gm_cpu_linalg_workspace(gm_call *call, const struct gm_linalg_args *args);
+gm_status gm_cpu_linalg(gm_call *call, const struct gm_linalg_args *args);
 
 #endif

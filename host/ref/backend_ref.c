@@ -2,6 +2,8 @@
 #include "host/host_memory.h"
 #include "host/ref/ref.h"
 
+#define LINALG(kind, name) [kind] = {gm_ref_linalg_workspace, gm_ref_linalg},
+
 const gm_backend gm_backend_ref = {
     .name = "ref",
     GM_HOST_MEMORY_ENTRIES,
@@ -11,4 +13,5 @@ const gm_backend gm_backend_ref = {
     .diffusion_perturb = gm_ref_diffusion_perturb,
     .diffusion_score = gm_ref_diffusion_score,
     .diffusion_sample = gm_ref_diffusion_sample,
+    .linalg = {GM_LINALG_LIST(LINALG)},
 };

@@ -3,8 +3,11 @@
 #define GENMATH_GENMATH_H
 
 #include <genmath/context.h>
+#include <genmath/decompose.h>
 #include <genmath/diffusion.h>
 #include <genmath/dlpack.h>
+#include <genmath/linalg.h>
+#include <genmath/matrix_function.h>
 #include <genmath/npy.h>
 #include <genmath/ode.h>
 #include <genmath/random.h>
