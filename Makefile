@@ -18,8 +18,8 @@ say = $(if $(filter 0,$(V)),@printf '  %-8s %s\n' '$(1)' '$(2)',@:)
 # ---- what this machine has ------------------------------------------------------------------------
 NVCC ?= $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
 HAVE_GPU := $(shell nvidia-smi -L >/dev/null 2>&1 && echo 1)
-NEEDED_HEADERS := cmocka.h cjson/cJSON.h png.h
-NEEDED_PACKAGES := libcmocka-dev libcjson-dev libpng-dev
+NEEDED_HEADERS := cmocka.h cjson/cJSON.h png.h cblas.h lapack.h
+NEEDED_PACKAGES := libcmocka-dev libcjson-dev libpng-dev libopenblas-dev liblapacke-dev
 
 # What `make gpu-bundle` put together on a machine that has them, brought to one that has not.
 BUNDLE := build/gpu-bundle
@@ -53,7 +53,9 @@ CFLAGS ?= -O2
 CXXFLAGS ?= -O2
 C_COMPILE = $(CC) -std=c17 -D_GNU_SOURCE $(COMMON) $(WARNINGS) -Wstrict-prototypes -pthread $(CFLAGS)
 CXX_COMPILE = $(CXX) -std=c++17 $(COMMON) $(WARNINGS) -Wno-unknown-pragmas -pthread $(CXXFLAGS)
-LIBS := $(BUNDLE_LINK) -lm -ldl -pthread
+# What the library itself needs; OpenBLAS has LAPACK in it.
+PUBLIC_LIBS := -lpng -lopenblas -lm -ldl -pthread
+LIBS := $(BUNDLE_LINK) $(PUBLIC_LIBS)
 
 # The production path is built for speed; results stay those of the source, no fast-math anywhere.
 $(B)/host/cpu/%.o: CFLAGS += -O3 -ffp-contract=fast -fno-trapping-math -fno-math-errno
@@ -75,14 +77,14 @@ $(LIB): $(HOST_OBJECTS)
 
 $(SHARED): $(HOST_OBJECTS)
 	$(call say,LD,$@)
-	$(Q)$(CC) -shared $(SANITIZE) $^ -o $@ -lpng $(LIBS)
+	$(Q)$(CC) -shared $(SANITIZE) $^ -o $@ $(LIBS)
 
 # ---- the program ----------------------------------------------------------------------------------
 CLI_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard host/cli/*.c))
 PROGRAM := $(B)/genmath
 $(PROGRAM): $(CLI_OBJECTS) $(LIB)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(SANITIZE) $(CLI_OBJECTS) $(LIB) -o $@ -lcjson -lpng $(LIBS)
+	$(Q)$(CC) $(SANITIZE) $(CLI_OBJECTS) $(LIB) -o $@ -lcjson $(LIBS)
 
 # ---- the modules: one kernels/ tree, two compilers ---------------------------------------------------
 KERNELS := $(wildcard kernels/*.cu)
@@ -152,7 +154,7 @@ SAMPLES := $(patsubst samples/%.c,$(B)/samples/%,$(wildcard samples/*.c))
 $(B)/samples/%: $(B)/samples/%.o $(LIB) | $(MODULES)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(SANITIZE) $< $(LIB) -o $@ -lpng $(LIBS)
+	$(Q)$(CC) $(SANITIZE) $< $(LIB) -o $@ $(LIBS)
 
 # ---- tests ----------------------------------------------------------------------------------------
 CASE_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard host/cli/cases*.c))
@@ -161,7 +163,7 @@ TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
 $(B)/tests/test_conformance: $(CASE_OBJECTS)
 $(B)/tests/test_%: $(B)/tests/test_%.o $(TEST_HELPERS) $(LIB) | $(MODULES)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(SANITIZE) $(filter %.o,$^) $(LIB) -o $@ -lcmocka -lpng $(LIBS)
+	$(Q)$(CC) $(SANITIZE) $(filter %.o,$^) $(LIB) -o $@ -lcmocka $(LIBS)
 
 EMU_PROGRAMS := $(EMU_SELF_TESTS:%=$(B)/tests/emu/%)
 EMU_TESTS := $(filter-out %/seeded_bugs,$(EMU_PROGRAMS))
@@ -233,7 +235,7 @@ install: all
 	printf '%s\n' 'prefix=$(PREFIX)' 'Name: genmath' \
 	    'Description: the mathematics of generative AI on NVIDIA GPUs, with a CPU reference' \
 	    'Version: $(VERSION)' 'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -lgenmath' \
-	    'Libs.private: -lpng -lm -ldl -pthread' > $(DESTDIR)$(PREFIX)/lib/pkgconfig/genmath.pc
+	    'Libs.private: $(PUBLIC_LIBS)' > $(DESTDIR)$(PREFIX)/lib/pkgconfig/genmath.pc
 
 clean:
 	rm -rf build

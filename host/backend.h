@@ -15,6 +15,8 @@
 #include <genmath/status.h>
 #include <genmath/tensor.h>
 
+#include "host/linalg_kinds.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -56,6 +58,13 @@ struct gm_diffusion_model_args; /* diffusion_args.h */
 struct gm_diffusion_perturb_args;
 struct gm_diffusion_score_args;
 struct gm_diffusion_sample_args;
+struct gm_linalg_args; /* linalg_args.h */
+
+/* An operation on a batch of matrices: the workspace that it needs, at least 1 byte, and itself. */
+typedef struct gm_linalg_entry {
+    size_t (*workspace)(gm_call *call, const struct gm_linalg_args *args);
+    gm_status (*run)(gm_call *call, const struct gm_linalg_args *args);
+} gm_linalg_entry;
 
 typedef struct gm_backend {
     const char *name;
@@ -99,6 +108,7 @@ typedef struct gm_backend {
     gm_status (*contract_direct)(gm_call *call, const struct gm_contract_direct *expression);
     /* The name of a row of the table, NULL past its end. */
     const char *(*contract_kernel)(int32_t row);
+    gm_linalg_entry linalg[GM_LINALG_KINDS];
 
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */

@@ -104,6 +104,7 @@ const gm_backend backend = {
     ode_prepare,     ode_solve,           ode_release,     sde_prepare,      sde_solve,
     sde_release,     diffusion_perturb,   diffusion_score, diffusion_sample,
     contract_choose, contract_run,        nullptr,         contract_kernel,
+    {}, /* linalg */
 #ifdef __CUDACC__
     jit_try_compile,
 #else

@@ -2,6 +2,8 @@
 #include "host/host_memory.h"
 #include "host/cpu/cpu.h"
 
+#define LINALG(kind, name) [kind] = {gm_cpu_linalg_workspace, gm_cpu_linalg},
+
 const gm_backend gm_backend_cpu = {
     .name = "cpu",
     GM_HOST_MEMORY_ENTRIES,
@@ -14,4 +16,5 @@ const gm_backend gm_backend_cpu = {
     .contract_choose = gm_cpu_contract_choose,
     .contract_run = gm_cpu_contract_run,
     .contract_kernel = gm_cpu_contract_kernel,
+    .linalg = {GM_LINALG_LIST(LINALG)},
 };

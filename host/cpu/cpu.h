@@ -17,5 +17,7 @@ gm_status gm_cpu_contract_choose(gm_call *call, const struct gm_contraction *con
 gm_status gm_cpu_contract_run(gm_call *call, const struct gm_contraction *contraction, int32_t row,
                               const struct gm_contract_arrays *arrays);
 const char *gm_cpu_contract_kernel(int32_t row);
+size_t gm_cpu_linalg_workspace(gm_call *call, const struct gm_linalg_args *args);
+gm_status gm_cpu_linalg(gm_call *call, const struct gm_linalg_args *args);
 
 #endif

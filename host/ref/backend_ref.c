@@ -2,6 +2,8 @@
 #include "host/host_memory.h"
 #include "host/ref/ref.h"
 
+#define LINALG(kind, name) [kind] = {gm_ref_linalg_workspace, gm_ref_linalg},
+
 const gm_backend gm_backend_ref = {
     .name = "ref",
     GM_HOST_MEMORY_ENTRIES,
@@ -13,4 +15,5 @@ const gm_backend gm_backend_ref = {
     .diffusion_sample = gm_ref_diffusion_sample,
     .contract_direct = gm_ref_contract_direct,
     .contract_kernel = gm_ref_contract_kernel,
+    .linalg = {GM_LINALG_LIST(LINALG)},
 };

@@ -14,5 +14,7 @@ gm_status gm_ref_diffusion_score(gm_call *call, const struct gm_diffusion_score_
 gm_status gm_ref_diffusion_sample(gm_call *call, const struct gm_diffusion_sample_args *args);
 gm_status gm_ref_contract_direct(gm_call *call, const struct gm_contract_direct *expression);
 const char *gm_ref_contract_kernel(int32_t row);
+size_t gm_ref_linalg_workspace(gm_call *call, const struct gm_linalg_args *args);
+gm_status gm_ref_linalg(gm_call *call, const struct gm_linalg_args *args);
 
 #endif

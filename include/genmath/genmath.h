@@ -5,8 +5,11 @@
 #include <genmath/context.h>
 #include <genmath/contract.h>
 #include <genmath/conv.h>
+#include <genmath/decompose.h>
 #include <genmath/diffusion.h>
 #include <genmath/dlpack.h>
+#include <genmath/linalg.h>
+#include <genmath/matrix_function.h>
 #include <genmath/npy.h>
 #include <genmath/ode.h>
 #include <genmath/random.h>
