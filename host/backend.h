@@ -52,6 +52,10 @@ struct gm_diffusion_model_args; /* diffusion_args.h */
 struct gm_diffusion_perturb_args;
 struct gm_diffusion_score_args;
 struct gm_diffusion_sample_args;
+struct gm_fft_problem; /* fft_args.h */
+struct gm_fft_arrays;
+struct gm_structured_problem; /* structured_args.h */
+struct gm_structured_call;
 
 typedef struct gm_backend {
     const char *name;
@@ -84,6 +88,18 @@ typedef struct gm_backend {
     gm_status (*diffusion_score)(gm_call *call, const struct gm_diffusion_score_args *args);
     gm_status (*diffusion_sample)(gm_call *call, const struct gm_diffusion_sample_args *args);
 
+    gm_status (*fft_prepare)(gm_call *call, const struct gm_fft_problem *problem, void **state,
+                             int64_t *workspace_bytes);
+    gm_status (*fft_run)(gm_call *call, const struct gm_fft_problem *problem, void *state,
+                         const struct gm_fft_arrays *arrays);
+    void (*fft_release)(gm_call *call, void *state);
+
+    gm_status (*structured_prepare)(gm_call *call, const struct gm_structured_problem *problem,
+                                    void **state, int64_t *workspace_bytes);
+    gm_status (*structured_run)(gm_call *call, const struct gm_structured_problem *problem,
+                                void *state, const struct gm_structured_call *arrays);
+    void (*structured_release)(gm_call *call, void *state);
+
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */
     gm_status (*system_compile)(gm_call *call, const struct gm_system *system,
@@ -92,7 +108,7 @@ typedef struct gm_backend {
 } gm_backend;
 
 /* Bumped whenever gm_backend, gm_call or an args struct changes: an old module is refused. */
-#define GM_MODULE_ABI 1
+#define GM_MODULE_ABI 2
 
 /* What a module exports: its table, or NULL if the ABI is not its own. */
 typedef const gm_backend *(*gm_module_entry)(int abi);

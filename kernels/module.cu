@@ -103,6 +103,8 @@ const gm_backend backend = {
     memory_download, memory_is_reachable, synchronize,     build_info,       random_fill,
     ode_prepare,     ode_solve,           ode_release,     sde_prepare,      sde_solve,
     sde_release,     diffusion_perturb,   diffusion_score, diffusion_sample,
+    nullptr,         nullptr,             nullptr, /* fft */
+    nullptr,         nullptr,             nullptr, /* structured */
 #ifdef __CUDACC__
     jit_try_compile,
 #else

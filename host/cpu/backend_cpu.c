@@ -11,4 +11,10 @@ const gm_backend gm_backend_cpu = {
     .diffusion_perturb = gm_cpu_diffusion_perturb,
     .diffusion_score = gm_cpu_diffusion_score,
     .diffusion_sample = gm_cpu_diffusion_sample,
+    .fft_prepare = gm_cpu_fft_prepare,
+    .fft_run = gm_cpu_fft_run,
+    .fft_release = gm_cpu_fft_release,
+    .structured_prepare = gm_cpu_structured_prepare,
+    .structured_run = gm_cpu_structured_run,
+    .structured_release = gm_cpu_structured_release,
 };

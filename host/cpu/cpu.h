@@ -12,5 +12,15 @@ gm_status gm_cpu_sde_solve(gm_call *call, const struct gm_sde_problem *problem, 
 gm_status gm_cpu_diffusion_perturb(gm_call *call, const struct gm_diffusion_perturb_args *args);
 gm_status gm_cpu_diffusion_score(gm_call *call, const struct gm_diffusion_score_args *args);
 gm_status gm_cpu_diffusion_sample(gm_call *call, const struct gm_diffusion_sample_args *args);
+gm_status gm_cpu_fft_prepare(gm_call *call, const struct gm_fft_problem *problem, void **state,
+                             int64_t *workspace_bytes);
+gm_status gm_cpu_fft_run(gm_call *call, const struct gm_fft_problem *problem, void *state,
+                         const struct gm_fft_arrays *arrays);
+void gm_cpu_fft_release(gm_call *call, void *state);
+gm_status gm_cpu_structured_prepare(gm_call *call, const struct gm_structured_problem *problem,
+                                    void **state, int64_t *workspace_bytes);
+gm_status gm_cpu_structured_run(gm_call *call, const struct gm_structured_problem *problem,
+                                void *state, const struct gm_structured_call *arrays);
+void gm_cpu_structured_release(gm_call *call, void *state);
 
 #endif

@@ -11,4 +11,10 @@ const gm_backend gm_backend_ref = {
     .diffusion_perturb = gm_ref_diffusion_perturb,
     .diffusion_score = gm_ref_diffusion_score,
     .diffusion_sample = gm_ref_diffusion_sample,
+    .fft_prepare = gm_ref_fft_prepare,
+    .fft_run = gm_ref_fft_run,
+    .fft_release = gm_ref_fft_release,
+    .structured_prepare = gm_ref_structured_prepare,
+    .structured_run = gm_ref_structured_run,
+    .structured_release = gm_ref_structured_release,
 };

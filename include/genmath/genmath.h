@@ -5,11 +5,14 @@
 #include <genmath/context.h>
 #include <genmath/diffusion.h>
 #include <genmath/dlpack.h>
+#include <genmath/fft.h>
+#include <genmath/krylov.h>
 #include <genmath/npy.h>
 #include <genmath/ode.h>
 #include <genmath/random.h>
 #include <genmath/sde.h>
 #include <genmath/status.h>
+#include <genmath/structured.h>
 #include <genmath/system.h>
 #include <genmath/tensor.h>
 
