@@ -65,6 +65,10 @@ typedef struct gm_linalg_entry {
     size_t (*workspace)(gm_call *call, const struct gm_linalg_args *args);
     gm_status (*run)(gm_call *call, const struct gm_linalg_args *args);
 } gm_linalg_entry;
+struct gm_fft_problem; /* fft_args.h */
+struct gm_fft_arrays;
+struct gm_structured_problem; /* structured_args.h */
+struct gm_structured_call;
 
 typedef struct gm_backend {
     const char *name;
@@ -109,6 +113,17 @@ typedef struct gm_backend {
     /* The name of a row of the table, NULL past its end. */
     const char *(*contract_kernel)(int32_t row);
     gm_linalg_entry linalg[GM_LINALG_KINDS];
+    gm_status (*fft_prepare)(gm_call *call, const struct gm_fft_problem *problem, void **state,
+                             int64_t *workspace_bytes);
+    gm_status (*fft_run)(gm_call *call, const struct gm_fft_problem *problem, void *state,
+                         const struct gm_fft_arrays *arrays);
+    void (*fft_release)(gm_call *call, void *state);
+
+    gm_status (*structured_prepare)(gm_call *call, const struct gm_structured_problem *problem,
+                                    void **state, int64_t *workspace_bytes);
+    gm_status (*structured_run)(gm_call *call, const struct gm_structured_problem *problem,
+                                void *state, const struct gm_structured_call *arrays);
+    void (*structured_release)(gm_call *call, void *state);
 
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */

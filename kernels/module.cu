@@ -105,6 +105,8 @@ const gm_backend backend = {
     sde_release,     diffusion_perturb,   diffusion_score, diffusion_sample,
     contract_choose, contract_run,        nullptr,         contract_kernel,
     {}, /* linalg */
+    nullptr,         nullptr,             nullptr, /* fft */
+    nullptr,         nullptr,             nullptr, /* structured */
 #ifdef __CUDACC__
     jit_try_compile,
 #else

@@ -17,4 +17,10 @@ const gm_backend gm_backend_cpu = {
     .contract_run = gm_cpu_contract_run,
     .contract_kernel = gm_cpu_contract_kernel,
     .linalg = {GM_LINALG_LIST(LINALG)},
+    .fft_prepare = gm_cpu_fft_prepare,
+    .fft_run = gm_cpu_fft_run,
+    .fft_release = gm_cpu_fft_release,
+    .structured_prepare = gm_cpu_structured_prepare,
+    .structured_run = gm_cpu_structured_run,
+    .structured_release = gm_cpu_structured_release,
 };

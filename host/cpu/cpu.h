@@ -19,5 +19,15 @@ gm_status gm_cpu_contract_run(gm_call *call, const struct gm_contraction *contra
 const char *gm_cpu_contract_kernel(int32_t row);
 size_t gm_cpu_linalg_workspace(gm_call *call, const struct gm_linalg_args *args);
 gm_status gm_cpu_linalg(gm_call *call, const struct gm_linalg_args *args);
+gm_status gm_cpu_fft_prepare(gm_call *call, const struct gm_fft_problem *problem, void **state,
+                             int64_t *workspace_bytes);
+gm_status gm_cpu_fft_run(gm_call *call, const struct gm_fft_problem *problem, void *state,
+                         const struct gm_fft_arrays *arrays);
+void gm_cpu_fft_release(gm_call *call, void *state);
+gm_status gm_cpu_structured_prepare(gm_call *call, const struct gm_structured_problem *problem,
+                                    void **state, int64_t *workspace_bytes);
+gm_status gm_cpu_structured_run(gm_call *call, const struct gm_structured_problem *problem,
+                                void *state, const struct gm_structured_call *arrays);
+void gm_cpu_structured_release(gm_call *call, void *state);
 
 #endif

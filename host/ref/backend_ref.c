@@ -16,4 +16,10 @@ const gm_backend gm_backend_ref = {
     .contract_direct = gm_ref_contract_direct,
     .contract_kernel = gm_ref_contract_kernel,
     .linalg = {GM_LINALG_LIST(LINALG)},
+    .fft_prepare = gm_ref_fft_prepare,
+    .fft_run = gm_ref_fft_run,
+    .fft_release = gm_ref_fft_release,
+    .structured_prepare = gm_ref_structured_prepare,
+    .structured_run = gm_ref_structured_run,
+    .structured_release = gm_ref_structured_release,
 };

@@ -10,11 +10,14 @@
 #include <genmath/dlpack.h>
 #include <genmath/linalg.h>
 #include <genmath/matrix_function.h>
+#include <genmath/fft.h>
+#include <genmath/krylov.h>
 #include <genmath/npy.h>
 #include <genmath/ode.h>
 #include <genmath/random.h>
 #include <genmath/sde.h>
 #include <genmath/status.h>
+#include <genmath/structured.h>
 #include <genmath/system.h>
 #include <genmath/tensor.h>
 
