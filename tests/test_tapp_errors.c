@@ -373,7 +373,7 @@ static void test_uneven_spacing(void **state) {
         const TAPP_error error = TAPP_execute_batched_product(product, t->executor, NULL, 3, alpha,
                                                               a, one, beta, NULL, d);
         if (t->is_device) {
-            assert_invalid(error, "B is not aligned to its 16-byte elements");
+            assert_invalid(error, "is not aligned to its 16-byte elements");
         } else {
             assert_success(error);
             ASSERT_OK(t->context, gm_memory_download(t->context, got, b.memory + 100, sizeof got));

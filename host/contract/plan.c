@@ -76,7 +76,7 @@ static gm_status check_call(gm_context *context, const char *expression, int32_t
 }
 
 static gm_status check_bias(gm_context *context, const gm_tensor *bias, const gm_tensor *output) {
-    GM_TRY(gm_check_tensor(context, "options.epilogue.bias", bias, output->ndim,
+    GM_TRY(gm_check_layout(context, "options.epilogue.bias", bias, output->ndim,
                            GM_DTYPE_BIT(output->dtype)));
     for (int32_t axis = 0; axis < output->ndim; ++axis) {
         GM_CHECK(context, bias->shape[axis] == output->shape[axis] || bias->shape[axis] == 1,
@@ -84,7 +84,8 @@ static gm_status check_bias(gm_context *context, const gm_tensor *bias, const gm
                  "options.epilogue.bias.shape[%d] = %lld: must be 1 or %lld, as the output's",
                  (int)axis, (long long)bias->shape[axis], (long long)output->shape[axis]);
     }
-    return GM_STATUS_OK;
+    return gm_check_tensor(context, "options.epilogue.bias", bias, output->ndim,
+                           GM_DTYPE_BIT(output->dtype));
 }
 
 static gm_status check_options(gm_context *context, const gm_contract_options *o, int32_t count,

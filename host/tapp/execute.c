@@ -86,15 +86,6 @@ static TAPP_error copy_out(const execution *x, const tapp_run *run, void *d) {
                          in_place ? d : p->workspace + run->at[TAPP_D], d,
                          p->workspace + run->scratch_at, run->bytes - run->scratch_at);
 }
-
-/* Kernels read a complex number of 16 bytes at once; the host does not mind. */
-static TAPP_error check_alignment(const tapp_library *library, const gm_tensor *view, int tensor) {
-    return library->is_device && view->dtype == GM_C128 && (uintptr_t)view->data % 16 != 0
-               ? tapp_fail_genmath(GM_STATUS_INVALID_ARGUMENT,
-                                   "%c is not aligned to its 16-byte elements", "ABCD"[tensor])
-               : TAPP_SUCCESS;
-}
-
 /* Runs from batch i on; a run for several batches runs them all. */
 static TAPP_error run_from(const execution *x, const tapp_run *run, int64_t i) {
     const tapp_product *p = x->product;
@@ -107,7 +98,6 @@ static TAPP_error run_from(const execution *x, const tapp_run *run, int64_t i) {
         }
         view[t] = run->view[t];
         view[t].data = is_temporary ? p->workspace + run->at[t] : (void *)(uintptr_t)data;
-        TAPP_TRY(check_alignment(p->library, &view[t], t));
     }
     const gm_status status = gm_contract_execute(
         run->plan, &x->scale, view, x->adds ? &view[TAPP_C] : NULL, &view[TAPP_D],
