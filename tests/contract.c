@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <float.h>
 
-#include "host/half.h"
+#include "host/ref/half.h"
 
 enum { GUARD = 64 };
 

@@ -8,7 +8,7 @@
 #include "tests/contract.h"
 
 #include "host/contract_args.h"
-#include "host/half.h"
+#include "host/ref/half.h"
 #include "host/internal.h"
 
 target targets[12];

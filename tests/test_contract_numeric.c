@@ -6,7 +6,7 @@
 
 #include <genmath/random.h>
 
-#include "host/half.h"
+#include "host/ref/half.h"
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 

@@ -6,7 +6,7 @@
 
 #include <complex.h>
 
-#include "host/half.h"
+#include "host/ref/half.h"
 
 enum { MODES = 6, BATCHES = 3 };
 

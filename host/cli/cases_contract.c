@@ -12,7 +12,7 @@
 
 #include "host/cli/cases.h"
 #include "host/cli/ensemble_case.h"
-#include "host/half.h"
+#include "host/ref/half.h"
 
 enum { MOST_OPERANDS = 5 };
 

@@ -8,7 +8,7 @@
 #include <genmath/npy.h>
 
 #include "host/cli/cli.h"
-#include "host/half.h"
+#include "host/ref/half.h"
 #include "host/internal.h"
 
 static const char documentation[] =

@@ -6,7 +6,7 @@
 
 #include "host/contract_args.h"
 #include "host/contract_epilogue.h"
-#include "host/half.h"
+#include "host/ref/half.h"
 #include "host/ref/ref.h"
 
 typedef struct complex_number {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/half.h"
+#include "host/ref/half.h"
 #include "host/tapp/product.h"
 
 /* ---- the loop -------------------------------------------------------------------------------- */

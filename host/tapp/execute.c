@@ -1,7 +1,7 @@
 /* Execution of tensor products, one and many. */
 #include <string.h>
 
-#include "host/half.h"
+#include "host/ref/half.h"
 #include "host/tapp/product.h"
 
 /* One call: the product, its factors, and an array of pointers for each tensor. */

@@ -1,6 +1,6 @@
 /* f16 and bf16 as numbers: exact one way, rounded to nearest even the other. */
-#ifndef GENMATH_HOST_HALF_H
-#define GENMATH_HOST_HALF_H
+#ifndef GENMATH_HOST_REF_HALF_H
+#define GENMATH_HOST_REF_HALF_H
 
 #include <math.h>
 #include <stdint.h>
