@@ -52,6 +52,9 @@ struct gm_diffusion_model_args; /* diffusion_args.h */
 struct gm_diffusion_perturb_args;
 struct gm_diffusion_score_args;
 struct gm_diffusion_sample_args;
+struct gm_reduce_args;      /* reduce_args.h */
+struct gm_elementwise_args; /* elementwise_args.h */
+struct gm_gather_args;      /* gather_args.h */
 
 typedef struct gm_backend {
     const char *name;
@@ -84,6 +87,13 @@ typedef struct gm_backend {
     gm_status (*diffusion_score)(gm_call *call, const struct gm_diffusion_score_args *args);
     gm_status (*diffusion_sample)(gm_call *call, const struct gm_diffusion_sample_args *args);
 
+    gm_status (*reduce)(gm_call *call, const struct gm_reduce_args *args);
+    size_t (*reduce_workspace)(const struct gm_reduce_args *args); /* NULL: none */
+    gm_status (*softmax)(gm_call *call, const struct gm_reduce_args *args);
+    gm_status (*elementwise)(gm_call *call, const struct gm_elementwise_args *args);
+    gm_status (*gather)(gm_call *call, const struct gm_gather_args *args);
+    gm_status (*scatter_add)(gm_call *call, const struct gm_gather_args *args);
+
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */
     gm_status (*system_compile)(gm_call *call, const struct gm_system *system,
@@ -92,7 +102,7 @@ typedef struct gm_backend {
 } gm_backend;
 
 /* Bumped whenever gm_backend, gm_call or an args struct changes: an old module is refused. */
-#define GM_MODULE_ABI 1
+#define GM_MODULE_ABI 2
 
 /* What a module exports: its table, or NULL if the ABI is not its own. */
 typedef const gm_backend *(*gm_module_entry)(int abi);

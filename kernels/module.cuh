@@ -22,6 +22,13 @@ gm_status diffusion_perturb(gm_call *call, const gm_diffusion_perturb_args *args
 gm_status diffusion_score(gm_call *call, const gm_diffusion_score_args *args);
 gm_status diffusion_sample(gm_call *call, const gm_diffusion_sample_args *args);
 
+gm_status reduce(gm_call *call, const gm_reduce_args *args);
+size_t reduce_workspace(const gm_reduce_args *args);
+gm_status softmax(gm_call *call, const gm_reduce_args *args);
+gm_status elementwise(gm_call *call, const gm_elementwise_args *args);
+gm_status gather(gm_call *call, const gm_gather_args *args);
+gm_status scatter_add(gm_call *call, const gm_gather_args *args);
+
 /* The library's own function is not linked into a module. */
 inline const char *gm_dtype_text(gm_dtype dtype) {
     return dtype == GM_F64 ? "f64" : dtype == GM_F32 ? "f32" : "other";

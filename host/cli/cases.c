@@ -15,6 +15,7 @@ static const struct {
     {gm_ode_cases, &gm_ode_cases_count},
     {gm_sde_cases, &gm_sde_cases_count},
     {gm_diffusion_cases, &gm_diffusion_cases_count},
+    {gm_tensor_cases, &gm_tensor_cases_count},
 };
 enum { TABLES = sizeof tables / sizeof tables[0] };
 

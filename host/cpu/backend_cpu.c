@@ -11,4 +11,9 @@ const gm_backend gm_backend_cpu = {
     .diffusion_perturb = gm_cpu_diffusion_perturb,
     .diffusion_score = gm_cpu_diffusion_score,
     .diffusion_sample = gm_cpu_diffusion_sample,
+    .reduce = gm_cpu_reduce,
+    .softmax = gm_cpu_softmax,
+    .elementwise = gm_cpu_elementwise,
+    .gather = gm_cpu_gather,
+    .scatter_add = gm_cpu_scatter_add,
 };

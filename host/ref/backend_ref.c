@@ -11,4 +11,9 @@ const gm_backend gm_backend_ref = {
     .diffusion_perturb = gm_ref_diffusion_perturb,
     .diffusion_score = gm_ref_diffusion_score,
     .diffusion_sample = gm_ref_diffusion_sample,
+    .reduce = gm_ref_reduce,
+    .softmax = gm_ref_softmax,
+    .elementwise = gm_ref_elementwise,
+    .gather = gm_ref_gather,
+    .scatter_add = gm_ref_scatter_add,
 };

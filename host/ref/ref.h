@@ -12,5 +12,10 @@ gm_status gm_ref_sde_solve(gm_call *call, const struct gm_sde_problem *problem, 
 gm_status gm_ref_diffusion_perturb(gm_call *call, const struct gm_diffusion_perturb_args *args);
 gm_status gm_ref_diffusion_score(gm_call *call, const struct gm_diffusion_score_args *args);
 gm_status gm_ref_diffusion_sample(gm_call *call, const struct gm_diffusion_sample_args *args);
+gm_status gm_ref_reduce(gm_call *call, const struct gm_reduce_args *args);
+gm_status gm_ref_softmax(gm_call *call, const struct gm_reduce_args *args);
+gm_status gm_ref_elementwise(gm_call *call, const struct gm_elementwise_args *args);
+gm_status gm_ref_gather(gm_call *call, const struct gm_gather_args *args);
+gm_status gm_ref_scatter_add(gm_call *call, const struct gm_gather_args *args);
 
 #endif

@@ -5,9 +5,12 @@
 #include <genmath/context.h>
 #include <genmath/diffusion.h>
 #include <genmath/dlpack.h>
+#include <genmath/elementwise.h>
+#include <genmath/gather.h>
 #include <genmath/npy.h>
 #include <genmath/ode.h>
 #include <genmath/random.h>
+#include <genmath/reduce.h>
 #include <genmath/sde.h>
 #include <genmath/status.h>
 #include <genmath/system.h>
