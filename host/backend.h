@@ -65,10 +65,14 @@ typedef struct gm_linalg_entry {
     size_t (*workspace)(gm_call *call, const struct gm_linalg_args *args);
     gm_status (*run)(gm_call *call, const struct gm_linalg_args *args);
 } gm_linalg_entry;
+
 struct gm_fft_problem; /* fft_args.h */
 struct gm_fft_arrays;
 struct gm_structured_problem; /* structured_args.h */
 struct gm_structured_call;
+struct gm_reduce_args;      /* reduce_args.h */
+struct gm_elementwise_args; /* elementwise_args.h */
+struct gm_gather_args;      /* gather_args.h */
 
 typedef struct gm_backend {
     const char *name;
@@ -112,7 +116,9 @@ typedef struct gm_backend {
     gm_status (*contract_direct)(gm_call *call, const struct gm_contract_direct *expression);
     /* The name of a row of the table, NULL past its end. */
     const char *(*contract_kernel)(int32_t row);
+
     gm_linalg_entry linalg[GM_LINALG_KINDS];
+
     gm_status (*fft_prepare)(gm_call *call, const struct gm_fft_problem *problem, void **state,
                              int64_t *workspace_bytes);
     gm_status (*fft_run)(gm_call *call, const struct gm_fft_problem *problem, void *state,
@@ -124,6 +130,13 @@ typedef struct gm_backend {
     gm_status (*structured_run)(gm_call *call, const struct gm_structured_problem *problem,
                                 void *state, const struct gm_structured_call *arrays);
     void (*structured_release)(gm_call *call, void *state);
+
+    gm_status (*reduce)(gm_call *call, const struct gm_reduce_args *args);
+    size_t (*reduce_workspace)(const struct gm_reduce_args *args); /* NULL: none */
+    gm_status (*softmax)(gm_call *call, const struct gm_reduce_args *args);
+    gm_status (*elementwise)(gm_call *call, const struct gm_elementwise_args *args);
+    gm_status (*gather)(gm_call *call, const struct gm_gather_args *args);
+    gm_status (*scatter_add)(gm_call *call, const struct gm_gather_args *args);
 
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */

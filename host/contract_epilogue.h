@@ -10,41 +10,22 @@
 #define GENMATH_HOST_CONTRACT_EPILOGUE_H
 
 #include <genmath/contract.h>
-#include <genmath/math.h>
+#include <genmath/detail/activation.h>
 #include <genmath/philox.h>
 
-/*
- * x / (1 + exp(-w)), and its limit -0 at x = -infinity, where w is -infinity too. Where exp(-w)
- * overflows the result is -0: off by less than the smallest normal number times |x|.
- */
-GM_INLINE float gm_contract_gate_f32(float x, float w) {
-    const float gated = gm_divide_f32(x, 1.0f + gm_exp_f32(-w));
-    return x == -GM_INF_F32 ? -0.0f : gated;
-}
-
-GM_INLINE double gm_contract_gate_f64(double x, double w) {
-    const double gated = x / (1.0 + gm_exp_f64(-w));
-    return x == -GM_INF_F64 ? -0.0 : gated;
-}
-
-/*
- * `activation` is a gm_activation. A NaN stays a NaN. GELU in its tanh form,
- *     x (1 + tanh(s (x + 0.044715 x^3))) / 2 = x / (1 + exp(-2 s (x + 0.044715 x^3))),
- * s = sqrt(2 / pi): the second way of writing it does not cancel in the negative tail. Source:
- * Hendrycks and Gimpel, arXiv 1606.08415.
- */
+/* `activation` is a gm_activation. A NaN stays a NaN. */
 GM_INLINE float gm_contract_activate_f32(int activation, float x) {
     switch (activation) {
     case GM_ACTIVATION_RELU:
-        return x < 0.0f ? 0.0f : x;
+        return gm_relu_f32(x);
     case GM_ACTIVATION_SIGMOID:
-        return gm_divide_f32(1.0f, 1.0f + gm_exp_f32(-x));
+        return gm_sigmoid_f32(x);
     case GM_ACTIVATION_TANH:
         return gm_tanh_f32(x);
     case GM_ACTIVATION_SILU:
-        return gm_contract_gate_f32(x, x);
+        return gm_silu_f32(x);
     case GM_ACTIVATION_GELU:
-        return gm_contract_gate_f32(x, x * gm_fma_f32(0.0713548163f, x * x, 1.59576912f));
+        return gm_gelu_f32(x);
     default:
         return x;
     }
@@ -53,16 +34,15 @@ GM_INLINE float gm_contract_activate_f32(int activation, float x) {
 GM_INLINE double gm_contract_activate_f64(int activation, double x) {
     switch (activation) {
     case GM_ACTIVATION_RELU:
-        return x < 0.0 ? 0.0 : x;
+        return gm_relu_f64(x);
     case GM_ACTIVATION_SIGMOID:
-        return 1.0 / (1.0 + gm_exp_f64(-x));
+        return gm_sigmoid_f64(x);
     case GM_ACTIVATION_TANH:
         return gm_tanh_f64(x);
     case GM_ACTIVATION_SILU:
-        return gm_contract_gate_f64(x, x);
+        return gm_silu_f64(x);
     case GM_ACTIVATION_GELU:
-        return gm_contract_gate_f64(x,
-                                    x * gm_fma_f64(0.07135481627260025, x * x, 1.5957691216057308));
+        return gm_gelu_f64(x);
     default:
         return x;
     }

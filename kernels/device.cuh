@@ -14,7 +14,10 @@
 //
 // GM_LAUNCH(kernel, grid, block, shared_bytes, stream, arguments...) queues a launch. A template's
 // instance is written in parentheses. Errors of the launch are read with cudaGetLastError.
+// GM_GRID_CONSTANT before a const argument of a kernel: it may be pointed to without being copied.
 #if defined(__CUDACC__)
+
+#define GM_GRID_CONSTANT __grid_constant__
 
 #define GM_SHARED(type, name)                                                                      \
     static_assert(alignof(type) <= 16, "shared memory is aligned to 16 bytes");                    \
@@ -25,6 +28,8 @@
     kernel<<<(grid), (block), (shared_bytes), (stream)>>>(__VA_ARGS__)
 
 #else
+
+#define GM_GRID_CONSTANT
 
 #define GM_SHARED(type, name)                                                                      \
     static_assert(alignof(type) <= 16, "shared memory is aligned to 16 bytes");                    \

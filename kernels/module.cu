@@ -99,14 +99,42 @@ const gm_backend backend = {
 #else
     "emu",
 #endif
-    open_device,     device_info,         memory_alloc,    memory_free,      memory_upload,
-    memory_download, memory_is_reachable, synchronize,     build_info,       random_fill,
-    ode_prepare,     ode_solve,           ode_release,     sde_prepare,      sde_solve,
-    sde_release,     diffusion_perturb,   diffusion_score, diffusion_sample,
-    contract_choose, contract_run,        nullptr,         contract_kernel,
+    open_device,
+    device_info,
+    memory_alloc,
+    memory_free,
+    memory_upload,
+    memory_download,
+    memory_is_reachable,
+    synchronize,
+    build_info,
+    random_fill,
+    ode_prepare,
+    ode_solve,
+    ode_release,
+    sde_prepare,
+    sde_solve,
+    sde_release,
+    diffusion_perturb,
+    diffusion_score,
+    diffusion_sample,
+    contract_choose,
+    contract_run,
+    nullptr, /* contract_direct */
+    contract_kernel,
     {}, /* linalg */
-    nullptr,         nullptr,             nullptr, /* fft */
-    nullptr,         nullptr,             nullptr, /* structured */
+    nullptr, /* fft_prepare */
+    nullptr, /* fft_run */
+    nullptr, /* fft_release */
+    nullptr, /* structured_prepare */
+    nullptr, /* structured_run */
+    nullptr, /* structured_release */
+    reduce,
+    reduce_workspace,
+    softmax,
+    elementwise,
+    gather,
+    scatter_add,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

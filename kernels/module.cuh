@@ -27,6 +27,12 @@ gm_status contract_choose(gm_call *call, const gm_contraction *contraction, cons
 gm_status contract_run(gm_call *call, const gm_contraction *contraction, int32_t row,
                        const gm_contract_arrays *arrays);
 const char *contract_kernel(int32_t row);
+gm_status reduce(gm_call *call, const gm_reduce_args *args);
+size_t reduce_workspace(const gm_reduce_args *args);
+gm_status softmax(gm_call *call, const gm_reduce_args *args);
+gm_status elementwise(gm_call *call, const gm_elementwise_args *args);
+gm_status gather(gm_call *call, const gm_gather_args *args);
+gm_status scatter_add(gm_call *call, const gm_gather_args *args);
 
 /* The library's own function is not linked into a module. */
 inline const char *gm_dtype_text(gm_dtype dtype) {

@@ -23,4 +23,9 @@ const gm_backend gm_backend_cpu = {
     .structured_prepare = gm_cpu_structured_prepare,
     .structured_run = gm_cpu_structured_run,
     .structured_release = gm_cpu_structured_release,
+    .reduce = gm_cpu_reduce,
+    .softmax = gm_cpu_softmax,
+    .elementwise = gm_cpu_elementwise,
+    .gather = gm_cpu_gather,
+    .scatter_add = gm_cpu_scatter_add,
 };

@@ -29,5 +29,10 @@ gm_status gm_cpu_structured_prepare(gm_call *call, const struct gm_structured_pr
 gm_status gm_cpu_structured_run(gm_call *call, const struct gm_structured_problem *problem,
                                 void *state, const struct gm_structured_call *arrays);
 void gm_cpu_structured_release(gm_call *call, void *state);
+gm_status gm_cpu_reduce(gm_call *call, const struct gm_reduce_args *args);
+gm_status gm_cpu_softmax(gm_call *call, const struct gm_reduce_args *args);
+gm_status gm_cpu_elementwise(gm_call *call, const struct gm_elementwise_args *args);
+gm_status gm_cpu_gather(gm_call *call, const struct gm_gather_args *args);
+gm_status gm_cpu_scatter_add(gm_call *call, const struct gm_gather_args *args);
 
 #endif

@@ -22,4 +22,9 @@ const gm_backend gm_backend_ref = {
     .structured_prepare = gm_ref_structured_prepare,
     .structured_run = gm_ref_structured_run,
     .structured_release = gm_ref_structured_release,
+    .reduce = gm_ref_reduce,
+    .softmax = gm_ref_softmax,
+    .elementwise = gm_ref_elementwise,
+    .gather = gm_ref_gather,
+    .scatter_add = gm_ref_scatter_add,
 };

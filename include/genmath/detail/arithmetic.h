@@ -88,6 +88,14 @@ GM_INLINE float gm_divide_f32(float a, float b) {
 #endif
 }
 
+GM_INLINE double gm_divide_f64(double a, double b) {
+#if defined(__CUDA_ARCH__)
+    return __ddiv_rn(a, b);
+#else
+    return a / b;
+#endif
+}
+
 GM_INLINE uint32_t gm_bits_f32(float x) {
 #if defined(__CUDA_ARCH__)
     return __float_as_uint(x);

@@ -1,0 +1,87 @@
+/*
+ * Operands of the tensor tests: a view with guard bytes around it and poison between its elements,
+ * in any layout, and the backends that operations run on.
+ */
+#ifndef GENMATH_TESTS_OPERAND_H
+#define GENMATH_TESTS_OPERAND_H
+
+#include "support.h"
+
+#include <genmath/tensor.h>
+
+typedef struct target {
+    const char *name;
+    gm_context_options options;
+    gm_context *context; /* NULL: not on this machine */
+} target;
+
+/* ref, cpu with each instruction set and with threads, emu, cuda. */
+enum { TARGETS = 7, FIRST_CPU = 1 };
+extern target targets[TARGETS];
+
+/* For cmocka_run_group_tests; what is not here is a printed, counted skip. */
+int open_targets(void **state);
+int close_targets(void **state);
+
+/* true and a message for a target that this machine has not. */
+#define FOR_EACH_TARGET(t)                                                                         \
+    for (const target *t = targets; t < targets + TARGETS; ++t)                                    \
+        if (t->context != NULL)
+
+typedef enum layout {
+    PLAIN,
+    TRANSPOSED, /* the first axis is the one that lies together */
+    PADDED,     /* gaps after each element and each row */
+    REVERSED,   /* negative strides */
+    SPREAD,     /* stride 0 along the first axis; inputs only */
+    LAYOUTS
+} layout;
+
+typedef struct operand {
+    gm_tensor view; /* data: the first element, in `bytes` */
+    int64_t elements;
+    uint8_t *bytes; /* the memory, with guards */
+    size_t size;
+} operand;
+
+/* Every byte 0xff: NaN in every floating dtype, -1 in the integers. */
+operand operand_make(gm_dtype dtype, int32_t ndim, const int64_t *shape, layout how);
+void operand_free(operand *o);
+
+/* Where element e, counted in row-major order, is. */
+void *operand_at(const operand *o, int64_t e);
+double operand_get(const operand *o, int64_t e);
+int64_t operand_get_integer(const operand *o, int64_t e);
+void operand_set(operand *o, int64_t e, double value);
+
+/* Elements of (low, high), a function of seed. */
+void operand_fill(operand *o, uint64_t seed, double low, double high);
+
+/* A copy in the target's memory; its data goes to view. */
+void *operand_upload(const target *t, const operand *o, gm_tensor *view);
+
+/* Brings memory back and frees it. What is no element of o must be as it was; the elements go to o.
+ */
+void operand_download(const target *t, operand *o, void *memory);
+
+/* Frees memory, which must hold o's bytes still: an input is not written. */
+void operand_unchanged(const target *t, const operand *o, void *memory);
+
+/* The unit roundoff of a dtype, and of what it is computed in. */
+double roundoff(gm_dtype dtype);
+double compute_roundoff(gm_dtype dtype);
+
+/* Fails unless |got - want| <= bound, or both are NaN, or both the same infinity. */
+#define ASSERT_NEAR(got, want, bound, ...)                                                         \
+    do {                                                                                           \
+        const double near_got = (got), near_want = (want), near_bound = (bound);                   \
+        if (!is_near(near_got, near_want, near_bound)) {                                           \
+            char near_text[256];                                                                   \
+            snprintf(near_text, sizeof near_text, __VA_ARGS__);                                    \
+            fail_msg("%s: %.17g, expected %.17g, bound %.3g", near_text, near_got, near_want,      \
+                     near_bound);                                                                  \
+        }                                                                                          \
+    } while (0)
+bool is_near(double got, double want, double bound);
+
+#endif
