@@ -5,7 +5,7 @@
 
 #include "host/half.h"
 
-target targets[TARGETS] = {
+target backends[TARGETS] = {
     {"ref", {.backend = GM_BACKEND_REF}, NULL},
     {"cpu base", {.backend = GM_BACKEND_CPU, .isa = GM_ISA_BASE, .threads = 1}, NULL},
     {"cpu avx2", {.backend = GM_BACKEND_CPU, .isa = GM_ISA_AVX2, .threads = 1}, NULL},
@@ -15,23 +15,23 @@ target targets[TARGETS] = {
     {"cuda", {.backend = GM_BACKEND_CUDA}, NULL},
 };
 
-int open_targets(void **state) {
+int open_backends(void **state) {
     (void)state;
     int skipped = 0;
     for (int i = 0; i < TARGETS; ++i) {
-        if (gm_context_create(&targets[i].options, &targets[i].context) != GM_STATUS_OK) {
-            print_message("skipped: %s: %s\n", targets[i].name, gm_last_error(NULL));
+        if (gm_context_create(&backends[i].options, &backends[i].context) != GM_STATUS_OK) {
+            print_message("skipped: %s: %s\n", backends[i].name, gm_last_error(NULL));
             ++skipped;
         }
     }
     print_message("%d of %d backends, %d skipped\n", TARGETS - skipped, TARGETS, skipped);
-    return targets[0].context == NULL || targets[FIRST_CPU].context == NULL;
+    return backends[0].context == NULL || backends[FIRST_CPU].context == NULL;
 }
 
-int close_targets(void **state) {
+int close_backends(void **state) {
     (void)state;
     for (int i = 0; i < TARGETS; ++i) {
-        gm_context_destroy(targets[i].context);
+        gm_context_destroy(backends[i].context);
     }
     return 0;
 }

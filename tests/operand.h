@@ -17,15 +17,15 @@ typedef struct target {
 
 /* ref, cpu with each instruction set and with threads, emu, cuda. */
 enum { TARGETS = 7, FIRST_CPU = 1 };
-extern target targets[TARGETS];
+extern target backends[TARGETS];
 
 /* For cmocka_run_group_tests; what is not here is a printed, counted skip. */
-int open_targets(void **state);
-int close_targets(void **state);
+int open_backends(void **state);
+int close_backends(void **state);
 
 /* true and a message for a target that this machine has not. */
 #define FOR_EACH_TARGET(t)                                                                         \
-    for (const target *t = targets; t < targets + TARGETS; ++t)                                    \
+    for (const target *t = backends; t < backends + TARGETS; ++t)                                  \
         if (t->context != NULL)
 
 typedef enum layout {

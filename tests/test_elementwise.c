@@ -232,13 +232,13 @@ static void test_copies(void **state) {
 
 /* ---- 3. reference ---------------------------------------------------------------------------- */
 
-/* One operation in one dtype and layout, on all targets: the reference's result, equal bits. */
+/* One operation in one dtype and layout, on all backends: the reference's result, equal bits. */
 static void compare(int operation, const operand *a, const operand *b, const operand *start,
                     double alpha, double beta, double ulps) {
     const gm_dtype dtype = a->view.dtype;
     const double u = compute_roundoff(dtype);
-    operand want = run(&targets[0], operation, alpha, a, b, beta, start), first = {0};
-    for (const target *t = targets + FIRST_CPU; t < targets + TARGETS; ++t) {
+    operand want = run(&backends[0], operation, alpha, a, b, beta, start), first = {0};
+    for (const target *t = backends + FIRST_CPU; t < backends + TARGETS; ++t) {
         if (t->context == NULL) {
             continue;
         }
@@ -390,5 +390,5 @@ int main(void) {
         cmocka_unit_test(test_copies),          cmocka_unit_test(test_maps),
         cmocka_unit_test(test_combines),        cmocka_unit_test(test_in_place_and_nan),
     };
-    return cmocka_run_group_tests(tests, open_targets, close_targets);
+    return cmocka_run_group_tests(tests, open_backends, close_backends);
 }

@@ -214,10 +214,10 @@ static void test_results(void **state) {
                                         most += fabs(x);
                                     }
                                 }
-                                const bool in_double = dtype == GM_F64 || t == targets;
+                                const bool in_double = dtype == GM_F64 || t == backends;
                                 const double want = in_double ? exact : (double)single;
                                 const double bound =
-                                    dtype < GM_F16 && t != targets
+                                    dtype < GM_F16 && t != backends
                                         ? 0
                                         : 2 * roundoff((gm_dtype)dtype) * fabs(want) + 1e-7 * most;
                                 ASSERT_NEAR(operand_get(&got, e), want, bound, "%s, case %zu, %s",
@@ -241,5 +241,5 @@ int main(void) {
         cmocka_unit_test(test_out_of_range),
         cmocka_unit_test(test_results),
     };
-    return cmocka_run_group_tests(tests, open_targets, close_targets);
+    return cmocka_run_group_tests(tests, open_backends, close_backends);
 }

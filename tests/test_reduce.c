@@ -349,9 +349,9 @@ static void test_against_reference(void **state) {
                 operand_fill(&in, (uint64_t)turn, product ? 0.999 : -2, product ? 1.001 : 3);
                 const gm_reduce_options options = {
                     .reduction = (gm_reduction)r, .axes = c->axes, .unbiased = turn / 4 % 2};
-                operand want = run(&targets[0], &in, options, turn % 2, out, PLAIN, false);
+                operand want = run(&backends[0], &in, options, turn % 2, out, PLAIN, false);
                 int64_t n = in.elements / (want.elements > 0 ? want.elements : 1);
-                for (const target *t = targets + 1; t < targets + TARGETS; ++t) {
+                for (const target *t = backends + 1; t < backends + TARGETS; ++t) {
                     if (t->context == NULL) {
                         continue;
                     }
@@ -396,9 +396,9 @@ static void test_one_order(void **state) {
                                                              : GM_F32;
                 const gm_reduce_options alone = {.reduction = (gm_reduction)r};
                 const gm_reduce_options first = {.reduction = (gm_reduction)r, .axes = 1};
-                operand want = run(&targets[FIRST_CPU], &row, alone, false, out, PLAIN, false);
+                operand want = run(&backends[FIRST_CPU], &row, alone, false, out, PLAIN, false);
                 const size_t size = gm_dtype_size(out);
-                for (const target *t = targets + FIRST_CPU; t < targets + TARGETS; ++t) {
+                for (const target *t = backends + FIRST_CPU; t < backends + TARGETS; ++t) {
                     if (t->context == NULL) {
                         continue;
                     }
@@ -434,7 +434,7 @@ static void test_sum_error(void **state) {
         }
         const double exact = large + (double)(n - 1); /* both parts and the sum are even integers */
         const double bound = (39 + 8) * roundoff((gm_dtype)dtype) * exact;
-        for (const target *t = targets + FIRST_CPU; t < targets + TARGETS; ++t) {
+        for (const target *t = backends + FIRST_CPU; t < backends + TARGETS; ++t) {
             if (t->context != NULL) {
                 ASSERT_NEAR(run_scalar(t, &in, GM_REDUCE_SUM), exact, bound, "%s", t->name);
             }
@@ -539,5 +539,5 @@ int main(void) {
         cmocka_unit_test(test_logsumexp_shift),
         cmocka_unit_test(test_variance_cancellation),
     };
-    return cmocka_run_group_tests(tests, open_targets, close_targets);
+    return cmocka_run_group_tests(tests, open_backends, close_backends);
 }

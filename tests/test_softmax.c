@@ -159,8 +159,8 @@ static void test_against_reference(void **state) {
             operand_fill(&in, (uint64_t)turn, -9, 9);
             const gm_softmax_options options = {.axis = c->axis, .temperature = turn % 3 * 0.7};
             const double u = compute_roundoff(dtype), n = (double)in.elements;
-            operand want = run(&targets[0], &in, options, logarithm, PLAIN, false), first = {0};
-            for (const target *t = targets + FIRST_CPU; t < targets + TARGETS; ++t) {
+            operand want = run(&backends[0], &in, options, logarithm, PLAIN, false), first = {0};
+            for (const target *t = backends + FIRST_CPU; t < backends + TARGETS; ++t) {
                 if (t->context == NULL) {
                     continue;
                 }
@@ -168,7 +168,8 @@ static void test_against_reference(void **state) {
                 for (int64_t e = 0; e < in.elements; ++e) {
                     const double w = operand_get(&want, e);
                     const double size = logarithm ? fabs(w) + 40 : w;
-                    const double rounded = 2 * roundoff(dtype) * fabs(w) + 0x1p-24 * (dtype == GM_F16);
+                    const double rounded =
+                        2 * roundoff(dtype) * fabs(w) + 0x1p-24 * (dtype == GM_F16);
                     ASSERT_NEAR(operand_get(&got, e), w,
                                 (90 + n * 0x1p-53 / u) * u * size + rounded, "%s, case %zu, %s",
                                 t->name, i, gm_dtype_name(dtype));
@@ -227,5 +228,5 @@ int main(void) {
         cmocka_unit_test(test_special_rows),  cmocka_unit_test(test_against_reference),
         cmocka_unit_test(test_sum_and_shift),
     };
-    return cmocka_run_group_tests(tests, open_targets, close_targets);
+    return cmocka_run_group_tests(tests, open_backends, close_backends);
 }
