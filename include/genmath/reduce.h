@@ -44,9 +44,9 @@ extern "C" {
  *     ARGMAX, ARGMIN  the least i at which x_i is MAX, MIN; a NaN counts as the extreme one
  *     LOGSUMEXP  log sum exp(x_i) = m + log sum exp(x_i - m), m = MAX; of nothing: -infinity
  *     NORM1      sum |x_i|                      of nothing: 0
- *     NORM2      sqrt(sum x_i^2), scaled by a power of two where squares would overflow or
- * underflow NORM_INF   max |x_i|; NaN if any x_i is   of nothing: 0 VARIANCE   sum (x_i - mean)^2 /
- * (n - unbiased); NaN if the divisor is not positive
+ *     NORM2      sqrt(sum x_i^2), scaled where squares would overflow or underflow
+ *     NORM_INF   max |x_i|; NaN if any x_i is   of nothing: 0
+ *     VARIANCE   sum (x_i - mean)^2 / (n - unbiased); NaN if the divisor is not positive
  *
  * MAX, MIN, ARGMAX and ARGMIN of nothing are INVALID_ARGUMENT.
  *
