@@ -178,14 +178,15 @@ static void test_of_nothing(void **state) {
 
 /* Small integers, so that no order of a sum rounds: what each reduction must be, in integers. */
 static double exact_of(gm_reduction reduction, const operand *in) {
-    int64_t sum = 0, absolute = 0, squares = 0, most = INT64_MIN, least = INT64_MAX, product = 1;
+    int64_t sum = 0, absolute = 0, squares = 0, most = INT64_MIN, least = INT64_MAX;
+    double product = 1; /* compared in short rows alone */
     int64_t first_most = 0, first_least = 0;
     for (int64_t e = 0; e < in->elements; ++e) {
         const int64_t x = (int64_t)operand_get(in, e);
         sum += x;
         absolute += llabs(x);
         squares += x * x;
-        product *= x;
+        product *= (double)x;
         first_most = x > most ? e : first_most;
         first_least = x < least ? e : first_least;
         most = x > most ? x : most;
@@ -194,7 +195,7 @@ static double exact_of(gm_reduction reduction, const operand *in) {
     const double n = (double)in->elements;
     const double values[] = {(double)sum,
                              (double)sum / n,
-                             (double)product,
+                             product,
                              (double)most,
                              (double)least,
                              (double)first_most,
