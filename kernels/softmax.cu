@@ -79,6 +79,7 @@ __global__ void __launch_bounds__(THREADS)
     T *to = static_cast<T *>(args.out) + gm_layout_offset(&args.outer, 1, row);
     const warp_chunk<T> chunk = {from, &args.inner, 0, n, row_is_packed(args.inner, from)};
     const auto state = math<real>::chunk(GM_REDUCE_LOGSUMEXP, chunk, 0, n, scale_of(args, real()));
+    __syncwarp(); /* in place a lane writes what another has read */
     write_row(args, from, to, softmax_of(args, state.a, state.b), static_cast<int>(gm_lane()), 32);
 }
 
