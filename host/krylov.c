@@ -1,5 +1,5 @@
 /* Krylov methods: what they share, and conjugate gradients. */
-#include "host/krylov.h"
+#include "host/krylov/krylov.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* What the operations of linear algebra share: binding tensors to a problem, workspace, dispatch.
  */
-#include "host/linalg_check.h"
+#include "host/linalg/check.h"
 
 #define NAME(kind, name) "linalg_" #name,
 static const char *const names[] = {GM_LINALG_LIST(NAME)};

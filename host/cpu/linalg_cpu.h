@@ -12,7 +12,7 @@
 #include <cblas.h>
 #include <lapack.h>
 
-#include "host/linalg_host.h"
+#include "host/linalg/host.h"
 
 /* A leading dimension: LAPACK wants at least 1. */
 static inline lapack_int gm_cpu_ld(int64_t rows) {

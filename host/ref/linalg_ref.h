@@ -7,7 +7,7 @@
 
 #include <complex.h>
 
-#include "host/linalg_host.h"
+#include "host/linalg/host.h"
 
 typedef double complex gm_complex;
 

@@ -2,7 +2,7 @@
 #include <float.h>
 #include <math.h>
 
-#include "host/krylov.h"
+#include "host/krylov/krylov.h"
 
 enum { MAX_SWEEPS = 60 };
 

@@ -1,7 +1,7 @@
 /* linalg.h: checks and dispatch of factorizations, solves, inverses, determinants. */
 #include <genmath/linalg.h>
 
-#include "host/linalg_check.h"
+#include "host/linalg/check.h"
 
 enum { BOTH = GM_LINALG_RCOND | GM_LINALG_RESIDUAL };
 

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "host/linalg_check.h"
+#include "host/linalg/check.h"
 
 static gm_status open_square(gm_context *context, gm_linalg_kind kind, double t, const gm_tensor *a,
                              int32_t core, gm_linalg_args *args) {

@@ -3,7 +3,7 @@
 
 #include <float.h>
 
-#include "host/linalg_check.h"
+#include "host/linalg/check.h"
 
 enum { BOTH = GM_LINALG_RCOND | GM_LINALG_RESIDUAL };
 

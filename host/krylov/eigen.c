@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/krylov.h"
+#include "host/krylov/krylov.h"
 
 /* Less than this part of |A v| left outside the space: the space is invariant, but for rounding. */
 #define INVARIANT (64 * DBL_EPSILON)

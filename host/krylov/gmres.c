@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "host/krylov.h"
+#include "host/krylov/krylov.h"
 
 /* Column j of the Hessenberg matrix is at h + j * (m + 1), as R once the rotations have passed. */
 typedef struct workspace {

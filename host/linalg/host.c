@@ -1,5 +1,5 @@
 /* What ref and cpu share: storing how a problem went. */
-#include "host/linalg_host.h"
+#include "host/linalg/host.h"
 
 static void fill(const gm_linalg_args *args, const gm_linalg_matrix *m, int64_t problem,
                  double number, int64_t integer) {
