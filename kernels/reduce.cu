@@ -9,10 +9,11 @@
  *            in the workspace; a second kernel, a thread for each row, combines them.
  *   columns  rows side by side (reduction over leading axes): a block takes 32 rows, a lane has its
  *            row, a warp 16 of the accumulators; 32 elements next to each other in every load.
+ *   column_groups  the same for few and long ones: 2^k chunks a block, combined as groups'.
  * Shared memory: block, groups: 8 states and a tree of 52, 1.5 KiB (f32 and f64). columns: the
  * accumulators of 32 rows, 18 KiB (f32) or 36 KiB (f64).
  *
- * Numerical choices: host/reduce_state.inc's. The order depends on n alone, so all four kernels,
+ * Numerical choices: host/reduce_state.inc's. The order depends on n alone, so all kernels,
  * and cpu, give the same bits.
  *
  * Versions: (1) a thread for each row reads rows of one piece with a stride of a row between lanes;
@@ -29,9 +30,8 @@ namespace {
 
 using namespace reduction;
 
-constexpr int64_t MOST_GROUPS =
-    1024;                          /* of one row: with 8 warps each more than a GPU runs at once */
-constexpr int64_t LEAST_GROUP = 8; /* chunks: one for each warp */
+/* Of one row: with 8 warps each more than a GPU runs at once. */
+constexpr int64_t MOST_GROUPS = 1024;
 
 template <class real> struct block_shared {
     typename math<real>::state states[WARPS];
@@ -140,19 +140,23 @@ __global__ void __launch_bounds__(THREADS)
     write_result<T>(args, row, math<real>::top(args.reduction, &tree, q));
 }
 
+/* As reduce_block, of 32 rows. */
 template <class T>
 __global__ void __launch_bounds__(THREADS)
-    reduce_columns(const GM_GRID_CONSTANT gm_reduce_args args) {
+    reduce_columns(const GM_GRID_CONSTANT gm_reduce_args args, int64_t per_group,
+                   typename math<typename element<T>::real>::state *states) {
     using real = typename element<T>::real;
     GM_SHARED(column_shared<real>, shared);
     const int64_t row = static_cast<int64_t>(blockIdx.x) * COLUMNS + gm_lane();
     const bool used = row < args.outer.elements;
     const int64_t read = used ? row : args.outer.elements - 1; /* lanes left over repeat the last */
+    const int64_t chunks = chunks_of(args.inner.elements), first = blockIdx.y * per_group;
+    const int64_t end = first + per_group < chunks ? first + per_group : chunks;
     const T *from = static_cast<const T *>(args.in) + gm_layout_offset(&args.outer, 0, read);
     const real q = scale_of(args, real());
     typename math<real>::tree tree;
     tree.count = 0;
-    for (int64_t c = 0; c < chunks_of(args.inner.elements); ++c) {
+    for (int64_t c = first; c < end; ++c) {
         const int32_t n = chunk_length(args.inner.elements, c);
         const column_chunk<T> chunk = {from, &args.inner, c * GM_CHUNK, n, &shared};
         const auto state = math<real>::chunk(args.reduction, chunk, c * GM_CHUNK, n, q);
@@ -161,13 +165,19 @@ __global__ void __launch_bounds__(THREADS)
         }
     }
     if (used && gm_warp() == 0) {
-        write_result<T>(args, row, math<real>::top(args.reduction, &tree, q));
+        const auto state = math<real>::top(args.reduction, &tree, q);
+        if (states != nullptr) {
+            states[row * gridDim.y + blockIdx.y] = state;
+        } else {
+            write_result<T>(args, row, state);
+        }
     }
 }
 
-/* Chunks of a group: a power of two, so that a group is a branch of the tree. */
+/* Chunks of a group: a power of two, so that a group is a branch of the tree. A block of rows takes
+ * a chunk at a time with all its warps, else every warp has its own. */
 int64_t group_of(const gm_reduce_args &args) {
-    int64_t group = LEAST_GROUP;
+    int64_t group = side_by_side(args) ? 1 : WARPS;
     while ((chunks_of(args.inner.elements) + group - 1) / group > MOST_GROUPS) {
         group *= 2;
     }
@@ -179,108 +189,68 @@ int32_t groups_of(const gm_reduce_args &args) {
     return static_cast<int32_t>((chunks_of(args.inner.elements) + group - 1) / group);
 }
 
-template <class T> struct launch {
+template <class T> using state_of = typename math<typename element<T>::real>::state;
+
+template <class T> void run_warp(gm_call *call, const gm_reduce_args &args, unsigned grid) {
+    GM_LAUNCH((reduce_warp<T>), grid, THREADS, 0, stream_of(call), args);
+}
+
+/* Over the blocks of a grid, in one group or, with a workspace, in as many as it holds. */
+template <class T>
+void run_blocks(gm_call *call, const gm_reduce_args &args, dim3 grid, state_of<T> *states) {
     using real = typename element<T>::real;
-    using state = typename math<real>::state;
-
-    static gm_status warp(gm_call *call, const gm_reduce_args &args) {
-        unsigned grid;
-        const gm_status status = grid_for(call, args.outer.elements, WARPS, &grid);
-        if (status != GM_STATUS_OK) {
-            return status;
-        }
-        GM_LAUNCH((reduce_warp<T>), grid, THREADS, 0, stream_of(call), args);
-        return check_cuda(call, cudaGetLastError(), call->kernel);
-    }
-
-    static gm_status block(gm_call *call, const gm_reduce_args &args) {
-        unsigned grid;
-        const gm_status status = grid_for(call, args.outer.elements, 1, &grid);
-        if (status != GM_STATUS_OK) {
-            return status;
-        }
-        GM_LAUNCH((reduce_block<T>), grid, THREADS, sizeof(block_shared<real>), stream_of(call),
-                  args, chunks_of(args.inner.elements), static_cast<state *>(nullptr));
-        return check_cuda(call, cudaGetLastError(), call->kernel);
-    }
-
-    static gm_status groups(gm_call *call, const gm_reduce_args &args) {
-        unsigned grid, rows;
-        const int32_t count = groups_of(args);
-        state *const states = static_cast<state *>(args.workspace);
-        gm_status status = grid_for(call, args.outer.elements, 1, &grid);
-        if (status == GM_STATUS_OK) {
-            status = grid_for(call, args.outer.elements, THREADS, &rows);
-        }
-        if (status != GM_STATUS_OK) {
-            return status;
-        }
-        GM_LAUNCH((reduce_block<T>), dim3(grid, static_cast<unsigned>(count)), THREADS,
-                  sizeof(block_shared<real>), stream_of(call), args, group_of(args), states);
-        status = check_cuda(call, cudaGetLastError(), call->kernel);
-        if (status != GM_STATUS_OK) {
-            return status;
-        }
-        GM_LAUNCH((reduce_groups<T>), rows, THREADS, 0, stream_of(call), args, count,
-                  static_cast<const state *>(states));
-        return check_cuda(call, cudaGetLastError(), call->kernel);
-    }
-
-    static gm_status columns(gm_call *call, const gm_reduce_args &args) {
-        unsigned grid;
-        const gm_status status = grid_for(call, args.outer.elements, COLUMNS, &grid);
-        if (status != GM_STATUS_OK) {
-            return status;
-        }
+    const int64_t per_group = states != nullptr ? group_of(args) : chunks_of(args.inner.elements);
+    if (side_by_side(args)) {
         GM_LAUNCH((reduce_columns<T>), grid, THREADS, sizeof(column_shared<real>), stream_of(call),
-                  args);
-        return check_cuda(call, cudaGetLastError(), call->kernel);
+                  args, per_group, states);
+    } else {
+        GM_LAUNCH((reduce_block<T>), grid, THREADS, sizeof(block_shared<real>), stream_of(call),
+                  args, per_group, states);
     }
-};
+}
 
-bool has_workspace(const gm_reduce_args &args) {
+template <class T> void run_alone(gm_call *call, const gm_reduce_args &args, unsigned grid) {
+    run_blocks<T>(call, args, grid, nullptr);
+}
+
+template <class T> void run_groups(gm_call *call, const gm_reduce_args &args, unsigned grid) {
+    const int32_t groups = groups_of(args);
+    state_of<T> *const states = static_cast<state_of<T> *>(args.workspace);
+    run_blocks<T>(call, args, dim3(grid, static_cast<unsigned>(groups)), states);
+    const unsigned rows = static_cast<unsigned>((args.outer.elements + THREADS - 1) / THREADS);
+    GM_LAUNCH((reduce_groups<T>), rows, THREADS, 0, stream_of(call), args, groups,
+              static_cast<const state_of<T> *>(states));
+}
+
+bool columns_in_groups(const gm_reduce_args &args) {
+    return side_by_side(args) && args.workspace != nullptr;
+}
+
+bool in_groups(const gm_reduce_args &args) {
     return args.workspace != nullptr;
 }
 
-/* Scanned from the top: the first whose condition holds runs. */
-struct entry {
-    const char *name;
-    bool (*fits)(const gm_reduce_args &args);
-    gm_status (*f64)(gm_call *call, const gm_reduce_args &args);
-    gm_status (*f32)(gm_call *call, const gm_reduce_args &args);
-    gm_status (*f16)(gm_call *call, const gm_reduce_args &args);
-    gm_status (*bf16)(gm_call *call, const gm_reduce_args &args);
-};
-
-#define GM_ALL_TYPES(way)                                                                          \
-    launch<double>::way, launch<float>::way, launch<__half>::way, launch<__nv_bfloat16>::way
-
-const entry entries[] = {
-    {"reduce_columns", side_by_side, GM_ALL_TYPES(columns)},
-    {"reduce_warp", one_chunk, GM_ALL_TYPES(warp)},
-    {"reduce_groups", has_workspace, GM_ALL_TYPES(groups)},
-    {"reduce_block", always, GM_ALL_TYPES(block)},
+const way ways[] = {
+    {"reduce_column_groups", columns_in_groups, COLUMNS, GM_EVERY_TYPE(run_groups)},
+    {"reduce_columns", side_by_side, COLUMNS, GM_EVERY_TYPE(run_alone)},
+    {"reduce_warp", one_chunk, WARPS, GM_EVERY_TYPE(run_warp)},
+    {"reduce_groups", in_groups, 1, GM_EVERY_TYPE(run_groups)},
+    {"reduce_block", always, 1, GM_EVERY_TYPE(run_alone)},
 };
 
 } // namespace
 
 gm_status reduce(gm_call *call, const gm_reduce_args *args) {
-    const entry *found = entries;
-    while (!found->fits(*args)) {
-        ++found;
-    }
-    call->kernel = found->name;
-    return args->dtype == GM_F64   ? found->f64(call, *args)
-           : args->dtype == GM_F32 ? found->f32(call, *args)
-           : args->dtype == GM_F16 ? found->f16(call, *args)
-                                   : found->bf16(call, *args);
+    return run_first(ways, call, *args);
 }
 
-/* Rows enough to fill a GPU by themselves need none. */
+/* Blocks enough to fill a GPU by themselves need none. */
 size_t reduce_workspace(const gm_reduce_args *args) {
-    constexpr int64_t MANY_ROWS = 512;
+    constexpr int64_t MANY_BLOCKS = 512;
+    const bool columns = side_by_side(*args);
+    const int64_t blocks = args->outer.elements / (columns ? COLUMNS : 1);
     const int32_t groups = groups_of(*args);
-    if (side_by_side(*args) || one_chunk(*args) || groups < 2 || args->outer.elements > MANY_ROWS) {
+    if (groups < 2 || blocks > MANY_BLOCKS || (one_chunk(*args) && !columns)) {
         return 0;
     }
     const size_t state =

@@ -246,5 +246,32 @@ inline bool always(const gm_reduce_args &) {
     return true;
 }
 
+/* A line of a table: what runs for the four types where the condition holds. */
+struct way {
+    const char *name;
+    bool (*fits)(const gm_reduce_args &args);
+    int rows; /* of a block */
+    void (*launch[4])(gm_call *call, const gm_reduce_args &args, unsigned grid);
+};
+static_assert(GM_F64 == 0 && GM_F32 == 1 && GM_F16 == 2 && GM_BF16 == 3, "way::launch");
+
+#define GM_EVERY_TYPE(run)                                                                         \
+    { run<double>, run<float>, run<__half>, run<__nv_bfloat16> }
+
+/* Runs the first line from the top whose condition holds; the last one's always does. */
+inline gm_status run_first(const way *line, gm_call *call, const gm_reduce_args &args) {
+    while (!line->fits(args)) {
+        ++line;
+    }
+    call->kernel = line->name;
+    unsigned grid;
+    const gm_status status = grid_for(call, args.outer.elements, line->rows, &grid);
+    if (status != GM_STATUS_OK) {
+        return status;
+    }
+    line->launch[args.dtype](call, args, grid);
+    return check_cuda(call, cudaGetLastError(), call->kernel);
+}
+
 } // namespace reduction
 } // namespace gm

@@ -155,58 +155,31 @@ __global__ void __launch_bounds__(THREADS)
     }
 }
 
-enum way { WARP, BLOCK, COLUMN };
+template <class T> void run_warp(gm_call *call, const gm_reduce_args &args, unsigned grid) {
+    GM_LAUNCH((softmax_warp<T>), grid, THREADS, 0, stream_of(call), args);
+}
 
-template <class T, way W> gm_status run(gm_call *call, const gm_reduce_args &args) {
+template <class T> void run_block(gm_call *call, const gm_reduce_args &args, unsigned grid) {
     using real = typename element<T>::real;
-    unsigned grid;
-    const gm_status status = grid_for(call, args.outer.elements,
-                                      W == WARP    ? WARPS
-                                      : W == BLOCK ? 1
-                                                   : COLUMNS,
-                                      &grid);
-    if (status != GM_STATUS_OK) {
-        return status;
-    }
-    if constexpr (W == WARP) {
-        GM_LAUNCH((softmax_warp<T>), grid, THREADS, 0, stream_of(call), args);
-    } else if constexpr (W == BLOCK) {
-        GM_LAUNCH((softmax_block<T>), grid, THREADS, sizeof(block_shared<real>), stream_of(call),
-                  args);
-    } else {
-        GM_LAUNCH((softmax_columns<T>), grid, THREADS, sizeof(column_shared<real>), stream_of(call),
-                  args);
-    }
-    return check_cuda(call, cudaGetLastError(), call->kernel);
+    GM_LAUNCH((softmax_block<T>), grid, THREADS, sizeof(block_shared<real>), stream_of(call), args);
 }
 
-/* Scanned from the top: the first whose condition holds runs. */
-struct entry {
-    const char *name;
-    bool (*fits)(const gm_reduce_args &args);
-    gm_status (*launch[4])(gm_call *call, const gm_reduce_args &args); /* f64, f32, f16, bf16 */
-};
-
-template <way W> constexpr entry entry_of(const char *name, bool (*fits)(const gm_reduce_args &)) {
-    return {name, fits, {run<double, W>, run<float, W>, run<__half, W>, run<__nv_bfloat16, W>}};
+template <class T> void run_columns(gm_call *call, const gm_reduce_args &args, unsigned grid) {
+    using real = typename element<T>::real;
+    GM_LAUNCH((softmax_columns<T>), grid, THREADS, sizeof(column_shared<real>), stream_of(call),
+              args);
 }
 
-const entry entries[] = {
-    entry_of<COLUMN>("softmax_columns", side_by_side),
-    entry_of<WARP>("softmax_warp", one_chunk),
-    entry_of<BLOCK>("softmax_block", always),
+const way ways[] = {
+    {"softmax_columns", side_by_side, COLUMNS, GM_EVERY_TYPE(run_columns)},
+    {"softmax_warp", one_chunk, WARPS, GM_EVERY_TYPE(run_warp)},
+    {"softmax_block", always, 1, GM_EVERY_TYPE(run_block)},
 };
 
 } // namespace
 
 gm_status softmax(gm_call *call, const gm_reduce_args *args) {
-    const entry *found = entries;
-    while (!found->fits(*args)) {
-        ++found;
-    }
-    call->kernel = found->name;
-    static_assert(GM_F64 == 0 && GM_F32 == 1 && GM_F16 == 2 && GM_BF16 == 3, "entry::launch");
-    return found->launch[args->dtype](call, *args);
+    return run_first(ways, call, *args);
 }
 
 } // namespace gm

@@ -405,15 +405,18 @@ static void test_one_order(void **state) {
                     }
                     operand by_row = run(t, &row, alone, false, out, PLAIN, i % 2 == 0);
                     operand by_column = run(t, &columns, first, false, out, PLAIN, false);
+                    operand in_groups = run(t, &columns, first, false, out, PLAIN, true);
                     if (memcmp(operand_at(&by_row, 0), operand_at(&want, 0), size) != 0 ||
-                        memcmp(operand_at(&by_column, 11), operand_at(&want, 0), size) != 0) {
-                        fail_msg("%s, %s of %lld %s: %.17g, %.17g, not %.17g", t->name, names[r],
-                                 (long long)n, gm_dtype_name((gm_dtype)dtype),
+                        memcmp(operand_at(&by_column, 11), operand_at(&want, 0), size) != 0 ||
+                        memcmp(operand_at(&in_groups, 11), operand_at(&want, 0), size) != 0) {
+                        fail_msg("%s, %s of %lld %s: %.17g, %.17g, %.17g, not %.17g", t->name,
+                                 names[r], (long long)n, gm_dtype_name((gm_dtype)dtype),
                                  operand_get(&by_row, 0), operand_get(&by_column, 11),
-                                 operand_get(&want, 0));
+                                 operand_get(&in_groups, 11), operand_get(&want, 0));
                     }
                     operand_free(&by_row);
                     operand_free(&by_column);
+                    operand_free(&in_groups);
                 }
                 operand_free(&want);
             }
