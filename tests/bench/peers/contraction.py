@@ -11,7 +11,6 @@ import ctypes
 import json
 import math
 import sys
-import time
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("library")
@@ -22,6 +21,8 @@ parser.add_argument("--seconds", type=float, default=0.4, help="of timing for a 
 options = parser.parse_args()
 
 import numpy as np
+
+from genmath import Genmath, Tensor, aligned, time_in_turns, view
 
 try:
     import torch
@@ -69,54 +70,23 @@ CASES += [("outer", "i,j->ij", dict.fromkeys("ij", 4096)),
           ("column sums", "ij->j", dict.fromkeys("ij", 4096)),
           ("matrix times vector", "ij,j->i", dict.fromkeys("ij", 4096)),
           ("batched dot", "bi,bi->b", {"b": 1 << 14, "i": 128}), ("dot", "i,i->", {"i": 1 << 22})]
-TYPES = {"f64": (np.float64, 0), "f32": (np.float32, 1)}
+TYPES = {"f64": np.float64, "f32": np.float32}
 
 
-class Tensor(ctypes.Structure):
-    _fields_ = [("data", ctypes.c_void_p), ("dtype", ctypes.c_int), ("ndim", ctypes.c_int32),
-                ("shape", ctypes.c_int64 * 32), ("stride", ctypes.c_int64 * 32)]
+def plan(genmath, expression, operands, out):
+    lib, count = genmath.lib, len(operands)
+    views, result = (Tensor * count)(*map(view, operands)), view(out)
+    made = ctypes.c_void_p()
+    genmath.check(lib.gm_contract_plan_create(genmath.context, expression.encode(), count, views,
+                                              ctypes.byref(result), None, ctypes.byref(made)))
+    lib.gm_contract_workspace.restype = ctypes.c_size_t
+    size = lib.gm_contract_workspace(made)
+    genmath.memory, space = aligned(size)
 
-
-class Options(ctypes.Structure):
-    _fields_ = [("backend", ctypes.c_int), ("isa", ctypes.c_int), ("threads", ctypes.c_int32),
-                ("device", ctypes.c_int32), ("allow_fallback", ctypes.c_int32)]
-
-
-class Genmath:
-    def __init__(self, path, threads):
-        self.lib = lib = ctypes.CDLL(path)
-        for name in ("gm_last_error", "gm_last_kernel", "gm_isa_name"):
-            getattr(lib, name).restype = ctypes.c_char_p
-        lib.gm_contract_workspace.restype = ctypes.c_size_t
-        self.context = ctypes.c_void_p()
-        backend_cpu = 2
-        if lib.gm_context_create(ctypes.byref(Options(backend=backend_cpu, threads=threads)),
-                                 ctypes.byref(self.context)):
-            sys.exit("contraction.py: no context")
-        self.isa = lib.gm_isa_name(lib.gm_context_isa(self.context)).decode()
-
-    def view(self, array, code):
-        t = Tensor(array.ctypes.data, code, array.ndim)
-        for i in range(array.ndim):
-            t.shape[i], t.stride[i] = array.shape[i], array.strides[i] // array.itemsize
-        return t
-
-    def plan(self, expression, operands, out, code):
-        lib, count = self.lib, len(operands)
-        views, result = (Tensor * count)(*[self.view(x, code) for x in operands]), self.view(out, code)
-        plan = ctypes.c_void_p()
-        if lib.gm_contract_plan_create(self.context, expression.encode(), count, views, ctypes.byref(result),
-                                       None, ctypes.byref(plan)):
-            sys.exit(f"contraction.py: {expression}: {lib.gm_last_error(self.context).decode()}")
-        size = lib.gm_contract_workspace(plan)
-        self.memory = np.empty(size + 64, np.uint8)
-        space = ctypes.c_void_p((self.memory.ctypes.data + 63) // 64 * 64) if size else None
-        execute, context = lib.gm_contract_execute, self.context
-
-        def run():
-            if execute(plan, None, views, None, ctypes.byref(result), space, ctypes.c_size_t(size)):
-                sys.exit(f"contraction.py: {lib.gm_last_error(context).decode()}")
-        return run
+    def run():
+        genmath.check(lib.gm_contract_execute(made, None, views, None, ctypes.byref(result), space,
+                                              ctypes.c_size_t(size)))
+    return run
 
 
 def peers_of(name, expression, arrays, out):
@@ -138,34 +108,20 @@ def peers_of(name, expression, arrays, out):
     return runs
 
 
-def time_in_turns(runs, seconds):
-    best, end = dict.fromkeys(runs, math.inf), time.perf_counter() + seconds
-    for run in runs.values():
-        run()
-    rounds = 0
-    while rounds < 5 or time.perf_counter() < end:
-        rounds += 1
-        for name, run in runs.items():
-            begin = time.perf_counter()
-            run()
-            best[name] = min(best[name], time.perf_counter() - begin)
-    return best
-
-
 def main():
     genmath, logs = Genmath(options.library, options.threads), {}
     random = np.random.default_rng(1)
     for name, expression, sizes in CASES:
-        for dtype, (kind, code) in TYPES.items():
+        for dtype, kind in TYPES.items():
             if options.only not in f"{name} {dtype}":
                 continue
             inputs, labels = expression.split("->")
             arrays = [random.standard_normal([sizes[c] for c in s]).astype(kind) for s in inputs.split(",")]
             out = np.full([sizes[c] for c in labels], np.nan, kind)
-            ours = genmath.plan(expression, arrays, out, code)
+            ours = plan(genmath, expression, arrays, out)
             peers = peers_of(name, expression, arrays, np.empty_like(out))
             ours()
-            kernel = genmath.lib.gm_last_kernel(genmath.context).decode()
+            kernel = genmath.kernel()
             wanted = np.einsum(expression, *arrays, optimize=True)
             wrong = float(np.max(np.abs(out - wanted)) / max(np.max(np.abs(wanted)), 1e-30))
             if not wrong < (1e-11 if kind == np.float64 else 1e-3):
