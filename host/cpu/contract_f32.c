@@ -23,7 +23,8 @@
 #define FMA_128(a, b, c) ((a) * (b) + (c))
 #define FMA_BASE(a, b, c) ((a) * (b) + (c))
 #endif
-#define KC_512 384
+/* Longer blocks have larger errors than OpenBLAS's sums: test_contract_properties. */
+#define KC_512 256
 
 typedef float four_f32 __attribute__((vector_size(16), may_alias, aligned(4)));
 typedef four_f32 four_compensated_f32;
