@@ -38,27 +38,33 @@ struct words_u32 {
     }
 };
 
-struct uniform_f32 {
+/* A law given as a function of one word, of two in double precision. */
+template <float (*law)(uint32_t)> struct from_word {
     using type = float;
     static constexpr int per_block = 4;
     static __device__ void make(const gm_random_fill_args &a, uint64_t index, type *out) {
         uint32_t w[4];
         words_u32::make(a, index, w);
         for (int i = 0; i < 4; ++i) {
-            out[i] = gm_fma_f32(a.scale_f32, gm_uniform_f32(w[i]), a.offset_f32);
+            out[i] = gm_fma_f32(a.scale_f32, law(w[i]), a.offset_f32);
         }
     }
 };
 
-struct uniform_f64 {
+template <double (*law)(uint32_t, uint32_t)> struct from_words {
     using type = double;
     static constexpr int per_block = 2;
     static __device__ void make(const gm_random_fill_args &a, uint64_t index, type *out) {
         const gm_words w = gm_philox_block(a.seed, index, a.stream, 0);
-        out[0] = gm_fma_f64(a.scale, gm_uniform_f64(w.w0, w.w1), a.offset);
-        out[1] = gm_fma_f64(a.scale, gm_uniform_f64(w.w2, w.w3), a.offset);
+        out[0] = gm_fma_f64(a.scale, law(w.w0, w.w1), a.offset);
+        out[1] = gm_fma_f64(a.scale, law(w.w2, w.w3), a.offset);
     }
 };
+
+using uniform_f32 = from_word<gm_uniform_f32>;
+using uniform_f64 = from_words<gm_uniform_f64>;
+using exponential_f32 = from_word<gm_exponential_f32>;
+using exponential_f64 = from_words<gm_exponential_f64>;
 
 struct normal_f32 {
     using type = float;
@@ -78,28 +84,6 @@ struct normal_f64 {
         gm_normal2_f64(a.seed, index, a.stream, 0, &out[0], &out[1]);
         out[0] = gm_fma_f64(a.scale, out[0], a.offset);
         out[1] = gm_fma_f64(a.scale, out[1], a.offset);
-    }
-};
-
-struct exponential_f32 {
-    using type = float;
-    static constexpr int per_block = 4;
-    static __device__ void make(const gm_random_fill_args &a, uint64_t index, type *out) {
-        uint32_t w[4];
-        words_u32::make(a, index, w);
-        for (int i = 0; i < 4; ++i) {
-            out[i] = gm_fma_f32(a.scale_f32, gm_exponential_f32(w[i]), a.offset_f32);
-        }
-    }
-};
-
-struct exponential_f64 {
-    using type = double;
-    static constexpr int per_block = 2;
-    static __device__ void make(const gm_random_fill_args &a, uint64_t index, type *out) {
-        const gm_words w = gm_philox_block(a.seed, index, a.stream, 0);
-        out[0] = gm_fma_f64(a.scale, gm_exponential_f64(w.w0, w.w1), a.offset);
-        out[1] = gm_fma_f64(a.scale, gm_exponential_f64(w.w2, w.w3), a.offset);
     }
 };
 

@@ -7,22 +7,8 @@
 #include "host/cpu/cpu.h"
 #include "host/internal.h"
 
-#define GM_LINALG_TYPE 0
-#include "host/cpu/linalg_type.inc"
-#include "host/cpu/linalg_base.inc"
-#undef GM_LINALG_TYPE
-#define GM_LINALG_TYPE 1
-#include "host/cpu/linalg_type.inc"
-#include "host/cpu/linalg_base.inc"
-#undef GM_LINALG_TYPE
-#define GM_LINALG_TYPE 2
-#include "host/cpu/linalg_type.inc"
-#include "host/cpu/linalg_base.inc"
-#undef GM_LINALG_TYPE
-#define GM_LINALG_TYPE 3
-#include "host/cpu/linalg_type.inc"
-#include "host/cpu/linalg_base.inc"
-#undef GM_LINALG_TYPE
+#define GM_LINALG_EACH "host/cpu/linalg_base.inc"
+#include "host/cpu/linalg_each_type.inc"
 
 #define TYPED(kind, name)                                                                          \
     {gm_cpu_##name##_f64, gm_cpu_##name##_f32, gm_cpu_##name##_c128, gm_cpu_##name##_c64},

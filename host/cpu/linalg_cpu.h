@@ -39,21 +39,7 @@ static inline gm_linalg_outcome gm_cpu_singular(void) {
 
 enum { GM_CPU_BLOCK = 64 }; /* columns that LAPACK's blocked algorithms work on at once, at most */
 
-#define GM_LINALG_TYPE 0
-#include "host/cpu/linalg_type.inc"
-#include "host/cpu/linalg_declare.inc"
-#undef GM_LINALG_TYPE
-#define GM_LINALG_TYPE 1
-#include "host/cpu/linalg_type.inc"
-#include "host/cpu/linalg_declare.inc"
-#undef GM_LINALG_TYPE
-#define GM_LINALG_TYPE 2
-#include "host/cpu/linalg_type.inc"
-#include "host/cpu/linalg_declare.inc"
-#undef GM_LINALG_TYPE
-#define GM_LINALG_TYPE 3
-#include "host/cpu/linalg_type.inc"
-#include "host/cpu/linalg_declare.inc"
-#undef GM_LINALG_TYPE
+#define GM_LINALG_EACH "host/cpu/linalg_declare.inc"
+#include "host/cpu/linalg_each_type.inc"
 
 #endif

@@ -1,19 +1,5 @@
 /* linalg.h on the CPU, for each element type. */
 #include "host/cpu/linalg_cpu.h"
 
-#define GM_LINALG_TYPE 0
-#include "host/cpu/linalg_type.inc"
-#include "host/cpu/linalg_factor.inc"
-#undef GM_LINALG_TYPE
-#define GM_LINALG_TYPE 1
-#include "host/cpu/linalg_type.inc"
-#include "host/cpu/linalg_factor.inc"
-#undef GM_LINALG_TYPE
-#define GM_LINALG_TYPE 2
-#include "host/cpu/linalg_type.inc"
-#include "host/cpu/linalg_factor.inc"
-#undef GM_LINALG_TYPE
-#define GM_LINALG_TYPE 3
-#include "host/cpu/linalg_type.inc"
-#include "host/cpu/linalg_factor.inc"
-#undef GM_LINALG_TYPE
+#define GM_LINALG_EACH "host/cpu/linalg_factor.inc"
+#include "host/cpu/linalg_each_type.inc"

@@ -66,19 +66,5 @@ static int gm_taylor_degree(const double *theta, double norm, int64_t *steps) {
     return best;
 }
 
-#define GM_LINALG_TYPE 0
-#include "host/cpu/linalg_type.inc"
-#include "host/cpu/linalg_function.inc"
-#undef GM_LINALG_TYPE
-#define GM_LINALG_TYPE 1
-#include "host/cpu/linalg_type.inc"
-#include "host/cpu/linalg_function.inc"
-#undef GM_LINALG_TYPE
-#define GM_LINALG_TYPE 2
-#include "host/cpu/linalg_type.inc"
-#include "host/cpu/linalg_function.inc"
-#undef GM_LINALG_TYPE
-#define GM_LINALG_TYPE 3
-#include "host/cpu/linalg_type.inc"
-#include "host/cpu/linalg_function.inc"
-#undef GM_LINALG_TYPE
+#define GM_LINALG_EACH "host/cpu/linalg_function.inc"
+#include "host/cpu/linalg_each_type.inc"
