@@ -186,6 +186,23 @@ void operand_unchanged(const target *t, const operand *o, void *memory) {
     free(bytes);
 }
 
+float *scratch_make(const target *t, int fill) {
+    float host[SCRATCH];
+    void *memory;
+    memset(host, fill, sizeof host);
+    ASSERT_OK(t->context, gm_memory_alloc(t->context, sizeof host, &memory));
+    ASSERT_OK(t->context, gm_memory_upload(t->context, memory, host, sizeof host));
+    return memory;
+}
+
+void scratch_untouched(const target *t, float *memory, int fill) {
+    float host[SCRATCH], after[SCRATCH];
+    memset(host, fill, sizeof host);
+    ASSERT_OK(t->context, gm_memory_download(t->context, after, memory, sizeof after));
+    assert_memory_equal(host, after, sizeof host);
+    ASSERT_OK(t->context, gm_memory_free(t->context, memory));
+}
+
 double roundoff(gm_dtype dtype) {
     return dtype == GM_F64    ? 0x1p-53
            : dtype == GM_F32  ? 0x1p-24

@@ -67,6 +67,12 @@ void operand_download(const target *t, operand *o, void *memory);
 /* Frees memory, which must hold o's bytes still: an input is not written. */
 void operand_unchanged(const target *t, const operand *o, void *memory);
 
+/* 64 floats of a target, all their bytes `fill`, for calls that must be refused; untouched frees them
+ * and fails if a byte has changed. */
+enum { SCRATCH = 64 };
+float *scratch_make(const target *t, int fill);
+void scratch_untouched(const target *t, float *memory, int fill);
+
 /* The unit roundoff of a dtype, and of what it is computed in. */
 double roundoff(gm_dtype dtype);
 double compute_roundoff(gm_dtype dtype);
