@@ -1,37 +1,20 @@
 """Contractions: genmath through its C API against PyTorch's einsum and bmm and NumPy's einsum and BLAS, in
 one process, turn by turn, so that what else the machine does meets all of them alike.
 
-usage: contraction.py LIBRARY [--threads N] [--only TEXT] [--table]
-
-LIBRARY is libgenmath.so. Seconds are the least of several runs; the operands are the same arrays, and all
+Seconds are the least of several runs; the operands are the same arrays, and all
 deliver a row-major output: einsum alone may return a view of another layout.
 """
-import argparse
 import ctypes
 import json
 import math
 import sys
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("library")
-parser.add_argument("--threads", type=int, default=1)
-parser.add_argument("--only", default="", help="cases whose name contains this")
-parser.add_argument("--table", action="store_true", help="ratios as text in place of JSON")
-parser.add_argument("--seconds", type=float, default=0.4, help="of timing for a case and a type")
-options = parser.parse_args()
-
 import numpy as np
 
-from genmath import Genmath, Tensor, aligned, time_in_turns, view
+from genmath import Genmath, Tensor, aligned, arguments, pytorch, time_in_turns, view
 
-try:
-    import torch
-
-    torch.set_num_threads(options.threads)
-    torch.set_grad_enabled(False)
-except ImportError:
-    torch = None
-    print("skip: PyTorch is not installed", file=sys.stderr)
+options = arguments(__doc__)
+torch = pytorch(options.threads)
 
 # name, expression, size of each label; forms of coupled cluster and of tensor networks at 50 to 200 MFLOP
 TCCG = [

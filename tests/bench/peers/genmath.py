@@ -1,8 +1,32 @@
 """genmath's C API through ctypes, for peers that are timed in one process with it."""
+import argparse
 import ctypes
 import math
 import sys
 import time
+
+
+def arguments(description):
+    parser = argparse.ArgumentParser(description=description,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("library", help="libgenmath.so")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only", default="", help="cases whose name contains this")
+    parser.add_argument("--table", action="store_true", help="ratios as text in place of JSON")
+    parser.add_argument("--seconds", type=float, default=0.3, help="of timing for a case and a type")
+    return parser.parse_args()
+
+
+def pytorch(threads):
+    """The module, or None and a printed skip."""
+    try:
+        import torch
+    except ImportError:
+        print("skip: PyTorch is not installed", file=sys.stderr)
+        return None
+    torch.set_num_threads(threads)
+    torch.set_grad_enabled(False)
+    return torch
 
 
 class Tensor(ctypes.Structure):

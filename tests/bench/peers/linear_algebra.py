@@ -1,36 +1,19 @@
 """Linear algebra on batches: genmath through its C API against numpy.linalg and torch.linalg, in one
 process, turn by turn, so that what else the machine does meets all of them alike.
 
-usage: linear_algebra.py LIBRARY [--threads N] [--only TEXT] [--table] [--seconds S]
-
-LIBRARY is libgenmath.so. Seconds are the least of several runs. Entries are in [-1, 1), with n added to
+Seconds are the least of several runs. Entries are in [-1, 1), with n added to
 the diagonal; eigenvalues and singular values are compared, of the rest the results themselves.
 """
-import argparse
 import ctypes
 import json
 import sys
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("library")
-parser.add_argument("--threads", type=int, default=1)
-parser.add_argument("--only", default="", help="cases whose name contains this")
-parser.add_argument("--table", action="store_true", help="ratios as text in place of JSON")
-parser.add_argument("--seconds", type=float, default=0.3, help="of timing for a case and a type")
-options = parser.parse_args()
-
 import numpy as np
 
-from genmath import Genmath, Tensor, aligned, time_in_turns, view
+from genmath import Genmath, Tensor, aligned, arguments, pytorch, time_in_turns, view
 
-try:
-    import torch
-
-    torch.set_num_threads(options.threads)
-    torch.set_grad_enabled(False)
-except ImportError:
-    torch = None
-    print("skip: PyTorch is not installed", file=sys.stderr)
+options = arguments(__doc__)
+torch = pytorch(options.threads)
 
 
 class Workspace(ctypes.Structure):
