@@ -73,6 +73,7 @@ struct gm_structured_call;
 struct gm_reduce_args;      /* reduce_args.h */
 struct gm_elementwise_args; /* elementwise_args.h */
 struct gm_gather_args;      /* gather_args.h */
+struct gm_diagnose_args;    /* diagnostics_args.h */
 
 typedef struct gm_backend {
     const char *name;
@@ -137,6 +138,9 @@ typedef struct gm_backend {
     gm_status (*elementwise)(gm_call *call, const struct gm_elementwise_args *args);
     gm_status (*gather)(gm_call *call, const struct gm_gather_args *args);
     gm_status (*scatter_add)(gm_call *call, const struct gm_gather_args *args);
+
+    gm_status (*diagnose)(gm_call *call, const struct gm_diagnose_args *args);
+    size_t (*diagnose_workspace)(gm_call *call, const struct gm_diagnose_args *args);
 
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */

@@ -164,6 +164,16 @@ gm_status gm_check_disjoint(gm_context *context, const char *a_name, const gm_te
     return GM_STATUS_OK;
 }
 
+gm_status gm_check_workspace(gm_context *context, const char *what, size_t needed, void *data,
+                             size_t given, gm_tensor *scratch) {
+    GM_CHECK(context, given >= needed, GM_STATUS_WORKSPACE_TOO_SMALL,
+             "workspace.bytes = %zu: %s needs %zu", given, what, needed);
+    GM_CHECK(context, (uintptr_t)data % 64 == 0, GM_STATUS_INVALID_ARGUMENT,
+             "workspace.data is not aligned to 64 bytes");
+    *scratch = gm_tensor_1d(data, GM_U8, (int64_t)needed);
+    return gm_check_tensor(context, "workspace", scratch, 1, GM_DTYPE_BIT(GM_U8));
+}
+
 gm_status gm_check_size(gm_context *context, const char *name, const gm_tensor *tensor,
                         int32_t axis, int64_t size, const char *because) {
     GM_CHECK(context, tensor->shape[axis] == size, GM_STATUS_SHAPE_MISMATCH,

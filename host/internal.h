@@ -75,6 +75,11 @@ gm_status gm_check_output(gm_context *context, const char *name, const gm_tensor
 gm_status gm_check_disjoint(gm_context *context, const char *a_name, const gm_tensor *a,
                             const char *b_name, const gm_tensor *b, bool same_is_fine);
 
+/* `given` bytes at `data` are enough for `what`, aligned to 64 bytes and reachable by the backend;
+ * `scratch` becomes the view of those needed. */
+gm_status gm_check_workspace(gm_context *context, const char *what, size_t needed, void *data,
+                             size_t given, gm_tensor *scratch);
+
 /* shape[axis] is the size asked for; `because` completes "must be N: ...". */
 gm_status gm_check_size(gm_context *context, const char *name, const gm_tensor *tensor,
                         int32_t axis, int64_t size, const char *because);

@@ -120,12 +120,9 @@ static gm_status check_overlaps(gm_context *context, const gm_tensor *a, const g
 static gm_status check_workspace(gm_context *context, gm_linalg_args *args, size_t bytes,
                                  const gm_tensor *a, const gm_linalg_operand *o, int32_t count,
                                  const gm_workspace *workspace) {
-    GM_CHECK(context, workspace->bytes >= bytes, GM_STATUS_WORKSPACE_TOO_SMALL,
-             "workspace.bytes = %zu: %s needs %zu", workspace->bytes, names[args->kind], bytes);
-    GM_CHECK(context, (uintptr_t)workspace->data % 64 == 0, GM_STATUS_INVALID_ARGUMENT,
-             "workspace.data is not aligned to 64 bytes");
-    const gm_tensor scratch = gm_tensor_1d(workspace->data, GM_U8, (int64_t)bytes);
-    GM_TRY(gm_check_tensor(context, "workspace", &scratch, 1, GM_DTYPE_BIT(GM_U8)));
+    gm_tensor scratch;
+    GM_TRY(gm_check_workspace(context, names[args->kind], bytes, workspace->data, workspace->bytes,
+                              &scratch));
     GM_TRY(gm_check_disjoint(context, "workspace", &scratch, "a", a, false));
     for (int32_t i = 0; i < count; ++i) {
         GM_TRY(gm_check_disjoint(context, "workspace", &scratch, o[i].name, o[i].tensor, false));

@@ -135,6 +135,8 @@ const gm_backend backend = {
     elementwise,
     gather,
     scatter_add,
+    nullptr, /* diagnose */
+    nullptr, /* diagnose_workspace */
 #ifdef __CUDACC__
     jit_try_compile,
 #else

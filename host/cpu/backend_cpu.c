@@ -28,4 +28,6 @@ const gm_backend gm_backend_cpu = {
     .elementwise = gm_cpu_elementwise,
     .gather = gm_cpu_gather,
     .scatter_add = gm_cpu_scatter_add,
+    .diagnose = gm_cpu_diagnose,
+    .diagnose_workspace = gm_cpu_diagnose_workspace,
 };

@@ -34,5 +34,7 @@ gm_status gm_cpu_softmax(gm_call *call, const struct gm_reduce_args *args);
 gm_status gm_cpu_elementwise(gm_call *call, const struct gm_elementwise_args *args);
 gm_status gm_cpu_gather(gm_call *call, const struct gm_gather_args *args);
 gm_status gm_cpu_scatter_add(gm_call *call, const struct gm_gather_args *args);
+gm_status gm_cpu_diagnose(gm_call *call, const struct gm_diagnose_args *args);
+size_t gm_cpu_diagnose_workspace(gm_call *call, const struct gm_diagnose_args *args);
 
 #endif

@@ -27,4 +27,6 @@ const gm_backend gm_backend_ref = {
     .elementwise = gm_ref_elementwise,
     .gather = gm_ref_gather,
     .scatter_add = gm_ref_scatter_add,
+    .diagnose = gm_ref_diagnose,
+    .diagnose_workspace = gm_ref_diagnose_workspace,
 };

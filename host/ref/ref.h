@@ -31,5 +31,9 @@ gm_status gm_ref_softmax(gm_call *call, const struct gm_reduce_args *args);
 gm_status gm_ref_elementwise(gm_call *call, const struct gm_elementwise_args *args);
 gm_status gm_ref_gather(gm_call *call, const struct gm_gather_args *args);
 gm_status gm_ref_scatter_add(gm_call *call, const struct gm_gather_args *args);
+/* One quantity of gm_diagnose, with gm_ref_diagnose_workspace bytes of scratch. */
+void gm_ref_diagnose_quantity(const struct gm_diagnose_args *args, int64_t quantity, void *scratch);
+gm_status gm_ref_diagnose(gm_call *call, const struct gm_diagnose_args *args);
+size_t gm_ref_diagnose_workspace(gm_call *call, const struct gm_diagnose_args *args);
 
 #endif

@@ -6,6 +6,7 @@
 #include <genmath/contract.h>
 #include <genmath/conv.h>
 #include <genmath/decompose.h>
+#include <genmath/diagnostics.h>
 #include <genmath/diffusion.h>
 #include <genmath/dlpack.h>
 #include <genmath/elementwise.h>
