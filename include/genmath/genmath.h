@@ -14,6 +14,7 @@
 #include <genmath/gather.h>
 #include <genmath/krylov.h>
 #include <genmath/linalg.h>
+#include <genmath/markov.h>
 #include <genmath/matrix_function.h>
 #include <genmath/npy.h>
 #include <genmath/ode.h>
