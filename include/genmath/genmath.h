@@ -23,5 +23,6 @@
 #include <genmath/structured.h>
 #include <genmath/system.h>
 #include <genmath/tensor.h>
+#include <genmath/tensor_decompose.h>
 
 #endif
