@@ -10,7 +10,8 @@
  * Common to all functions:
  *
  *     x          [in]      F64 or F32, any strides; every size at least 1. No axis, nor the rows of
- *                          a matrix that is decomposed on the way, has more than 16384
+ *                          a matrix that is decomposed on the way, has more than 16384 (8192
+ *                          where it has more columns than 4 times that)
  *     outputs    [out]     of the type of x; they overlap nothing else
  *     options    [in]      NULL for the defaults; zero is the default of every field
  *     report     [out]     in host memory: how it went; not NULL
@@ -18,21 +19,21 @@
  *                          which here grow with the batch, and does nothing else
  *
  * Norms are Frobenius norms |x| = sqrt(sum x_i^2); errors are relative, |x - result| / |x| (0 for
- * x = 0), in the arithmetic of the type: one at 10 times its unit roundoff is noise.
+ * x = 0), in the arithmetic of the type: some tens of its unit roundoff are noise.
  *
  * Ranks found. TT cores and a Tucker core with its factors are in and out: on entry each is a
  * row-major view with memory for the largest rank allowed; on return, of the same memory with the
  * ranks that were found. With tolerance = 0 those are the ranks allowed, or less where the sizes of
- * x leave no more. With tolerance = e they are the least for which the method's bound gives an
- * error
- * <= e; where the ranks allowed do not suffice, status is NOT_CONVERGED and the error says how far.
+ * x leave no more. With tolerance = e they are the least for which the method's bound of the error
+ * is within e; where the ranks allowed do not suffice, status is NOT_CONVERGED and the error says
+ * how far.
  *
  * Errors: INVALID_ARGUMENT, SHAPE_MISMATCH, UNSUPPORTED, WORKSPACE_TOO_SMALL, OUT_OF_MEMORY; then
  * nothing is written. A problem that fails is no error of the call: its report says why. Infinite
  * or NaN entries: NON_FINITE, and its outputs are NaN.
  *
  * Determinism: the same bits in every run, for any number of threads and any batch around a
- * problem. Singular vectors have no preferred sign, and factors none. Contractions go through the
+ * problem. The signs of singular vectors and of factors mean nothing. Contractions go through the
  * context's cache of plans, which allocates at the first call of each shape; nothing else is
  * allocated.
  */
@@ -82,12 +83,14 @@ typedef struct gm_svd_options {
  *     report  [out]  one for each problem, the last axis in front fastest
  *
  * Direct: the best approximation there is, error^2 = sum_{j > k} s_j^2 / |A|^2 (Eckart, Young,
- * Psychometrika 1, 1936). Randomized: Y = A W, W (n, r + p) standard normals by (seed,
- * GM_STREAM_FILL), the same for every problem; Q = orth(Y), q times Q = orth(A orth(A^T Q)); then
- * the singular value decomposition of Q^T A. Without power iterations E |A - Q Q^T A|^2 <= (1 + r /
- * (p - 1)) sum_{j > r} s_j^2 for p >= 2; each one multiplies the exponent of the decay of the
- * spectrum by 2 q + 1. The error of the report is measured: |A - U S V^T| by panels of A. Cost:
- * randomized 4 m n (r + p) (q + 1) and 2 m n (r + p) for the error; direct that of gm_linalg_svd.
+ * Psychometrika 1, 1936).
+ * Randomized: Y = A W, W (n, r + p) standard normals by (seed, GM_STREAM_FILL), the same for
+ * every problem; Q = orth(Y), q times Q = orth(A orth(A^T Q)); then the decomposition of Q^T A.
+ * For p >= 2 and q = 0, E |A - Q Q^T A|^2 <= (1 + r / (p - 1)) sum_{j > r} s_j^2; q power
+ * iterations sketch a spectrum that decays as s_j^(2 q + 1). The error of the report is
+ * measured: A - U S V^T, by panels of A.
+ * Cost: randomized 4 m n (r + p) (q + 1) and 2 m n (r + p) for the error; direct that of
+ * gm_linalg_svd.
  * Source: Halko, Martinsson, Tropp, SIAM Review 53, 2011: algorithms 4.4, 5.1, theorem 10.5.
  */
 gm_status gm_svd_truncated(gm_context *context, const gm_svd_options *options, const gm_tensor *a,
@@ -121,18 +124,20 @@ typedef struct gm_cp_options {
  *     factors  [in,out]  d tensors (..., n_k, r), columns of norm 1 (0 for a weight of 0)
  *     report   [out]     one for each problem
  *
- * Mode k in turn: F_k = M_k (V_k + mu I)^-1, M_k the unfolding times the Khatri–Rao product of the
- * other factors, V_k the entrywise product of their Gram matrices, whose diagonal is 1; by
+ * Mode k in turn: F_k = M_k (V_k + mu I)^-1, M_k the unfolding times the Khatri–Rao product of
+ * the other factors, V_k the entrywise product of their Gram matrices, whose diagonal is 1; by
  * Cholesky, by the pseudoinverse where V_k is singular to working precision. Columns are then
- * scaled to norm 1. Without mu the error never rises. It ends when the error changes by tolerance
- * or less; each problem at its own iteration, while its neighbours go on. ALS finds a stationary
- * point: which one depends on the start, and where no best approximation exists weights grow
- * without bound, which mu prevents. Factors are unique up to order and sign if the sum of the
- * factors' k-ranks is >= 2 r + d - 1. Errors: status NOT_CONVERGED with the factors of the last
- * iteration. The error comes from |x|^2 - 2 <x, y> + |y|^2 and, where that cancels, from x - y
- * itself. Cost: an iteration 2 d r prod n_k and at most as much again for the error, + d r^2 (n_k +
- * r). Workspace: about the size of x. Source: Kolda, Bader, SIAM Review 51, 2009, 3.4;
- * Sidiropoulos, Bro, J. Chemometrics 14, 2000 (uniqueness).
+ * scaled to norm 1. Without mu the error never rises. A problem ends when its error changes by
+ * the tolerance or less, while its neighbours go on; after max_iterations its status is
+ * NOT_CONVERGED and its factors are the last ones. The error comes from |x|^2 - 2 <x, y> + |y|^2
+ * and, where that cancels, from x - y itself.
+ * ALS finds a stationary point: which one depends on the start. Where no best approximation
+ * exists weights grow without bound, which mu prevents. Factors are unique up to order and sign
+ * if the sum of their k-ranks is at least 2 r + d - 1.
+ * Cost: an iteration 2 d r prod n_k and at most as much again for the error, + d r^2 (n_k + r).
+ * Workspace: about the size of x.
+ * Source: Kolda, Bader, SIAM Review 51, 2009, 3.4; Sidiropoulos, Bro, J. Chemometrics 14, 2000
+ * (uniqueness).
  */
 gm_status gm_cp_als(gm_context *context, const gm_cp_options *options, const gm_tensor *x,
                     int32_t modes, const gm_tensor *weights, const gm_tensor *factors,
@@ -170,16 +175,18 @@ typedef struct gm_tucker_options {
  *     factors  [in,out]  d tensors (n_k, r_k), row-major
  *
  * U_k: leading left singular vectors of an unfolding, by a tree of QR factorizations of its
- * transpose (no Gram matrix: small singular values keep their digits). Of HOSVD the slices of the
- * core along a mode are orthogonal to each other and have the singular values of x's unfolding as
- * norms, up to what is truncated. Error^2 <= sum over the modes of the squares discarded
- * (report->bound; equality for ST-HOSVD; HOOI: the bound of its start), which a tolerance e holds
- * to e^2 / d for each mode; so the error is at most sqrt(d) times the best at these ranks. HOOI
- * never lowers |core|. Status NOT_CONVERGED: HOOI too when max_iterations are used up. Cost: about
- * 4 n_k prod n for each mode; an iteration of HOOI a contraction of x and as much of what is left.
- * Workspace: up to 3 times x. Source: De Lathauwer, De Moor, Vandewalle, SIAM J. Matrix Anal. Appl.
- * 21, 2000 (both papers); Vannieuwenhoven, Vandebril, Meerbergen, SIAM J. Sci. Comput. 34, 2012;
- * Demmel, Grigori, Hoemmen, Langou, SIAM J. Sci. Comput. 34, 2012 (QR in a tree).
+ * transpose (no Gram matrix: small singular values keep their digits). The slices of HOSVD's
+ * core along a mode are orthogonal to each other and have the singular values of x's unfolding
+ * as norms, up to what is truncated.
+ * Error^2 <= the sum over the modes of the squares discarded (report->bound; equality for
+ * ST-HOSVD; HOOI: the bound of its start), which a tolerance e holds to e^2 / d for each mode.
+ * The error is at most sqrt(d) times the best at these ranks. HOOI never lowers |core|;
+ * NOT_CONVERGED: also when its max_iterations are used up.
+ * Cost: about 4 n_k prod n for each mode; an iteration of HOOI d + 1 contractions of x with the
+ * factors. Workspace: up to 4 times x.
+ * Source: De Lathauwer, De Moor, Vandewalle, SIAM J. Matrix Anal. Appl. 21, 2000 (both papers);
+ * Vannieuwenhoven, Vandebril, Meerbergen, SIAM J. Sci. Comput. 34, 2012; Demmel, Grigori,
+ * Hoemmen, Langou, SIAM J. Sci. Comput. 34, 2012 (QR in a tree).
  */
 gm_status gm_tucker(gm_context *context, const gm_tucker_options *options, const gm_tensor *x,
                     gm_tensor *core, gm_tensor *factors, gm_approximation_report *report,
@@ -192,8 +199,7 @@ gm_status gm_tucker(gm_context *context, const gm_tucker_options *options, const
 gm_status gm_tucker_reconstruct(gm_context *context, const gm_tensor *core,
                                 const gm_tensor *factors, const gm_tensor *out);
 
-/* ---- tensor trains ----------------------------------------------------------------------------
- */
+/* ---- tensor trains --------------------------------------------------------------------------- */
 
 /*
  * A tensor train is `count` cores G_k (r_(k-1), n_k, r_k), r_0 = r_count = 1:
@@ -207,12 +213,12 @@ typedef struct gm_tt_options {
  * The train of a tensor.
  *     x      [in]      (n_1, ..., n_d), d >= 1
  *     cores  [in,out]  d tensors (r_(k-1), n_k, r_k), row-major: see "Ranks found"
- * All cores but the last have orthonormal columns as (r_(k-1) n_k, r_k) matrices. Error^2 = the sum
- * of the squares discarded in the d - 1 unfoldings (report->bound; report->error is the same
- * number), each of which a tolerance e holds to e^2 / (d - 1); so the error is at most sqrt(d - 1)
- * times the best at these ranks. Limit: r_(k-1) n_k <= 16384. Cost: about 4 (r_(k-1) n_k) prod of
- * the sizes left, for each core. Workspace: up to 2 times x. Source: Oseledets, SIAM J. Sci.
- * Comput. 33, 2011, algorithm 1, theorem 2.2.
+ * All cores but the last have orthonormal columns as (r_(k-1) n_k, r_k) matrices. Error^2 = the
+ * sum of the squares discarded in the d - 1 unfoldings (report->bound; report->error is the same
+ * number), each of which a tolerance e holds to e^2 / (d - 1). The error is at most sqrt(d - 1)
+ * times the best at these ranks. Limit: r_(k-1) n_k <= 16384.
+ * Cost: about 4 (r_(k-1) n_k) prod of the sizes left, for each core. Workspace: up to 3 times x.
+ * Source: Oseledets, SIAM J. Sci. Comput. 33, 2011, algorithm 1, theorem 2.2.
  */
 gm_status gm_tt_svd(gm_context *context, const gm_tt_options *options, const gm_tensor *x,
                     gm_tensor *cores, gm_approximation_report *report, gm_workspace *workspace);
@@ -241,7 +247,8 @@ gm_status gm_tt_inner(gm_context *context, int32_t count, const gm_tensor *x, co
 /*
  * out = the tensor of a train.
  *     out  [out]  (n_1, ..., n_count), count <= 32, any strides
- * Cost: about 2 r prod n. Workspace: about twice r prod n / n_count, + out if it is not row-major.
+ * Cost: about 2 r prod n. Workspace: about twice r prod n / n_count, + out if it is not
+ * row-major.
  */
 gm_status gm_tt_reconstruct(gm_context *context, int32_t count, const gm_tensor *cores,
                             const gm_tensor *out, gm_workspace *workspace);
