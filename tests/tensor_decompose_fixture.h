@@ -57,6 +57,25 @@ static int close_places(void **state) {
         check_guard(c, &workspace);                                                                \
     } while (0)
 
+/* Whether a backend has what the decompositions are built of; else a skip is printed. */
+__attribute__((unused)) static bool has_linear_algebra(gm_context *c) {
+    void *memory = NULL;
+    gm_approximation_report report;
+    gm_workspace none = {NULL, 0};
+    ASSERT_OK(c, gm_memory_alloc(c, 256, &memory));
+    const gm_tensor a = gm_tensor_2d(memory, GM_F64, 2, 2);
+    const gm_tensor s = gm_tensor_1d((double *)memory + 8, GM_F64, 1);
+    const gm_svd_options o = {.method = GM_SVD_RANDOMIZED};
+    const gm_status status = gm_svd_truncated(c, &o, &a, NULL, &s, NULL, &report, &none);
+    ASSERT_OK(c, gm_memory_free(c, memory));
+    if (status == GM_STATUS_UNSUPPORTED) {
+        printf("skip: %s\n", gm_last_error(c));
+        return false;
+    }
+    assert_int_equal(status, GM_STATUS_OK);
+    return true;
+}
+
 enum { GUARD = 64 };
 
 static gm_workspace poisoned_workspace(gm_context *c, size_t bytes) {

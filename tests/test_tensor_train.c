@@ -502,7 +502,8 @@ static void bits_do_not_change(void **state) {
     discard(contexts[CPU], &first);
 }
 
-/* What takes no factorization runs on the emulator's kernels: 2^10 ones, and their tensor. */
+/* On the emulator's kernels: 2^10 ones, and their tensor; and, where it has the linear algebra,
+ * twice the ones rounded, and a train of sines. */
 static void the_kernels_contract_trains(void **state) {
     (void)state;
     static const double ones[4] = {1, 1, 1, 1};
@@ -521,6 +522,25 @@ static void the_kernels_contract_trains(void **state) {
         assert_true(y[e] == 2);
     }
     free(y);
+    if (has_linear_algebra(c)) {
+        train less = round_train(c, 1e-10, &two, 2);
+        ranks_are(&less, 1);
+        ASSERT_BELOW(fabs(inner(c, &less, &x) / 0x1p11 - 1), 1e-14);
+        discard(c, &less);
+        static const int64_t shape[3] = {4, 5, 3};
+        double sums[60];
+        for (int64_t e = 0; e < 60; ++e) {
+            int64_t i[3];
+            indices_of(e, 3, shape, i);
+            sums[e] = sin((double)(i[0] + i[1] + i[2]));
+        }
+        train t = decompose(c, 1e-10, GM_F64, 3, shape, 3, sums);
+        ranks_are(&t, 2);
+        y = tensor_of(c, &t);
+        ASSERT_BELOW(distance(60, sums, y), 1e-14);
+        free(y);
+        discard(c, &t);
+    }
     discard(c, &two);
     discard(c, &x);
 }

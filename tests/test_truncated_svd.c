@@ -274,6 +274,35 @@ static void the_least_rank_for_a_tolerance(void **state) {
     free(a);
 }
 
+/* Claim: what a coarse sketch lost counts: the rank found keeps the error within the tolerance, one
+ * less would not. */
+static void the_loss_of_the_sketch_counts(void **state) {
+    (void)state;
+    double s[N];
+    for (int j = 0; j < N; ++j) {
+        s[j] = pow(0.85, j);
+    }
+    double *a = matrix_of(M, N, N, s);
+    int64_t last = N;
+    for (double tolerance = 0.06; tolerance < 0.3; tolerance *= 1.15) {
+        const gm_svd_options o = {.method = GM_SVD_RANDOMIZED,
+                                  .tolerance = tolerance,
+                                  .oversampling = -1,
+                                  .power_iterations = -1};
+        result x = decompose(contexts[CPU], &o, GM_F64, M, N, 30, a);
+        assert_int_equal(x.report.status, GM_STATUS_OK);
+        ASSERT_BELOW(x.report.error, tolerance);
+        ASSERT_BELOW(fabs(error_of(M, N, 30, a, &x) - x.report.error), 1e-13);
+        const double dropped = x.s[x.report.rank - 1] / x.report.norm;
+        ASSERT_BELOW(tolerance * tolerance, x.report.error * x.report.error + dropped * dropped);
+        assert_true(x.report.rank <= last);
+        last = x.report.rank;
+        discard(&x);
+    }
+    assert_true(last < 12);
+    free(a);
+}
+
 /* ---- batches -----------------------------------------------------------------------------------
  */
 
@@ -375,6 +404,26 @@ static void single_precision_and_edges(void **state) {
     release(c, &values);
 }
 
+/* The emulator runs the kernels of all of it, where it has the linear algebra. */
+static void the_kernels_find_a_low_rank(void **state) {
+    (void)state;
+    static const double s[2] = {2, 1};
+    gm_context *c = contexts[EMU];
+    if (c == NULL || !has_linear_algebra(c)) {
+        skip();
+    }
+    double *a = matrix_of(20, 16, 2, s);
+    for (int method = GM_SVD_DIRECT; method <= GM_SVD_RANDOMIZED; ++method) {
+        const gm_svd_options o = {.method = (gm_svd_method)method, .tolerance = 1e-10};
+        result x = decompose(c, &o, GM_F64, 20, 16, 4, a);
+        assert_int_equal(x.report.rank, 2);
+        ASSERT_BELOW(x.report.error, 1e-14);
+        ASSERT_BELOW(error_of(20, 16, 4, a, &x), 1e-14);
+        discard(&x);
+    }
+    free(a);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_bad_argument_is_named),
@@ -383,8 +432,10 @@ int main(void) {
         cmocka_unit_test(the_sketch_keeps_its_bound),
         cmocka_unit_test(a_low_rank_is_found),
         cmocka_unit_test(the_least_rank_for_a_tolerance),
+        cmocka_unit_test(the_loss_of_the_sketch_counts),
         cmocka_unit_test(a_batch_is_its_problems),
         cmocka_unit_test(single_precision_and_edges),
+        cmocka_unit_test(the_kernels_find_a_low_rank),
     };
     return cmocka_run_group_tests(tests, open_places, close_places);
 }

@@ -348,12 +348,13 @@ static void a_matrix_and_a_tolerance(void **state) {
             result got = decompose(c, &o, GM_F64, 2, shape, four, a);
             ASSERT_BELOW(fabs(got.report.error - norm_of(N - 4, s + 4) / norm_of(N, s)), 1e-14);
             discard(2, &got);
-            o.tolerance = 1e-3;
+            o.tolerance = 8e-4;
             got = decompose(c, &o, GM_F64, 2, shape, NULL, a);
-            /* Tails 1.0e-3, 4.1e-4, 1.6e-4 of ranks 7, 8, 9: 8 modes' share is 1e-3 / sqrt 2. */
-            ASSERT_BELOW(got.report.error, 1e-3);
+            /* Tails 6.6e-4 and 2.6e-4 of ranks 8 and 9: a mode's share is 8e-4 / sqrt 2 = 5.7e-4.
+             */
+            ASSERT_BELOW(got.report.error, 8e-4);
             assert_int_equal(got.report.status, GM_STATUS_OK);
-            assert_int_equal(got.rank[0], 8);
+            assert_int_equal(got.rank[0], 9);
             discard(2, &got);
             got = decompose(c, &o, GM_F64, 2, shape, four, a);
             assert_int_equal(got.report.status, GM_STATUS_NOT_CONVERGED);
@@ -475,6 +476,30 @@ static void bits_do_not_change(void **state) {
     }
 }
 
+/* The emulator runs the kernels of all of it, where it has the linear algebra. */
+static void the_kernels_find_planted_ranks(void **state) {
+    (void)state;
+    static const int64_t shape[3] = {5, 6, 4}, ranks[3] = {2, 3, 2};
+    double core[12];
+    gm_context *c = contexts[EMU];
+    if (c == NULL || !has_linear_algebra(c)) {
+        skip();
+    }
+    fill_normals(27, 12, core);
+    double *x = expand(3, shape, ranks, core);
+    for (int method = 0; method < 3; ++method) {
+        const gm_tucker_options o = {.method = (gm_tucker_method)method, .tolerance = 1e-10};
+        result got = decompose(c, &o, GM_F64, 3, shape, NULL, x);
+        ASSERT_BELOW(got.report.error, 1e-14);
+        for (int k = 0; k < 3; ++k) {
+            assert_int_equal(got.rank[k], ranks[k]);
+            ASSERT_BELOW(deviation(shape[k], ranks[k], got.factor[k]), 1e-14);
+        }
+        discard(3, &got);
+    }
+    free(x);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_bad_argument_is_named),
@@ -486,6 +511,7 @@ int main(void) {
         cmocka_unit_test(kept_modes_and_other_layouts),
         cmocka_unit_test(edges),
         cmocka_unit_test(bits_do_not_change),
+        cmocka_unit_test(the_kernels_find_planted_ranks),
     };
     return cmocka_run_group_tests(tests, open_places, close_places);
 }

@@ -100,7 +100,7 @@ gm_status gm_svd_truncated(gm_context *context, const gm_svd_options *options, c
 /* ---- canonical polyadic ---------------------------------------------------------------------- */
 
 typedef enum gm_cp_start {
-    GM_CP_START_RANDOM, /* standard normals by (seed, GM_STREAM_FILL) */
+    GM_CP_START_RANDOM, /* standard normals by (seed, GM_STREAM_FILL), mode after mode */
     GM_CP_START_HOSVD, /* leading singular vectors of the unfoldings; normals beyond their number */
     GM_CP_START_GIVEN /* the factors as they are on entry; the first and the weights are not read */
 } gm_cp_start;
