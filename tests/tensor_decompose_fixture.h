@@ -148,6 +148,16 @@ static double *values_of(gm_context *c, const gm_tensor *t) {
     return values;
 }
 
+/* The first two axes exchanged: a batch that is not in the order of memory. */
+__attribute__((unused)) static gm_tensor exchanged(const gm_tensor *t) {
+    gm_tensor out = *t;
+    out.shape[0] = t->shape[1];
+    out.shape[1] = t->shape[0];
+    out.stride[0] = t->stride[1];
+    out.stride[1] = t->stride[0];
+    return out;
+}
+
 /* Normals of a seed, the same everywhere. */
 __attribute__((unused)) static void fill_normals(uint64_t seed, int64_t count, double *values) {
     const gm_tensor out = gm_tensor_1d(values, GM_F64, count);

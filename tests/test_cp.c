@@ -416,22 +416,25 @@ static void a_batch_is_its_problems(void **state) {
         const gm_cp_options o = {.start = (gm_cp_start)start, .tolerance = 1e-12, .seed = 3};
         for (int place = CPU; place <= CPU_3; ++place) {
             gm_context *c = contexts[place];
-            gm_tensor all = make(c, GM_F64, 5, (int64_t[]){N0, N1, N2, 2, 3}, apart), x, f[3];
+            gm_tensor all = make(c, GM_F64, 5, (int64_t[]){N0, N1, N2, 2, 3}, apart), x, f[3], g[3];
             assert_int_equal(gm_tensor_permute(&all, (int32_t[]){3, 4, 0, 1, 2}, &x), GM_STATUS_OK);
-            gm_tensor w = make(c, GM_F64, 3, (int64_t[]){2, 3, R}, NULL);
+            gm_tensor w = make(c, GM_F64, 3, (int64_t[]){3, 2, R}, NULL);
             for (int k = 0; k < 3; ++k) {
-                f[k] = make(c, GM_F64, 4, (int64_t[]){2, 3, shape[k], R}, NULL);
+                f[k] = make(c, GM_F64, 4, (int64_t[]){3, 2, shape[k], R}, NULL);
+                g[k] = exchanged(&f[k]);
             }
+            const gm_tensor v = exchanged(&w);
             gm_approximation_report report[B];
-            RUN(c, gm_cp_als(c, &o, &x, 3, &w, f, report, &workspace));
+            RUN(c, gm_cp_als(c, &o, &x, 3, &v, g, report, &workspace));
             double *weights = values_of(c, &w);
             for (int b = 0; b < B; ++b) {
                 result alone = decompose(contexts[CPU], &o, GM_F64, 3, shape, R, p[b].x, NULL);
+                const int64_t at_b = b % 3 * 2 + b / 3;
                 assert_same_report(&alone.report, &report[b]);
-                assert_memory_equal(alone.weight, weights + R * b, R * sizeof(double));
+                assert_memory_equal(alone.weight, weights + R * at_b, R * sizeof(double));
                 for (int k = 0; k < 3; ++k) {
                     double *factors = values_of(c, &f[k]);
-                    assert_memory_equal(alone.factor[k], factors + shape[k] * R * b,
+                    assert_memory_equal(alone.factor[k], factors + shape[k] * R * at_b,
                                         (size_t)(shape[k] * R) * sizeof(double));
                     free(factors);
                 }

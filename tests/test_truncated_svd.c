@@ -327,18 +327,20 @@ static void a_batch_is_its_problems(void **state) {
         gm_context *c = contexts[place];
         gm_tensor all = make(c, GM_F64, 4, (int64_t[]){M, N, 2, 3}, apart), a;
         assert_int_equal(gm_tensor_permute(&all, (int32_t[]){2, 3, 0, 1}, &a), GM_STATUS_OK);
-        gm_tensor u = make(c, GM_F64, 4, (int64_t[]){2, 3, M, R}, NULL);
-        gm_tensor s = make(c, GM_F64, 3, (int64_t[]){2, 3, R}, NULL);
-        gm_tensor vt = make(c, GM_F64, 4, (int64_t[]){2, 3, R, N}, NULL);
+        gm_tensor u = make(c, GM_F64, 4, (int64_t[]){3, 2, M, R}, NULL);
+        gm_tensor s = make(c, GM_F64, 3, (int64_t[]){3, 2, R}, NULL);
+        gm_tensor vt = make(c, GM_F64, 4, (int64_t[]){3, 2, R, N}, NULL);
         gm_approximation_report report[B];
-        RUN(c, gm_svd_truncated(c, &o, &a, &u, &s, &vt, report, &workspace));
+        const gm_tensor eu = exchanged(&u), es = exchanged(&s), evt = exchanged(&vt);
+        RUN(c, gm_svd_truncated(c, &o, &a, &eu, &es, &evt, report, &workspace));
         double *us = values_of(c, &u), *ss = values_of(c, &s), *vs = values_of(c, &vt);
         for (int b = 0; b < B; ++b) {
             result x = decompose(contexts[CPU], &o, GM_F64, M, N, R, values[b]);
+            const int64_t at_b = b % 3 * 2 + b / 3;
             assert_same_report(&x.report, &report[b]);
-            assert_memory_equal(x.u, us + b * M * R, M * R * sizeof(double));
-            assert_memory_equal(x.s, ss + b * R, R * sizeof(double));
-            assert_memory_equal(x.vt, vs + b * R * N, R * N * sizeof(double));
+            assert_memory_equal(x.u, us + at_b * M * R, M * R * sizeof(double));
+            assert_memory_equal(x.s, ss + at_b * R, R * sizeof(double));
+            assert_memory_equal(x.vt, vs + at_b * R * N, R * N * sizeof(double));
             if (b == 2) {
                 assert_int_equal(report[b].status, GM_STATUS_NON_FINITE);
                 assert_true(isnan(x.s[0]) && isnan(x.u[0]) && isnan(x.vt[R * N - 1]));
