@@ -132,6 +132,12 @@ static void every_bad_argument_is_named(void **state) {
     BAD(INVALID_ARGUMENT, "core.shape[1] = 0", &x, &other, f, &report, &none);
     gm_tensor scalar = {data, GM_F64, 0, {0}, {0}};
     BAD(INVALID_ARGUMENT, "x.ndim = 0", &scalar, &core, f, &report, &none);
+    static double long_factor[20000];
+    const gm_tensor tall = {data, GM_F64, 2, {20000, 2}, {0, 1}};
+    gm_tensor one = gm_tensor_2d(out, GM_F64, 1, 1);
+    gm_tensor h[2] = {gm_tensor_2d(long_factor, GM_F64, 20000, 1),
+                      gm_tensor_2d(out + 1, GM_F64, 2, 1)};
+    BAD(INVALID_ARGUMENT, "at most 16384 rows", &tall, &one, h, &report, &none);
     gm_workspace small = {NULL, 0};
     ASSERT_OK(c, gm_tucker(c, NULL, &x, &core, f, &report, &small));
     ASSERT_OK(c, gm_memory_alloc(c, small.bytes, &small.data));

@@ -29,6 +29,13 @@ static void enlarge(int64_t *size, int64_t wanted) {
     *size = wanted > *size ? wanted : *size;
 }
 
+static gm_status need(gm_td *td, int64_t rows, int64_t columns) {
+    const int64_t block = block_of(columns), most = rows < block ? rows : block;
+    const int64_t least = most < columns ? most : columns;
+    GM_TRY(gm_td_need_qr(td, rows / most, most, columns, false, true));
+    return gm_td_need_svd(td, 1, least, columns, least, false, true);
+}
+
 gm_status gm_td_rows_need(gm_td *td, int64_t rows, int64_t columns, gm_td_rows *r) {
     const int64_t block = block_of(columns), most = rows < block ? rows : block;
     /* A level must leave fewer rows than it found. */
@@ -37,8 +44,12 @@ gm_status gm_td_rows_need(gm_td *td, int64_t rows, int64_t columns, gm_td_rows *
              "a matrix of %lld x %lld has to be decomposed: at most %lld rows", (long long)columns,
              (long long)rows, (long long)limit);
     const int64_t least = most < columns ? most : columns;
-    GM_TRY(gm_td_need_qr(td, rows / most, most, columns, false, true));
-    GM_TRY(gm_td_need_svd(td, 1, least, columns, least, false, true));
+    GM_TRY(need(td, rows, columns));
+    /* Ranks found may leave fewer columns, for which a backend may take another way: its tables
+     * turn at powers of two. */
+    for (int64_t fewer = 1; fewer < columns; fewer *= 2) {
+        GM_TRY(need(td, rows, fewer));
+    }
     enlarge(&r->stack_size, rows > 1 ? stack_size(rows, columns) : 0);
     enlarge(&r->s_size, columns);
     enlarge(&r->vt_size, columns * least);

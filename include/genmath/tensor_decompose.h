@@ -11,7 +11,7 @@
  *
  *     x          [in]      F64 or F32, any strides; every size at least 1. No axis, nor the rows of
  *                          a matrix that is decomposed on the way, has more than 16384 (8192
- *                          where it has more columns than 4 times that)
+ *                          where it has more than 16384 columns)
  *     outputs    [out]     of the type of x; they overlap nothing else
  *     options    [in]      NULL for the defaults; zero is the default of every field
  *     report     [out]     in host memory: how it went; not NULL
