@@ -250,6 +250,19 @@ static void a_low_rank_is_found(void **state) {
     free(a);
 }
 
+/* Claim: the error of a matrix too large to be measured at once (2^18 entries) is the tail as well.
+ */
+static void the_error_of_a_large_matrix(void **state) {
+    (void)state;
+    static const double s[3] = {1, 0.1, 0.01};
+    double *a = matrix_of(700, 400, 3, s);
+    result x = decompose(contexts[CPU], NULL, GM_F64, 700, 400, 2, a);
+    ASSERT_BELOW(fabs(x.report.error - 0.01 / norm_of(3, s)), 1e-14);
+    ASSERT_BELOW(fabs(error_of(700, 400, 2, a, &x) - x.report.error), 1e-14);
+    discard(&x);
+    free(a);
+}
+
 /* Claim: the rank is the least whose tail is within the tolerance; beyond r, NOT_CONVERGED. */
 static void the_least_rank_for_a_tolerance(void **state) {
     (void)state;
@@ -433,6 +446,7 @@ int main(void) {
         cmocka_unit_test(the_error_is_the_tail),
         cmocka_unit_test(the_sketch_keeps_its_bound),
         cmocka_unit_test(a_low_rank_is_found),
+        cmocka_unit_test(the_error_of_a_large_matrix),
         cmocka_unit_test(the_least_rank_for_a_tolerance),
         cmocka_unit_test(the_loss_of_the_sketch_counts),
         cmocka_unit_test(a_batch_is_its_problems),
