@@ -61,7 +61,7 @@ LIBS := $(BUNDLE_LINK) $(PUBLIC_LIBS)
 $(B)/host/cpu/%.o: CFLAGS += -O3 -ffp-contract=fast -fno-trapping-math -fno-math-errno
 
 # ---- the library ----------------------------------------------------------------------------------
-HOST_SOURCES := $(wildcard host/*.c host/contract/*.c host/krylov/*.c host/linalg/*.c host/markov/*.c host/tapp/*.c host/ref/*.c host/cpu/*.c)
+HOST_SOURCES := $(filter-out host/cli/%,$(wildcard host/*.c host/*/*.c))
 HOST_OBJECTS := $(HOST_SOURCES:%.c=$(B)/%.o)
 LIB := $(B)/libgenmath.a
 SHARED := $(B)/libgenmath.so

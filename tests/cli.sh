@@ -42,7 +42,7 @@ match() {
     esac
 }
 
-commands="info verify bench contract sample noise"
+commands="info verify bench contract decompose sample noise"
 
 # ---- help ----
 expect 0 'Usage: genmath COMMAND' '' --help
@@ -168,6 +168,48 @@ expect 3 '' 'No such file' contract 'ij->' "$folder/none.npy"
 expect 3 '' 'no kernel "none"' contract 'ij->' "$a" --kernel none
 expect 3 '' 'No such file' contract 'ij->ji' "$a" -o "$folder/none/x.npy"
 
+# ---- decompose ----
+# x[i, j] = (i + 1) (j + 1) has rank 1 and one singular value, sqrt(5) sqrt(14).
+x=$folder/x.npy
+npy "$x" '|u1' '2, 3' '\1\2\3\2\4\6'
+for kind in svd tucker tt; do
+    expect 0 "^$kind: f64 \(2, 3\), error .*e-1[67], " '' decompose $kind "$x" --tolerance 1e-10 \
+        --backend cpu -o "$folder/$kind"
+done
+expect 0 '^cp: f64 \(2, 3\), error .* after [0-9]+ iterations, 6 numbers for 6' '' \
+    decompose cp "$x" --rank 1 --seed 2 --backend ref -o "$folder/cp"
+for file in svd.u svd.s svd.vt tucker.core tucker.0 tucker.1 tt.0 tt.1 cp.weights cp.0 cp.1; do
+    [ -s "$folder/$file.npy" ]
+    verdict $? "genmath decompose: $file.npy is written"
+done
+for product in 'ij,j,jk->ik svd.u svd.s svd.vt' 'ab,ia,jb->ij tucker.core tucker.0 tucker.1' \
+    'aib,bjc->ij tt.0 tt.1' 'r,ir,jr->ij cp.weights cp.0 cp.1'; do
+    # shellcheck disable=SC2086
+    set -- $product
+    expression=$1
+    shift
+    # shellcheck disable=SC2046
+    expect 0 'f64 \(2, 3\)' '' contract "$expression" $(printf "$folder/%s.npy " "$@")
+    [ "$(tail -n +2 "$out" | awk '{printf "%.6f ", $1}')" = \
+        '1.000000 2.000000 3.000000 2.000000 4.000000 6.000000 ' ]
+    verdict $? "genmath decompose: $expression is the array again"
+done
+expect 2 '' 'svd, cp, tucker or tt and a file' decompose svd
+expect 2 '' "decomposition 'lu': not one" decompose lu "$x" --rank 1
+expect 2 '' '--rank or --tolerance is needed' decompose svd "$x"
+expect 2 '' 'cp needs --rank' decompose cp "$x" --tolerance 0.1
+expect 2 '' 'svd takes one number' decompose svd "$x" --rank 1,2
+expect 2 '' "--rank '0': must be" decompose svd "$x" --rank 0
+expect 2 '' "--tolerance '2': must be" decompose svd "$x" --tolerance 2
+expect 2 '' "--method 'hooi': not one" decompose svd "$x" --rank 1 --method hooi
+expect 2 '' 'Too many arguments' decompose svd "$x" "$x" --rank 1
+expect 3 '' 'must be one or 2' decompose tucker "$x" --rank 1,1,1
+expect 3 '' 'svd takes a matrix' decompose svd "$c" --rank 1
+expect 3 '' 'No such file' decompose svd "$folder/none.npy" --rank 1
+expect 3 '' 'No such file' decompose svd "$x" --rank 1 -o "$folder/none/x"
+npy "$folder/i.npy" '<f8' '2, 2' '\0\0\0\0\0\0\360\77\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\360\77'
+expect 1 'error 0.707107' 'not converged' decompose svd "$folder/i.npy" --rank 1 --tolerance 0.1
+
 # ---- JSON ----
 if command -v python3 >/dev/null; then
     json() { # a Python expression over the value j, then the arguments
@@ -190,6 +232,8 @@ sys.exit(not eval(sys.argv[2]))' "$out" "$claim" 2>>"$err"
 
     json 'j["shape"] == [2, 2] and j["dtype"] == "i32" and j["operations"] == 16 and j["seconds"] > 0' \
         contract --json --backend cpu ij,jk "$a" "$b"
+    json 'j["factors"] == {"u": [2, 1], "s": [1], "vt": [1, 3]} and j["error"] < 1e-15' \
+        decompose --json --backend cpu svd "$x" --tolerance 1e-10
 
     # The progress line appears on a terminal and nowhere else, and not with --quiet.
     terminal() {

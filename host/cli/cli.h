@@ -32,6 +32,7 @@ int gm_cli_info(int argc, char **argv);
 int gm_cli_verify(int argc, char **argv);
 int gm_cli_bench(int argc, char **argv);
 int gm_cli_contract(int argc, char **argv);
+int gm_cli_decompose(int argc, char **argv);
 int gm_cli_sample(int argc, char **argv);
 int gm_cli_noise(int argc, char **argv);
 

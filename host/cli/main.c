@@ -17,6 +17,8 @@ static const gm_command commands[] = {
     {"bench", "verify, then time the operations and set them against this machine's ceilings",
      gm_cli_bench},
     {"contract", "contract arrays by an einsum expression, in the best order", gm_cli_contract},
+    {"decompose", "replace an array by factors of low rank: SVD, CP, Tucker, tensor train",
+     gm_cli_decompose},
     {"sample", "draw new images from a folder or array of examples, by reverse diffusion",
      gm_cli_sample},
     {"noise", "write random words to standard output, for batteries such as dieharder",
@@ -38,7 +40,7 @@ static void print_usage(FILE *stream) {
                     "The mathematics of generative AI, verified against its own reference.\n\n"
                     "Commands:\n");
     for (int i = 0; i < COMMANDS; ++i) {
-        fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].summary);
+        fprintf(stream, "  %-9s %s\n", commands[i].name, commands[i].summary);
     }
     fprintf(stream,
             "\n  genmath help COMMAND    the options of a command\n"

@@ -124,7 +124,8 @@ static void complete_column(int64_t m, int64_t j, gm_complex *u) {
 
 /* One sweep over the pairs of n columns of a, m >= n; returns whether all were orthogonal. */
 static bool sweep_columns(int64_t m, int64_t n, gm_complex *a, gm_complex *v) {
-    const double enough = DBL_EPSILON * sqrt((double)m);
+    /* What rounding leaves in a sum of m products; below it a pair may never seem orthogonal. */
+    const double enough = DBL_EPSILON * (double)(m + 1);
     bool done = true;
     for (int64_t p = 0; p < n; ++p) {
         for (int64_t q = p + 1; q < n; ++q) {

@@ -25,5 +25,6 @@
 #include <genmath/structured.h>
 #include <genmath/system.h>
 #include <genmath/tensor.h>
+#include <genmath/tensor_decompose.h>
 
 #endif
