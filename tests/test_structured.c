@@ -22,18 +22,27 @@ static int64_t results(const gm_structured_options *o) {
 
 static void run_structured(const target *t, const gm_structured_options *o,
                            const gm_structured_arrays *arrays) {
-    enum { GUARD = 64 };
     gm_structured_plan *plan;
     int64_t bytes;
     ASSERT_OK(t->context, gm_structured_plan_create(t->context, o, &plan));
     ASSERT_OK(t->context, gm_structured_workspace_size(plan, &bytes));
-    uint8_t *memory = aligned_alloc(64, (size_t)bytes + 2 * GUARD);
-    memset(memory, 0xff, (size_t)bytes + 2 * GUARD);
-    ASSERT_OK(t->context, gm_structured_execute(plan, arrays, memory + GUARD, bytes));
-    for (int g = 0; g < GUARD; ++g) {
-        assert_true(memory[g] == 0xff && memory[GUARD + bytes + g] == 0xff);
+    char *workspace = guarded(t, bytes);
+    poison(arrays->y);
+    const gm_tensor *const given[] = {arrays->kernel, arrays->row,    arrays->x,
+                                      arrays->y,      arrays->status, arrays->rcond};
+    placed there[COUNT(given)];
+    const gm_tensor *views[COUNT(given)];
+    for (int i = 0; i < (int)COUNT(given); ++i) {
+        there[i] = place(t, given[i], NULL);
+        views[i] = given[i] != NULL ? &there[i].view : NULL;
     }
-    free(memory);
+    const gm_structured_arrays device = {views[0], views[1], views[2], views[3], views[4], views[5]};
+    ASSERT_OK(t->context, gm_structured_execute(plan, &device, workspace, bytes));
+    ASSERT_OK(t->context, gm_context_synchronize(t->context));
+    for (int i = 0; i < (int)COUNT(given); ++i) {
+        fetch(t, &there[i]);
+    }
+    check_guards(t, workspace, bytes);
     gm_structured_plan_destroy(plan);
 }
 
@@ -41,14 +50,20 @@ static void run_structured(const target *t, const gm_structured_options *o,
 
 static void test_errors(void **state) {
     (void)state;
-    double c[8] = {1}, x[8] = {0}, y[8], z[16];
-    memset(y, 0x5a, sizeof y);
-    double before[8];
-    memcpy(before, y, sizeof y);
-    const gm_tensor k = gm_tensor_2d(c, GM_F64, 2, 4), in = gm_tensor_2d(x, GM_F64, 2, 4);
-    const gm_tensor out = gm_tensor_2d(y, GM_F64, 2, 4), wide = gm_tensor_2d(z, GM_F64, 2, 5);
+    double zeros[16] = {0}, before[8], after[8];
+    memset(before, 0x5a, sizeof before);
     FOR_EACH_TARGET(t) {
         gm_context *ctx = t->context;
+        void *c, *x, *y, *z;
+        ASSERT_OK(ctx, gm_memory_alloc(ctx, sizeof zeros, &c));
+        ASSERT_OK(ctx, gm_memory_alloc(ctx, sizeof zeros, &x));
+        ASSERT_OK(ctx, gm_memory_alloc(ctx, sizeof before, &y));
+        ASSERT_OK(ctx, gm_memory_alloc(ctx, sizeof zeros, &z));
+        ASSERT_OK(ctx, gm_memory_upload(ctx, c, zeros, sizeof zeros));
+        ASSERT_OK(ctx, gm_memory_upload(ctx, x, zeros, sizeof zeros));
+        ASSERT_OK(ctx, gm_memory_upload(ctx, y, before, sizeof before));
+        const gm_tensor k = gm_tensor_2d(c, GM_F64, 2, 4), in = gm_tensor_2d(x, GM_F64, 2, 4);
+        const gm_tensor out = gm_tensor_2d(y, GM_F64, 2, 4), wide = gm_tensor_2d(z, GM_F64, 2, 5);
         gm_structured_plan *plan;
         gm_structured_options o = {.n = 4};
         assert_int_equal(gm_structured_plan_create(NULL, &o, &plan), GM_STATUS_INVALID_ARGUMENT);
@@ -75,7 +90,8 @@ static void test_errors(void **state) {
         o = (gm_structured_options){.n = 4};
         ASSERT_OK(ctx, gm_structured_plan_create(ctx, &o, &plan));
         ASSERT_OK(ctx, gm_structured_workspace_size(plan, &bytes));
-        void *w = aligned_alloc(64, (size_t)bytes + 64);
+        void *w;
+        ASSERT_OK(ctx, gm_memory_alloc(ctx, (size_t)bytes + 64, &w));
 #define REFUSED(status_, text, ...)                                                                \
     ASSERT_FAILS(ctx, gm_structured_execute(plan, &(gm_structured_arrays){__VA_ARGS__}, w, bytes), \
                  status_, text)
@@ -101,9 +117,13 @@ static void test_errors(void **state) {
                      GM_STATUS_INVALID_ARGUMENT, "aligned");
         ASSERT_FAILS(NULL, gm_structured_execute(NULL, &good, w, bytes), GM_STATUS_INVALID_ARGUMENT,
                      "plan");
-        free(w);
         gm_structured_plan_destroy(plan);
-        assert_memory_equal(before, y, sizeof y);
+        ASSERT_OK(ctx, gm_memory_download(ctx, after, y, sizeof after));
+        assert_memory_equal(before, after, sizeof after);
+        void *const owned[] = {c, x, y, z, w};
+        for (int i = 0; i < (int)COUNT(owned); ++i) {
+            ASSERT_OK(ctx, gm_memory_free(ctx, owned[i]));
+        }
     }
 }
 
