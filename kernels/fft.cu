@@ -29,7 +29,6 @@ namespace {
 
 constexpr int MAX_LEVELS = 8;
 constexpr int64_t SHARED_BYTES = 96 * 1024;      /* of a block: two on a multiprocessor */
-constexpr int64_t GROUP_ENTRIES = INT64_C(1) << 20; /* of lines that share the workspace */
 constexpr int64_t NO_LIMIT = INT64_MAX;
 
 /* A complex line, split until its parts fit: level i has columns of length passes.n, and roots
@@ -60,7 +59,8 @@ struct axis_plan {
 
 template <class real> struct plan {
     axis_plan axes[GM_FFT_MAX_AXES];
-    int64_t line_entries, group; /* of the workspace: for all axes; several axes at once */
+    int64_t at_once;              /* entries of the lines that share the workspace */
+    int64_t line_entries, group;  /* of the workspace; transforms that take all axes together */
     std::vector<pair<real>> host; /* the tables, until they are on the device */
     pair<real> *tables;
 };
@@ -490,6 +490,10 @@ line_job<real> sweep_job(const plan<real> &p, const axis_plan &axis, const gm_ff
     return job;
 }
 
+int64_t lines_at_once(int64_t at_once, int64_t entries) {
+    return entries > 0 && at_once > entries ? at_once / entries : 1;
+}
+
 template <class real> struct sweeps {
     gm_call *call;
     const plan<real> *p;
@@ -504,7 +508,7 @@ template <class real> gm_status run_sweep(void *context, const gm_fft_sweep *swe
     job.ortho = s.ortho;
     const int64_t need = axis.workspace(sweep->kind == GM_FFT_REAL_TO_COMPLEX ||
                                         sweep->kind == GM_FFT_DCT2);
-    const int64_t group = need > 0 && GROUP_ENTRIES > need ? GROUP_ENTRIES / need : 1;
+    const int64_t group = lines_at_once(s.p->at_once, need);
     const int64_t first = job.places.first, end = first + job.places.count;
     const int64_t step = need > 0 ? group : job.places.count;
     gm_status status = GM_STATUS_OK;
@@ -548,6 +552,7 @@ template <class real>
 gm_status prepare(gm_call *call, const gm_fft_problem &problem, plan<real> &p,
                   int64_t *workspace_bytes) {
     int64_t need = 0;
+    gm_status status = entries_at_once(call, &p.at_once);
     const bool to_half = problem.kind == GM_FFT_REAL_TO_COMPLEX || problem.kind == GM_FFT_DCT2;
     for (int32_t a = 0; a < problem.axes; ++a) {
         if (problem.length[a] == 0) {
@@ -555,11 +560,13 @@ gm_status prepare(gm_call *call, const gm_fft_problem &problem, plan<real> &p,
         }
         p.axes[a] = make_axis(p, problem, a);
         const int64_t lines = p.axes[a].workspace(to_half);
-        const int64_t group = lines > 0 && GROUP_ENTRIES > lines ? GROUP_ENTRIES / lines : 1;
+        const int64_t group = lines_at_once(p.at_once, lines);
         need = lines * group > need ? lines * group : need;
     }
-    void *tables;
-    gm_status status = device_copy(call, p.host.data(), p.host.size() * sizeof(pair<real>), &tables);
+    void *tables = nullptr;
+    if (status == GM_STATUS_OK) {
+        status = device_copy(call, p.host.data(), p.host.size() * sizeof(pair<real>), &tables);
+    }
     p.tables = static_cast<pair<real> *>(tables);
     p.host = std::vector<pair<real>>();
     for (int32_t a = 0; a < problem.axes && status == GM_STATUS_OK; ++a) {
@@ -568,7 +575,7 @@ gm_status prepare(gm_call *call, const gm_fft_problem &problem, plan<real> &p,
         }
     }
     const int64_t item = gm_fft_between(&problem);
-    p.group = item == 0 ? INT64_MAX : item < GROUP_ENTRIES ? GROUP_ENTRIES / item : 1;
+    p.group = item == 0 ? INT64_MAX : lines_at_once(p.at_once, item);
     p.line_entries = need;
     const int64_t bytes =
         (need + (item > 0 ? p.group * item : 0)) * static_cast<int64_t>(sizeof(pair<real>));

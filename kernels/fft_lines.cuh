@@ -104,6 +104,23 @@ template <class real> __host__ __device__ __forceinline__ int32_t padded(int32_t
     return i + i / (64 / static_cast<int32_t>(sizeof(real)));
 }
 
+/* The entries that go through a step together: 8 for each thread that the device holds. More would
+ * leave its caches, fewer would not fill it. No result depends on it. */
+inline gm_status entries_at_once(gm_call *call, int64_t *entries) {
+    int processors = 0, threads = 0;
+    gm_status status = check_cuda(
+        call, cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, call->device),
+        "cudaDeviceGetAttribute");
+    if (status == GM_STATUS_OK) {
+        status = check_cuda(call,
+                            cudaDeviceGetAttribute(
+                                &threads, cudaDevAttrMaxThreadsPerMultiProcessor, call->device),
+                            "cudaDeviceGetAttribute");
+    }
+    *entries = static_cast<int64_t>(processors) * threads * 8;
+    return status;
+}
+
 /* ---- arithmetic ------------------------------------------------------------------------------ */
 
 template <class real>

@@ -28,7 +28,6 @@ namespace {
 using fourier::pair;
 
 constexpr int THREADS = 256;
-constexpr int64_t GROUP_ENTRIES = INT64_C(1) << 20; /* of the padded lines of a group */
 
 struct plan {
     gm_fft_problem forward, inverse;
@@ -229,10 +228,14 @@ gm_status fill_plan(gm_call *call, const gm_structured_problem &p, plan &s,
     const int64_t size = p.real == GM_F64 ? 8 : 4;
     s.length = gm_structured_length(&p);
     s.spectrum = p.is_complex ? s.length : gm_fft_half(s.length);
-    s.group = GROUP_ENTRIES > s.length ? GROUP_ENTRIES / s.length : 1;
+    int64_t at_once = 0;
+    gm_status status = fourier::entries_at_once(call, &at_once);
+    s.group = at_once > s.length ? at_once / s.length : 1;
     gm_structured_transforms(&p, &s.forward, &s.inverse);
     int64_t forward_bytes = 0, inverse_bytes = 0;
-    gm_status status = fft_prepare(call, &s.forward, &s.forward_state, &forward_bytes);
+    if (status == GM_STATUS_OK) {
+        status = fft_prepare(call, &s.forward, &s.forward_state, &forward_bytes);
+    }
     if (status == GM_STATUS_OK) {
         status = fft_prepare(call, &s.inverse, &s.inverse_state, &inverse_bytes);
     }

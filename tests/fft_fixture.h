@@ -216,11 +216,13 @@ enum { GUARD = 64 };
 __attribute__((unused)) static char *guarded(const target *t, int64_t bytes) {
     void *memory;
     ASSERT_OK(t->context, gm_memory_alloc(t->context, (size_t)bytes + 2 * GUARD, &memory));
-    char *filling = malloc((size_t)bytes + 2 * GUARD);
-    memset(filling, 0xff, (size_t)bytes + 2 * GUARD);
-    ASSERT_OK(t->context,
-              gm_memory_upload(t->context, memory, filling, (size_t)bytes + 2 * GUARD));
-    free(filling);
+    static uint8_t filling[1 << 16];
+    memset(filling, 0xff, sizeof filling);
+    const size_t all = (size_t)bytes + 2 * GUARD;
+    for (size_t at = 0; at < all; at += sizeof filling) {
+        const size_t some = all - at < sizeof filling ? all - at : sizeof filling;
+        ASSERT_OK(t->context, gm_memory_upload(t->context, (char *)memory + at, filling, some));
+    }
     return (char *)memory + GUARD;
 }
 

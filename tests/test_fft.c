@@ -1,5 +1,5 @@
-/* gm_fft_*: errors, exact results and the comparison with the reference, on ref and on every
- * instruction set of cpu. */
+/* gm_fft_*: errors, exact results and the comparison with the reference, on ref, on every
+ * instruction set of cpu and on the modules. */
 #include "fft_fixture.h"
 
 /* ---- 1. errors ------------------------------------------------------------------------------- */
