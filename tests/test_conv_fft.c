@@ -229,10 +229,10 @@ static void plan_chooses(void **state) {
             check_choice(t->context, &lengthy, GM_F32, "contraction: no fast transforms here");
             continue;
         }
-        check_choice(t->context, &three, GM_F32, "contraction: no");
+        check_choice(t->context, &three, GM_F32, "contraction: no ");
         check_choice(t->context, &lengthy, GM_F32,
                      t->is_reference ? "contraction: no fast transforms here"
-                                     : "transforms: fewer operations");
+                                     : "transforms: less work");
         check_choice(t->context, &lengthy, GM_BF16, "contraction: the type");
         check_choice(t->context, &forced, GM_F64, "transforms: asked for");
         check_choice(t->context, &kept, GM_F64, "contraction: asked for");
