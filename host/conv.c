@@ -95,8 +95,8 @@ static gm_status plan_copying(gm_context *context, int32_t dims, padded_copy *co
     static const char *const expressions[] = {"ncx->ncx", "ncxy->ncxy", "ncxyz->ncxyz"};
     const gm_tensor nothing = {NULL, GM_I32, 2, {0, copy->words.shape[0]}, {0, 0}};
     /* A sum over no elements is the plainest way to say zero. */
-    GM_TRY(gm_contract_plan_create(context, "zw->w", 1, &nothing, &copy->words, NULL,
-                                   &copy->clear));
+    GM_TRY(
+        gm_contract_plan_create(context, "zw->w", 1, &nothing, &copy->words, NULL, &copy->clear));
     return gm_contract_plan_create(context, expressions[dims - 1], 1, &copy->source.view,
                                    &copy->target.view, NULL, &copy->copy);
 }
@@ -233,8 +233,8 @@ placed_view gm_conv_reversed(const gm_tensor *tensor, int32_t dims) {
 
 /* (g, o, c, taps...), the taps backwards where that is asked for. */
 static placed_view view_weights(const gm_conv_plan *plan) {
-    placed_view weights = plan->flip ? gm_conv_reversed(&plan->w, plan->dims)
-                                     : (placed_view){plan->w, 0};
+    placed_view weights =
+        plan->flip ? gm_conv_reversed(&plan->w, plan->dims) : (placed_view){plan->w, 0};
     weights.view = gm_conv_split_groups(&weights.view, 0, plan->groups);
     return weights;
 }
@@ -266,7 +266,7 @@ static gm_status plan_contraction(gm_conv_plan *plan, const gm_conv_options *o) 
                      "epilogue.bias.ndim = %d: must be %d, as that of the result",
                      (int)epilogue.bias->ndim, (int)plan->x.ndim);
             bias = gm_conv_split_groups(epilogue.bias, axis,
-                                epilogue.bias->shape[axis] == 1 ? 1 : plan->groups);
+                                        epilogue.bias->shape[axis] == 1 ? 1 : plan->groups);
             epilogue.bias = &bias;
         }
     }
@@ -279,10 +279,9 @@ static gm_status plan_contraction(gm_conv_plan *plan, const gm_conv_options *o) 
 
 static gm_status explain(gm_conv_plan *plan) {
     const gm_contract_plan *steps[] = {plan->padded.clear, plan->padded.copy, plan->contraction};
-    const char *texts[] = {plan->reason, gm_contract_explain(steps[0]),
-                           gm_contract_explain(steps[1]),
-                           plan->fft != NULL ? gm_conv_fft_contraction(plan->fft)
-                                             : gm_contract_explain(steps[2])};
+    const char *texts[] = {
+        plan->reason, gm_contract_explain(steps[0]), gm_contract_explain(steps[1]),
+        plan->fft != NULL ? gm_conv_fft_contraction(plan->fft) : gm_contract_explain(steps[2])};
     size_t length = 1;
     for (int i = 0; i < 4; ++i) {
         const size_t bytes = i < 3 ? gm_contract_workspace(steps[i]) : 0;

@@ -2,7 +2,8 @@
  * gm_conv_*: by transforms. All three tensors are laid on one lattice of positions of x, a tensor
  * with a stride or dilation as its elements that far apart, so that each map is one convolution,
  *
- *     r[o + e t] = sum_j a[j] b[o + e t - j]     a at h + e_a i, b at e_b k or, backwards, R - e_b k
+ *     r[o + e t] = sum_j a[j] b[o + e t - j]     a at h + e_a i, b at e_b k or, backwards, R - e_b
+ * k
  *
  *     forward  a = x, b = w backwards, r = y      data  a = y, b = w, r = x
  *     weights  a = x, b = y backwards, r = w      (flip turns w around)
@@ -20,12 +21,14 @@
 #include "host/fft_sweeps.h"
 
 struct conv_fft {
-    padded_copy operand, other; /* on the circle; one after the other at the workspace's beginning */
+    padded_copy operand,
+        other; /* on the circle; one after the other at the workspace's beginning */
     gm_fft_plan *forward, *inverse;
     gm_tensor operand_spectrum, other_spectrum, result_spectrum, result; /* whole; without data */
-    placed_view taken;                                                    /* of the result */
+    placed_view taken;                                                   /* of the result */
     gm_contract_plan *product, *extract;
-    int64_t padded_bytes, spectrum_bytes[3], transform_bytes; /* regions of the workspace, in order */
+    int64_t padded_bytes, spectrum_bytes[3],
+        transform_bytes; /* regions of the workspace, in order */
     size_t scratch;
 };
 
@@ -53,7 +56,9 @@ static circle circle_of(const gm_conv_plan *plan, int i) {
     const int64_t wanted = data ? x : weights ? d * (w - 1) + 1 : s * (y - 1) + 1;
     circle c = {.operand_step = data ? s : 1,
                 .other_step = weights ? s : d,
-                .result_step = data ? 1 : weights ? d : s};
+                .result_step = data      ? 1
+                               : weights ? d
+                                         : s};
     /* What is wanted may begin before a: then a is moved, so that nothing wanted is negative. */
     c.operand_first = data ? 0 : larger(0, p - reach);
     c.result_first = data ? p : reach - p + c.operand_first;
@@ -90,10 +95,10 @@ static operations count_operations(const gm_conv_plan *plan) {
     for (int i = 0; i < plan->dims; ++i) {
         entries *= (double)circle_of(plan, i).length;
     }
-    const double lines = product_of(x->shape, 2) + product_of(w->shape, 2) + product_of(y->shape, 2);
+    const double lines =
+        product_of(x->shape, 2) + product_of(w->shape, 2) + product_of(y->shape, 2);
     const double parts = is_complex(plan) ? 2 : 1;
-    return (operations){.sum = 2 * parts * parts * channels *
-                               product_of(y->shape + 2, plan->dims) *
+    return (operations){.sum = 2 * parts * parts * channels * product_of(y->shape + 2, plan->dims) *
                                product_of(w->shape + 2, plan->dims),
                         .transforms = parts * 2.5 * entries * log2(entries + 1) * lines,
                         .products = parts * 4 * entries * channels};
@@ -127,12 +132,12 @@ gm_status gm_conv_fft_choose(gm_conv_plan *plan, const gm_conv_options *options,
     const bool fewer = quick && weight * o.transforms + product_weight * o.products < o.sum;
     *chosen = possible && fits && !empty && options->algorithm != GM_CONV_CONTRACTION &&
               (forced || fewer);
-    const char *why = empty                              ? "nothing to sum"
+    const char *why = empty                                ? "nothing to sum"
                       : options->algorithm != GM_CONV_AUTO ? "asked for"
-                      : !possible ? "the type or the math has no other"
-                      : !quick    ? "no fast transforms here"
-                      : fewer     ? "less work"
-                                  : "no less work";
+                      : !possible                          ? "the type or the math has no other"
+                      : !quick                             ? "no fast transforms here"
+                      : fewer                              ? "less work"
+                                                           : "no less work";
     snprintf(plan->reason, sizeof plan->reason,
              "%s: %s; operations: the sum %.3g, transforms %g x %.3g, products %g x %.3g\n",
              *chosen ? "transforms" : "contraction", why, o.sum, weight, o.transforms,
@@ -236,16 +241,14 @@ static gm_status plan_tensors(gm_conv_plan *plan, const circle *circles) {
 }
 
 static gm_status plan_product(gm_conv_plan *plan, const gm_conv_options *options) {
-    static const char *const products[] = {"ngcf,gocf->ngof", "ngof,gocf->ngcf",
-                                           "ngcf,ngof->gocf"};
+    static const char *const products[] = {"ngcf,gocf->ngof", "ngof,gocf->ngcf", "ngcf,ngof->gocf"};
     static const char *const copies[] = {"ncx->ncx", "ncxy->ncxy", "ncxyz->ncxyz"};
     conv_fft *f = plan->fft;
     const bool weights = plan->operation == GM_CONV_WEIGHTS;
     const gm_tensor spectra[] = {merged(&f->operand_spectrum), merged(&f->other_spectrum),
                                  merged(&f->result_spectrum)};
-    const gm_tensor inputs[] = {
-        gm_conv_split_groups(&spectra[0], 1, plan->groups),
-        gm_conv_split_groups(&spectra[1], weights ? 1 : 0, plan->groups)};
+    const gm_tensor inputs[] = {gm_conv_split_groups(&spectra[0], 1, plan->groups),
+                                gm_conv_split_groups(&spectra[1], weights ? 1 : 0, plan->groups)};
     const gm_tensor output = gm_conv_split_groups(&spectra[2], weights ? 0 : 1, plan->groups);
     GM_TRY(gm_contract_plan_create(plan->context, products[plan->operation], 2, inputs, &output,
                                    NULL, &f->product));
@@ -305,8 +308,8 @@ gm_status gm_conv_fft_execute(const gm_conv_plan *plan, const gm_contract_scale 
                               const gm_tensor *operand, const gm_tensor *other,
                               const gm_tensor *target, void *workspace) {
     const conv_fft *f = plan->fft;
-    GM_TRY(gm_check_disjoint(plan->context, "the result", target, "the other operand", other,
-                             false));
+    GM_TRY(
+        gm_check_disjoint(plan->context, "the result", target, "the other operand", other, false));
     GM_CHECK(plan->context, (uintptr_t)workspace % ALIGNMENT == 0, GM_STATUS_INVALID_ARGUMENT,
              "workspace is not aligned to 64 bytes");
     char *padded = workspace, *spectrum = padded + f->padded_bytes;

@@ -37,9 +37,9 @@ struct gm_conv_plan {
     padded_copy padded;
     placed_view windows, other, result; /* of the contraction, in its operands' order */
     gm_contract_plan *contraction;
-    conv_fft *fft;        /* in place of the contraction, its operands and the padded copy */
-    size_t scratch;       /* bytes of the workspace behind the padded copy */
-    char reason[200];     /* for the algorithm */
+    conv_fft *fft;    /* in place of the contraction, its operands and the padded copy */
+    size_t scratch;   /* bytes of the workspace behind the padded copy */
+    char reason[200]; /* for the algorithm */
     char *explanation;
 };
 

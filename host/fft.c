@@ -173,7 +173,7 @@ gm_status gm_fft_execute(const gm_fft_plan *plan, const gm_tensor *in, void *wor
     GM_TRY(gm_check_disjoint(context, "workspace", &view, "out", out, false));
     int64_t elements;
     GM_TRY(gm_tensor_elements(out, &elements));
-    return elements == 0 ? GM_STATUS_OK
-                         : plan->frame.backend->fft_run(&context->call, problem, plan->frame.state,
-                                                        &arrays);
+    return elements == 0
+               ? GM_STATUS_OK
+               : plan->frame.backend->fft_run(&context->call, problem, plan->frame.state, &arrays);
 }

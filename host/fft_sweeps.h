@@ -184,7 +184,7 @@ static inline gm_status gm_fft_each_sweep(const gm_fft_problem *problem,
             gm_fft_sweep sweep;
             sweep.axis = a;
             sweep.kind = problem->kind == GM_FFT_REAL_TO_COMPLEX && a < last ? GM_FFT_FORWARD
-                                                                              : problem->kind;
+                                                                             : problem->kind;
             sweep.scale = a == 0 ? problem->scale : 1;
             sweep.in = a < last ? arrays->out : arrays->in;
             sweep.out = arrays->out;

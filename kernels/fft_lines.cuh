@@ -29,24 +29,23 @@
 
 #include "host/fft_sweeps.h"
 #include "kernels/elements.cuh"
+#include "kernels/fft_butterfly.cuh"
 
 namespace gm {
 namespace fourier {
 
-constexpr int THREADS = 512;  /* of a block, at most */
+constexpr int THREADS = 512; /* of a block, at most */
 constexpr int HELD = 8;      /* entries of a pass that a thread has in registers */
 constexpr int MAX_PASSES = 16;
 constexpr int MAX_DIMS = GM_FFT_LINE_DIMS + 4; /* of lines, with those that splits add */
 
-template <class real> struct alignas(2 * sizeof(real)) pair { real re, im; };
-
 /* How entry e of a complex line lies in memory. Of a real line of even n the entries are pairs of
  * neighbours; `spectrum` is half of a conjugate-symmetric line. */
 enum form {
-    PAIRS,          /* two reals, `gap` apart */
-    REAL,           /* in: the imaginary part is 0; out: it is dropped */
-    REAL_PAIRS,     /* entries 2e and 2e + 1 of a real line in the order of a cosine transform */
-    SPECTRUM,       /* in: entries past n/2 are conjugates; out: only those up to n/2 */
+    PAIRS,           /* two reals, `gap` apart */
+    REAL,            /* in: the imaginary part is 0; out: it is dropped */
+    REAL_PAIRS,      /* entries 2e and 2e + 1 of a real line in the order of a cosine transform */
+    SPECTRUM,        /* in: entries past n/2 are conjugates; out: only those up to n/2 */
     TANGLED_SPECTRUM /* of a real line of even n, as the line of n/2 complex entries */
 };
 
@@ -56,9 +55,9 @@ template <class real> struct line_end {
     int64_t pitch; /* reals from one entry to the next */
     int64_t gap;   /* PAIRS: reals from the first part to the second */
     int32_t form;
-    int32_t packed;      /* PAIRS: both parts in one access */
-    int32_t swap_user;   /* the parts exchanged: an inverse transform is a forward one between */
-    int32_t swap_inner;  /* the same on the other side of the factors */
+    int32_t packed;     /* PAIRS: both parts in one access */
+    int32_t swap_user;  /* the parts exchanged: an inverse transform is a forward one between */
+    int32_t swap_inner; /* the same on the other side of the factors */
     const pair<real> *factors; /* entry e times factors[e]; NULL: none */
     /* Entry j of a line is number mark + j step of what the line is a part of; of those at or past
      * limit, reads are 0 and writes dropped. */
@@ -112,142 +111,14 @@ inline gm_status entries_at_once(gm_call *call, int64_t *entries) {
         call, cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, call->device),
         "cudaDeviceGetAttribute");
     if (status == GM_STATUS_OK) {
-        status = check_cuda(call,
-                            cudaDeviceGetAttribute(
-                                &threads, cudaDevAttrMaxThreadsPerMultiProcessor, call->device),
-                            "cudaDeviceGetAttribute");
+        status = check_cuda(
+            call,
+            cudaDeviceGetAttribute(&threads, cudaDevAttrMaxThreadsPerMultiProcessor, call->device),
+            "cudaDeviceGetAttribute");
     }
     *entries = static_cast<int64_t>(processors) * threads * 8;
     return status;
 }
-
-/* ---- arithmetic ------------------------------------------------------------------------------ */
-
-template <class real>
-__device__ __forceinline__ pair<real> operator+(const pair<real> &a, const pair<real> &b) {
-    return {a.re + b.re, a.im + b.im};
-}
-template <class real>
-__device__ __forceinline__ pair<real> operator-(const pair<real> &a, const pair<real> &b) {
-    return {a.re - b.re, a.im - b.im};
-}
-template <class real>
-__device__ __forceinline__ pair<real> operator*(const pair<real> &a, const pair<real> &b) {
-    return {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
-}
-template <class real> __device__ __forceinline__ pair<real> times(real s, const pair<real> &a) {
-    return {s * a.re, s * a.im};
-}
-/* -i a */
-template <class real> __device__ __forceinline__ pair<real> turned(const pair<real> &a) {
-    return {a.im, -a.re};
-}
-template <class real> __device__ __forceinline__ pair<real> swapped(const pair<real> &a) {
-    return {a.im, a.re};
-}
-
-/* A forward transform of R entries in registers. */
-template <class real, int R> struct butterfly;
-
-template <class real> struct butterfly<real, 2> {
-    static __device__ __forceinline__ void run(pair<real> *v) {
-        const pair<real> a = v[0];
-        v[0] = a + v[1];
-        v[1] = a - v[1];
-    }
-};
-
-template <class real> struct butterfly<real, 4> {
-    static __device__ __forceinline__ void run(pair<real> *v) {
-        const pair<real> a = v[0] + v[2], b = v[0] - v[2], c = v[1] + v[3];
-        const pair<real> d = turned(v[1] - v[3]);
-        v[0] = a + c;
-        v[1] = b + d;
-        v[2] = a - c;
-        v[3] = b - d;
-    }
-};
-
-template <class real> struct butterfly<real, 8> {
-    static __device__ __forceinline__ void run(pair<real> *v) {
-        const real h = static_cast<real>(0.70710678118654752440);
-        pair<real> even[4] = {v[0] + v[4], v[1] + v[5], v[2] + v[6], v[3] + v[7]};
-        const pair<real> b = v[1] - v[5], d = v[3] - v[7];
-        pair<real> odd[4] = {v[0] - v[4],
-                             {h * (b.re + b.im), h * (b.im - b.re)},
-                             turned(v[2] - v[6]),
-                             {h * (d.im - d.re), -(h * (d.re + d.im))}};
-        butterfly<real, 4>::run(even);
-        butterfly<real, 4>::run(odd);
-#pragma unroll
-        for (int j = 0; j < 4; ++j) {
-            v[2 * j] = even[j];
-            v[2 * j + 1] = odd[j];
-        }
-    }
-};
-
-/* cos and sin of 2 pi j / R, j = 1 .. (R - 1) / 2. */
-template <class real, int R> struct odd_roots;
-template <class real> struct odd_roots<real, 3> {
-    static __device__ __forceinline__ real cosine(int) {
-        return static_cast<real>(-0.5);
-    }
-    static __device__ __forceinline__ real sine(int) {
-        return static_cast<real>(0.86602540378443864676);
-    }
-};
-template <class real> struct odd_roots<real, 5> {
-    static __device__ __forceinline__ real cosine(int j) {
-        return j == 1 ? static_cast<real>(0.30901699437494742410)
-                      : static_cast<real>(-0.80901699437494742410);
-    }
-    static __device__ __forceinline__ real sine(int j) {
-        return j == 1 ? static_cast<real>(0.95105651629515357212)
-                      : static_cast<real>(0.58778525229247312917);
-    }
-};
-template <class real> struct odd_roots<real, 7> {
-    static __device__ __forceinline__ real cosine(int j) {
-        return j == 1   ? static_cast<real>(0.62348980185873353053)
-               : j == 2 ? static_cast<real>(-0.22252093395631440429)
-                        : static_cast<real>(-0.90096886790241912624);
-    }
-    static __device__ __forceinline__ real sine(int j) {
-        return j == 1   ? static_cast<real>(0.78183148246802980871)
-               : j == 2 ? static_cast<real>(0.97492791218182360702)
-                        : static_cast<real>(0.43388373911755812048);
-    }
-};
-
-/* 3, 5, 7: outputs j and R - j share the sums and differences of inputs k and R - k. */
-template <class real, int R> struct butterfly {
-    static __device__ __forceinline__ void run(pair<real> *v) {
-        constexpr int H = (R - 1) / 2;
-        pair<real> sum[H + 1], difference[H + 1], total = v[0];
-#pragma unroll
-        for (int k = 1; k <= H; ++k) {
-            sum[k] = v[k] + v[R - k];
-            difference[k] = v[k] - v[R - k];
-            total = total + sum[k];
-        }
-        const pair<real> first = v[0];
-        v[0] = total;
-#pragma unroll
-        for (int j = 1; j <= H; ++j) {
-            pair<real> u = first, w = {0, 0};
-#pragma unroll
-            for (int k = 1; k <= H; ++k) {
-                const int e = j * k % R;
-                const real sine = odd_roots<real, R>::sine(e <= H ? e : R - e);
-                u = u + times(odd_roots<real, R>::cosine(e <= H ? e : R - e), sum[k]);
-                w = w + times(e <= H ? sine : -sine, turned(difference[k]));
-            }
-            v[j] = u + w;
-            v[R - j] = u - w;
-        }
-    }
-};
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
@@ -303,8 +174,8 @@ __device__ __forceinline__ pair<real> load_pair(const line_end<real> &end, const
         return {0, 0};
     }
     const real *at = s.data + j * end.pitch;
-    const pair<real> v = end.packed ? *reinterpret_cast<const pair<real> *>(at)
-                                    : pair<real>{at[0], at[end.gap]};
+    const pair<real> v =
+        end.packed ? *reinterpret_cast<const pair<real> *>(at) : pair<real>{at[0], at[end.gap]};
     return finish_load(end, s, j, v);
 }
 
@@ -479,8 +350,7 @@ __device__ __forceinline__ void run_middle(const line_job<real> &job, const pass
 
 template <class real>
 __device__ __forceinline__ void run_passes(const line_job<real> &job, const seat<real> &in,
-                                           const seat<real> &out, bool in_direct,
-                                           bool out_direct) {
+                                           const seat<real> &out, bool in_direct, bool out_direct) {
     pass_at<real> a = {in, out, 1, job.passes.n, nullptr, nullptr};
     for (int32_t i = 0; i < job.passes.count; ++i) {
         const int32_t r = job.passes.radix[i];
@@ -508,9 +378,9 @@ __device__ __forceinline__ void run_passes(const line_job<real> &job, const seat
  * then the odd ones backwards. */
 template <class real>
 __device__ __forceinline__ int64_t slot(const line_job<real> &job, int64_t s) {
-    return job.cosine == nullptr        ? s
+    return job.cosine == nullptr      ? s
            : s < (job.length + 1) / 2 ? 2 * s
-                                        : 2 * (job.length - 1 - s) + 1;
+                                      : 2 * (job.length - 1 - s) + 1;
 }
 
 /* Number k <= n/2 of a spectrum; of a cosine transform X_k = conj(c_k) (y_k - i y_{n-k}), y_n = 0.
@@ -543,7 +413,8 @@ __device__ __forceinline__ void store_spectrum(const line_job<real> &job, real *
     }
     const pair<real> y = x * job.cosine[k];
     const real twice = 2 * job.scale;
-    const real own = k == 0 && job.ortho ? twice * static_cast<real>(0.70710678118654752440) : twice;
+    const real own =
+        k == 0 && job.ortho ? twice * static_cast<real>(0.70710678118654752440) : twice;
     line[k * pitch] = own * y.re;
     if (k > 0 && 2 * k != n) {
         line[(n - k) * pitch] = -twice * y.im;

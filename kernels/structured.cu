@@ -79,8 +79,9 @@ __global__ void __launch_bounds__(THREADS) pad_kernel(const GM_GRID_CONSTANT ste
         value = job.kernel.data[(job.first + problem) * job.kernel.stride[0] +
                                 e * job.kernel.stride[1] + part];
     } else if (job.toeplitz && back < job.n) {
-        value = job.row.data[(job.first + problem) * job.row.stride[0] +
-                             back * job.row.stride[1] + part];
+        value =
+            job.row
+                .data[(job.first + problem) * job.row.stride[0] + back * job.row.stride[1] + part];
     }
     job.lines[i] = value;
 }
@@ -92,9 +93,9 @@ __global__ void __launch_bounds__(THREADS) pad_x(const GM_GRID_CONSTANT step_job
         return;
     }
     const int64_t problem = i / width, e = i % width / job.parts, part = i % job.parts;
-    job.lines[i] = e < job.n ? job.x.data[(job.first + problem) * job.x.stride[0] +
-                                          e * job.x.stride[1] + part]
-                             : static_cast<real>(0);
+    job.lines[i] =
+        e < job.n ? job.x.data[(job.first + problem) * job.x.stride[0] + e * job.x.stride[1] + part]
+                  : static_cast<real>(0);
 }
 
 template <class real>
@@ -183,7 +184,9 @@ __global__ void __launch_bounds__(THREADS)
     }
     if (threadIdx.x == 0 && job.status.data != nullptr) {
         job.status.data[(job.first + problem) * job.status.stride[0]] =
-            !finite ? GM_STATUS_NON_FINITE : solved ? GM_STATUS_OK : GM_STATUS_SINGULAR;
+            !finite  ? GM_STATUS_NON_FINITE
+            : solved ? GM_STATUS_OK
+                     : GM_STATUS_SINGULAR;
     }
     if (threadIdx.x == 0 && job.rcond.data != nullptr) {
         job.rcond.data[(job.first + problem) * job.rcond.stride[0]] = rcond;
@@ -299,9 +302,9 @@ template <class real> struct group_run {
         some.problems = job.shared ? 1 : job.problems;
         const gm_status status =
             launch(call, pad_kernel<real>, some, some.problems * some.length * some.parts);
-        return status == GM_STATUS_OK ? transform(call, s, true, some.problems, some.lines,
-                                                  some.kernels, workspace)
-                                      : status;
+        return status == GM_STATUS_OK
+                   ? transform(call, s, true, some.problems, some.lines, some.kernels, workspace)
+                   : status;
     }
 
     gm_status product() {
@@ -349,8 +352,8 @@ gm_status run(gm_call *call, const gm_structured_problem &problem, const plan &s
     job.status = rows_of<int32_t>(c.status, 1);
     job.lines = reinterpret_cast<real *>(workspace + s.fft_bytes);
     job.spectra = reinterpret_cast<pair<real> *>(workspace + s.fft_bytes + s.line_bytes);
-    job.kernels = reinterpret_cast<pair<real> *>(workspace + s.fft_bytes + s.line_bytes +
-                                                 s.spectrum_bytes);
+    job.kernels =
+        reinterpret_cast<pair<real> *>(workspace + s.fft_bytes + s.line_bytes + s.spectrum_bytes);
     job.length = s.length;
     job.spectrum = s.spectrum;
     job.m = problem.m;

@@ -78,8 +78,8 @@ typedef struct operands {
 
 enum { NO_RESULT = -1 };
 
-__attribute__((unused)) static operands make_operands(const problem *p, gm_dtype dtype, layout how, filling with,
-                              int operation, uint64_t seed) {
+__attribute__((unused)) static operands make_operands(const problem *p, gm_dtype dtype, layout how,
+                                                      filling with, int operation, uint64_t seed) {
     int64_t shapes[3][5] = {{p->samples, p->outputs},
                             {p->samples, p->channels},
                             {p->outputs, p->channels / at_least_1(p->options.groups)}};
@@ -110,8 +110,9 @@ __attribute__((unused)) static block *result_of(operands *o, gm_conv_operation o
 /* ---- runs
  * ---------------------------------------------------------------------------------------- */
 
-__attribute__((unused)) static void run_conv(const target *t, const problem *p, gm_conv_operation operation,
-                     const gm_contract_scale *scale, operands *o) {
+__attribute__((unused)) static void run_conv(const target *t, const problem *p,
+                                             gm_conv_operation operation,
+                                             const gm_contract_scale *scale, operands *o) {
     gm_context *context = t->context;
     image x = upload(context, &o->x), w = upload(context, &o->w), y = upload(context, &o->y);
     gm_conv_plan *plan;
@@ -147,7 +148,8 @@ __attribute__((unused)) static void run_conv(const target *t, const problem *p, 
  * ---------------------------------------------------------------------------------- */
 
 /* The element of a (samples, channels, sizes...) block, or its number. */
-__attribute__((unused)) static int64_t number_of(const block *b, int64_t n, int64_t c, const int64_t *at, int dims) {
+__attribute__((unused)) static int64_t number_of(const block *b, int64_t n, int64_t c,
+                                                 const int64_t *at, int dims) {
     int64_t e = n * b->view.shape[1] + c;
     for (int i = 0; i < dims; ++i) {
         e = e * b->view.shape[2 + i] + at[i];
@@ -167,7 +169,8 @@ __attribute__((unused)) static bool next_index(int64_t *at, const int64_t *size,
 }
 
 /* The three maps are one sum over all (n, o, c, i, k) of y x w, with one of them left out. */
-__attribute__((unused)) static double complex *convolve(const problem *p, gm_conv_operation operation, operands *o) {
+__attribute__((unused)) static double complex *convolve(const problem *p,
+                                                        gm_conv_operation operation, operands *o) {
     const block *result = result_of(o, operation);
     double complex *sum = calloc((size_t)elements_of(&result->view) + 1, sizeof *sum);
     const gm_conv_options *q = &p->options;
@@ -214,8 +217,9 @@ __attribute__((unused)) static double complex *convolve(const problem *p, gm_con
     return sum;
 }
 
-__attribute__((unused)) static void assert_sums(const target *t, const problem *p, gm_conv_operation operation,
-                        const block *result, const double complex *sum) {
+__attribute__((unused)) static void assert_sums(const target *t, const problem *p,
+                                                gm_conv_operation operation, const block *result,
+                                                const double complex *sum) {
     static const char *const names[] = {"forward", "data", "weights"};
     for (int64_t e = 0; e < elements_of(&result->view); ++e) {
         const double complex got = get_element(result, e);

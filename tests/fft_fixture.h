@@ -229,8 +229,7 @@ __attribute__((unused)) static char *guarded(const target *t, int64_t bytes) {
 __attribute__((unused)) static void check_guards(const target *t, char *workspace, int64_t bytes) {
     uint8_t guards[2 * GUARD];
     ASSERT_OK(t->context, gm_memory_download(t->context, guards, workspace - GUARD, GUARD));
-    ASSERT_OK(t->context,
-              gm_memory_download(t->context, guards + GUARD, workspace + bytes, GUARD));
+    ASSERT_OK(t->context, gm_memory_download(t->context, guards + GUARD, workspace + bytes, GUARD));
     for (int g = 0; g < 2 * GUARD; ++g) {
         assert_int_equal(guards[g], 0xff);
     }

@@ -10,7 +10,8 @@ static problem by_transforms(const problem *p) {
     return forced;
 }
 
-/* The 2-norm of elements (a, b) of a (A, B, sizes...) block, a and b from one value up to another. */
+/* The 2-norm of elements (a, b) of a (A, B, sizes...) block, a and b from one value up to another.
+ */
 static double norm_of(const block *b, int64_t a0, int64_t a1, int64_t b0, int64_t b1) {
     const gm_tensor *v = &b->view;
     int64_t inner = 1;
@@ -87,7 +88,14 @@ static void assert_close(const target *t, const problem *p, gm_conv_operation op
 
 static const problem longer[] = {
     {"long kernel", 1, 2, 2, 3, {150}, {70}, {.pad_before = {69}}},
-    {"long and sparse", 1, 1, 2, 2, {201}, {19}, {.stride = {3}, .dilation = {7}, .pad_after = {9}}},
+    {"long and sparse",
+     1,
+     1,
+     2,
+     2,
+     {201},
+     {19},
+     {.stride = {3}, .dilation = {7}, .pad_after = {9}}},
     {"wide image", 2, 1, 2, 2, {20, 33}, {11, 17}, {.pad_before = {5, 8}, .pad_after = {5, 8}}},
 };
 
@@ -146,11 +154,11 @@ static void scales_and_epilogues_by_transforms(void **state) {
             for (int64_t e = 0; e < elements_of(&o.y.view); ++e) {
                 const double b = creal(get_element(&bias, e / positions % p.outputs));
                 const double want = fmax(scale.alpha * creal(sum[e]) + scale.beta * first + b, 0);
-                const double bound = scale.alpha * c *
-                                         norms_of(&p, GM_CONV_FORWARD, &o,
-                                                  e / positions / p.outputs,
-                                                  e / positions % p.outputs) +
-                                     4 * 0x1p-52 * (fabs(want) + first + fabs(b));
+                const double bound =
+                    scale.alpha * c *
+                        norms_of(&p, GM_CONV_FORWARD, &o, e / positions / p.outputs,
+                                 e / positions % p.outputs) +
+                    4 * 0x1p-52 * (fabs(want) + first + fabs(b));
                 assert_true(fabs(creal(get_element(&o.y, e)) - want) <= bound);
             }
             free(sum);
@@ -220,8 +228,8 @@ static void check_choice(gm_context *context, const problem *p, gm_dtype dtype, 
 static void plan_chooses(void **state) {
     (void)state;
     static const problem three = {"3 x 3", 2, 1, 8, 8, {32, 32}, {3, 3}, {.flip = 0}};
-    static const problem lengthy = {
-        "1024 taps", 1, 1, 4, 4, {2048}, {1024}, {.pad_before = {1023}}};
+    static const problem lengthy = {"1024 taps", 1,      1,      4,
+                                    4,           {2048}, {1024}, {.pad_before = {1023}}};
     problem forced = by_transforms(&three), kept = lengthy;
     kept.options.algorithm = GM_CONV_CONTRACTION;
     FOR_EACH_TARGET(t) {

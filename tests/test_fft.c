@@ -333,11 +333,10 @@ static void test_several_axes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plan_errors),  cmocka_unit_test(test_execute_errors),
-        cmocka_unit_test(test_impulse),
-        cmocka_unit_test(test_known_small),  cmocka_unit_test(test_known_seven),
-        cmocka_unit_test(test_pure_tone),    cmocka_unit_test(test_against_reference),
-        cmocka_unit_test(test_several_axes),
+        cmocka_unit_test(test_plan_errors),       cmocka_unit_test(test_execute_errors),
+        cmocka_unit_test(test_impulse),           cmocka_unit_test(test_known_small),
+        cmocka_unit_test(test_known_seven),       cmocka_unit_test(test_pure_tone),
+        cmocka_unit_test(test_against_reference), cmocka_unit_test(test_several_axes),
     };
     return cmocka_run_group_tests(tests, open_targets, close_targets);
 }

@@ -320,7 +320,8 @@ static void test_zero_sizes(void **state) {
     }
 }
 
-/* Claim: the path that ran is the one the context asked for; on the modules, the one for the length.
+/* Claim: the path that ran is the one the context asked for; on the modules, the one for the
+ * length.
  */
 static void test_kernel_names(void **state) {
     (void)state;
@@ -341,16 +342,13 @@ static void test_kernel_names(void **state) {
 static const struct {
     int64_t n;
     const char *kernel;
-} rows[] = {{4096, "fft_lines"},
-            {2 * 11 * 13 * 7, "fft_lines"},
-            {8192, "fft_split"},
-            {1021, "fft_bluestein"},
-            {2053, "fft_bluestein_split"},
-            {4096 + 6, "fft_bluestein_split"},
-            {3125, "fft_split"}};
+} rows[] = {
+    {4096, "fft_lines"},     {2 * 11 * 13 * 7, "fft_lines"}, {8192, "fft_split"},
+    {1021, "fft_bluestein"}, {2053, "fft_bluestein_split"},  {4096 + 6, "fft_bluestein_split"},
+    {3125, "fft_split"}};
 
-/* Claim: each row agrees with cpu, whose transforms test_fft.c holds to the reference: the bounds of
- * both, of every kind, dense and as columns, with the name of what ran. */
+/* Claim: each row agrees with cpu, whose transforms test_fft.c holds to the reference: the bounds
+ * of both, of every kind, dense and as columns, with the name of what ran. */
 static void test_module_rows(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT(rows) * COUNT(kinds); ++i) {
@@ -382,8 +380,7 @@ static void test_module_rows(void **state) {
             run(t, &o, &across, &columns);
             for (int64_t b = 0; b < BATCH; ++b) {
                 double norm;
-                const double error =
-                    distance(&y, &expected, b * out_shape[1], out_shape[1], &norm);
+                const double error = distance(&y, &expected, b * out_shape[1], out_shape[1], &norm);
                 if (!(error <= 2 * bound(single, n) * norm)) {
                     fail_msg("%s, kind %d, n = %lld: error %g, bound %g", t->name, kind,
                              (long long)n, error / norm, 2 * bound(single, n));

@@ -1,7 +1,7 @@
 /*
- * gm_structured_*: ref, every instruction set of cpu, and the modules. Results are compared with sums written out
- * here, in double, under a bound of 4 eps (1 + log2 N) |kernel| |x|: three transforms of length N <
- * 4 (m + n), each within eps (1 + log2 N) of its norm (see fft_fixture.h).
+ * gm_structured_*: ref, every instruction set of cpu, and the modules. Results are compared with
+ * sums written out here, in double, under a bound of 4 eps (1 + log2 N) |kernel| |x|: three
+ * transforms of length N < 4 (m + n), each within eps (1 + log2 N) of its norm (see fft_fixture.h).
  */
 #include "fft_fixture.h"
 
@@ -36,7 +36,8 @@ static void run_structured(const target *t, const gm_structured_options *o,
         there[i] = place(t, given[i], NULL);
         views[i] = given[i] != NULL ? &there[i].view : NULL;
     }
-    const gm_structured_arrays device = {views[0], views[1], views[2], views[3], views[4], views[5]};
+    const gm_structured_arrays device = {views[0], views[1], views[2],
+                                         views[3], views[4], views[5]};
     ASSERT_OK(t->context, gm_structured_execute(plan, &device, workspace, bytes));
     ASSERT_OK(t->context, gm_context_synchronize(t->context));
     for (int i = 0; i < (int)COUNT(given); ++i) {

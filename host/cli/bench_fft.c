@@ -101,10 +101,10 @@ static void entry_sum(const fft_bench *s, const void *x, int64_t p, int64_t k, d
         const int64_t i = e / n, j = e % n, at = first + e;
         const double a = number(x, s->options.dtype, pairs ? 2 * at : at);
         const double b = pairs ? number(x, s->options.dtype, 2 * at + 1) : 0;
-        const double turn = s->options.kind == GM_FFT_DCT2
-                                ? (double)((2 * j + 1) * k % (4 * n)) / (double)(4 * n)
-                                : (double)(i * p % rows) / (double)rows +
-                                      (double)(j * k % n) / (double)n;
+        const double turn =
+            s->options.kind == GM_FFT_DCT2
+                ? (double)((2 * j + 1) * k % (4 * n)) / (double)(4 * n)
+                : (double)(i * p % rows) / (double)rows + (double)(j * k % n) / (double)n;
         const double angle = 2 * acos(-1.0) * turn, c = cos(angle), d = -sin(angle);
         re += (long double)a * c - (long double)b * d;
         im += (long double)a * d + (long double)b * c;
@@ -129,8 +129,8 @@ static gm_status verify_fft(gm_context *reference, gm_context *context, void *st
     TRY(gm_tensor_elements(&s->y, &out));
     void *x = malloc((size_t)in * gm_dtype_size(s->x.dtype));
     void *y = malloc((size_t)out * gm_dtype_size(s->y.dtype));
-    gm_status status = x == NULL || y == NULL ? GM_STATUS_OUT_OF_MEMORY
-                                              : gm_case_download(context, &s->x, x);
+    gm_status status =
+        x == NULL || y == NULL ? GM_STATUS_OUT_OF_MEMORY : gm_case_download(context, &s->x, x);
     status = status == GM_STATUS_OK ? gm_case_download(context, &s->y, y) : status;
     double error = 0, norm = 0;
     for (int64_t i = 0; i < ENTRIES && status == GM_STATUS_OK; ++i) {
@@ -227,10 +227,11 @@ static gm_status verify_conv(gm_context *reference, gm_context *context, void *s
     gm_status status = GM_STATUS_OK;
     for (int i = 0; i < 3 && status == GM_STATUS_OK; ++i) {
         status = gm_case_alloc(reference, GM_F32, parts[i]->ndim, parts[i]->shape, &hosts[i]);
-        status = status == GM_STATUS_OK ? gm_case_download(context, parts[i], hosts[i].data) : status;
+        status =
+            status == GM_STATUS_OK ? gm_case_download(context, parts[i], hosts[i].data) : status;
     }
-    status = status == GM_STATUS_OK ? gm_case_alloc(reference, GM_F32, y.ndim, y.shape, &want)
-                                    : status;
+    status =
+        status == GM_STATUS_OK ? gm_case_alloc(reference, GM_F32, y.ndim, y.shape, &want) : status;
     status = status == GM_STATUS_OK ? reference_slice(reference, s, &hosts[0], &hosts[1], &want)
                                     : status;
     int64_t elements = 0, terms = 0;
@@ -293,8 +294,8 @@ TRANSFORMS(DEFINE)
 CONVOLUTIONS(DEFINE)
 
 #define FFT_ENTRY(operation, dtype, name, shape, flops, bytes)                                     \
-    {operation, #dtype,       shape, setup_##name##_##dtype, run_fft, verify_fft,                  \
-     teardown_fft, flops, bytes, 0,     NULL},
+    {operation, #dtype, shape, setup_##name##_##dtype, run_fft, verify_fft, teardown_fft, flops,   \
+     bytes,     0,      NULL},
 #define ENTRY(name, operation, kind, batch, rows, columns, shape, each, log_n, reals)              \
     FFT_ENTRY(operation, f64, name, shape,                                                         \
               (each) * (log_n) * (batch) * (columns) * ((rows) > 0 ? (rows) : 1),                  \
@@ -303,8 +304,9 @@ CONVOLUTIONS(DEFINE)
               (each) * (log_n) * (batch) * (columns) * ((rows) > 0 ? (rows) : 1),                  \
               4.0 * (batch) * (reals))
 #define CONV_ENTRY(operation, way, name, shape, results, products)                                 \
-    {operation,  "f32",         shape, setup_##name##_##way, run_conv,                             \
-     verify_conv, teardown_conv, 2.0 * (results) * (products), 8.0 * (results), 0, NULL},
+    {operation,       "f32",       shape,         setup_##name##_##way,                            \
+     run_conv,        verify_conv, teardown_conv, 2.0 * (results) * (products),                    \
+     8.0 * (results), 0,           NULL},
 #define CONV_ENTRIES(name, dims, samples, channels, side, taps, shape, results, products)          \
     CONV_ENTRY("conv by the sum", sum, name, shape, results, products)                             \
     CONV_ENTRY("conv by transforms", fft, name, shape, results, products)

@@ -136,7 +136,8 @@ static gm_status run_fft(gm_context *context, const void *problem, fft_tensors *
     TRY(gm_fft_plan_create(context, o, &plan));
     int64_t bytes;
     gm_status status = gm_fft_workspace_size(plan, &bytes);
-    status = status == GM_STATUS_OK ? gm_memory_alloc(context, (size_t)bytes, &t->workspace) : status;
+    status =
+        status == GM_STATUS_OK ? gm_memory_alloc(context, (size_t)bytes, &t->workspace) : status;
     status = status == GM_STATUS_OK ? gm_fft_execute(plan, x, t->workspace, bytes, y) : status;
     status = status == GM_STATUS_OK ? gm_context_synchronize(context) : status;
     gm_fft_plan_destroy(plan);
@@ -145,7 +146,7 @@ static gm_status run_fft(gm_context *context, const void *problem, fft_tensors *
 
 static gm_status fft_lengths(gm_context *reference, gm_context *subject, gm_fft_kind kind,
                              gm_dtype dtype, gm_case_result *result) {
-    static const int64_t lengths[][2] = {{1, 0},   {8, 0},   {60, 0},  {101, 0}, {128, 0},
+    static const int64_t lengths[][2] = {{1, 0},   {8, 0},   {60, 0},   {101, 0}, {128, 0},
                                          {210, 0}, {517, 0}, {1024, 0}, {12, 31}, {20, 16}};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; ++i) {
         const int64_t a = lengths[i][0], b = lengths[i][1];
@@ -190,9 +191,10 @@ static gm_status run_structured(gm_context *context, const void *problem, fft_te
     TRY(gm_structured_plan_create(context, o, &plan));
     int64_t bytes;
     gm_status status = gm_structured_workspace_size(plan, &bytes);
-    status = status == GM_STATUS_OK ? gm_memory_alloc(context, (size_t)bytes, &t->workspace) : status;
-    status = status == GM_STATUS_OK ? gm_structured_execute(plan, &arrays, t->workspace, bytes)
-                                    : status;
+    status =
+        status == GM_STATUS_OK ? gm_memory_alloc(context, (size_t)bytes, &t->workspace) : status;
+    status =
+        status == GM_STATUS_OK ? gm_structured_execute(plan, &arrays, t->workspace, bytes) : status;
     status = status == GM_STATUS_OK ? gm_context_synchronize(context) : status;
     gm_structured_plan_destroy(plan);
     return status;
@@ -236,8 +238,9 @@ static gm_status run_conv(gm_context *context, const void *problem, fft_tensors 
     for (int i = 0; i < 3; ++i) {
         const bool is_result = i == (int)p->operation;
         tensors[i] = is_result ? &t->tensor[MOST_TENSORS - 1] : &t->tensor[next++];
-        TRY(is_result ? gm_case_alloc(context, p->dtype, 4, shapes[i], tensors[i])
-                      : make_random(context, p->dtype, 4, shapes[i], (uint64_t)(5 + i), tensors[i]));
+        TRY(is_result
+                ? gm_case_alloc(context, p->dtype, 4, shapes[i], tensors[i])
+                : make_random(context, p->dtype, 4, shapes[i], (uint64_t)(5 + i), tensors[i]));
     }
     const gm_conv_options o = {.stride = {STRIDE, STRIDE},
                                .pad_before = {PAD, PAD},
@@ -251,7 +254,8 @@ static gm_status run_conv(gm_context *context, const void *problem, fft_tensors 
     const size_t bytes = gm_conv_workspace(plan);
     gm_status status = gm_memory_alloc(context, bytes, &t->workspace);
     if (status == GM_STATUS_OK) {
-        status = gm_conv_execute(plan, NULL, tensors[1], tensors[2], tensors[0], t->workspace, bytes);
+        status =
+            gm_conv_execute(plan, NULL, tensors[1], tensors[2], tensors[0], t->workspace, bytes);
     }
     status = status == GM_STATUS_OK ? gm_context_synchronize(context) : status;
     gm_conv_plan_destroy(plan);
@@ -304,7 +308,8 @@ TRANSFORMS(DEFINE_TRANSFORM)
 PRODUCTS(DEFINE_PRODUCT)
 CONVOLUTIONS(DEFINE_CONVOLUTION)
 
-#define ENTRIES(operation, name) {operation "/f64/" #name, name##_f64}, {operation "/f32/" #name, name##_f32},
+#define ENTRIES(operation, name)                                                                   \
+    {operation "/f64/" #name, name##_f64}, {operation "/f32/" #name, name##_f32},
 #define TRANSFORM_ENTRY(name, what) ENTRIES("fft", name)
 #define PRODUCT_ENTRY(name, what) ENTRIES("structured", name)
 #define CONVOLUTION_ENTRY(name, what) ENTRIES("conv by transforms", name)

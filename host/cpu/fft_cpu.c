@@ -25,10 +25,10 @@
 enum {
     MAX_PASSES = 32,
     LARGEST_RADIX = GM_FFT_LARGEST_RADIX,
-    VECTOR = 64,             /* bytes of the widest vector: every path's buffers have room for it */
-    LEAST_PART = 6,          /* of a split line: fewer columns than that leave most lanes empty */
-    LEAST_SPLIT = 64,        /* shorter lines are not worth two sweeps */
-    TASK_ENTRIES = 8192,     /* about what a task of a thread transforms at least */
+    VECTOR = 64,            /* bytes of the widest vector: every path's buffers have room for it */
+    LEAST_PART = 6,         /* of a split line: fewer columns than that leave most lanes empty */
+    LEAST_SPLIT = 64,       /* shorter lines are not worth two sweeps */
+    TASK_ENTRIES = 8192,    /* about what a task of a thread transforms at least */
     GROUP_ENTRIES = 1 << 18 /* several axes: transforms that go through all of them together */
 };
 
@@ -57,7 +57,8 @@ static line_method method_of(int64_t n) {
     if (gm_fft_largest_factor(n) > LARGEST_RADIX) {
         return METHOD_BLUESTEIN;
     }
-    return n >= LEAST_SPLIT && gm_fft_middle_divisor(n) >= LEAST_PART ? METHOD_SPLIT : METHOD_DIRECT;
+    return n >= LEAST_SPLIT && gm_fft_middle_divisor(n) >= LEAST_PART ? METHOD_SPLIT
+                                                                      : METHOD_DIRECT;
 }
 
 /* The offsets of `count` lines from `first` on: one division for each axis, then an odometer. */

@@ -40,17 +40,17 @@ except ImportError:
 
 KINDS = {"fft": 0, "ifft": 1, "rfft": 2, "irfft": 3, "dct": 4}
 # name, kind, batch, lengths
-TRANSFORMS = [(f"{kind} {'x'.join(map(str, n))}", kind, max(1, (1 << 20) // math.prod(n)), n)
+TRANSFORMS = [(f"{kind} {'x'.join(map(str, n))}", kind, max(1, (1 << 18) // math.prod(n)), n)
               for kind, lengths in {
-                  "fft": [(16,), (64,), (256,), (1024,), (4096,), (65536,), (1 << 20,), (1000,), (1021,), (1024, 1024),
+                  "fft": [(16,), (64,), (256,), (1024,), (4096,), (65536,), (1 << 20,), (1000,), (1021,), (512, 512),
                           (64, 64, 64)],
                   "rfft": [(256,), (1024,), (65536,), (512, 512)], "irfft": [(1024,)], "dct": [(1024,)]}.items()
               for n in lengths]
 # name, dimensions, samples, channels, groups, side, taps: as many results as x has elements
-CONVOLUTIONS = [("conv1d c=1 x=65536 k=63", 1, 1, 1, 1, 65536, 63), ("conv1d c=1 x=65536 k=1023", 1, 1, 1, 1, 65536, 1023),
-                ("conv1d n=c=8 x=4096 k=15", 1, 8, 8, 1, 4096, 15), ("conv1d n=c=8 x=4096 k=255", 1, 8, 8, 1, 4096, 255),
-                ("conv1d c=64 depthwise x=2048 k=511", 1, 4, 64, 64, 2048, 511),
-                ("conv2d n=4 c=8 x=128 k=5", 2, 4, 8, 1, 128, 5), ("conv2d n=4 c=8 x=128 k=31", 2, 4, 8, 1, 128, 31)]
+CONVOLUTIONS = [("conv1d c=1 x=16384 k=63", 1, 1, 1, 1, 16384, 63), ("conv1d c=1 x=16384 k=511", 1, 1, 1, 1, 16384, 511),
+                ("conv1d n=c=8 x=2048 k=15", 1, 8, 8, 1, 2048, 15), ("conv1d n=c=8 x=2048 k=127", 1, 8, 8, 1, 2048, 127),
+                ("conv1d c=64 depthwise x=1024 k=127", 1, 4, 64, 64, 1024, 127),
+                ("conv2d c=8 x=128 k=5", 2, 1, 8, 1, 128, 5), ("conv2d c=8 x=128 k=31", 2, 1, 8, 1, 128, 31)]
 TYPES = {"f64": (np.float64, np.complex128), "f32": (np.float32, np.complex64)}
 
 
@@ -139,7 +139,7 @@ def time_in_turns(runs, seconds):
     times, end = {name: [] for name in runs}, time.perf_counter() + seconds
     for run in runs.values():
         run()
-    while len(times["genmath"]) < 5 or time.perf_counter() < end:
+    while len(times["genmath"]) < 3 or time.perf_counter() < end:
         for name, run in runs.items():
             begin = time.perf_counter()
             run()
