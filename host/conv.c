@@ -1,45 +1,9 @@
 /* gm_conv_*: each map as one contraction of an overlapping view, after a padded copy where one is
- * needed. */
-#include <genmath/conv.h>
-
+ * needed; or by transforms, conv_fft.c. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/internal.h"
-
-enum { DIMS = GM_CONV_MAX_DIMS, ALIGNMENT = 64 };
-
-/* A view of one of the tensors, or of the padded copy, whose first element is `offset` bytes from
- * theirs. */
-typedef struct placed_view {
-    gm_tensor view;
-    int64_t offset;
-} placed_view;
-
-/* A copy of an operand with zeros around its elements (and between them), at the workspace's
- * beginning. */
-typedef struct padded_copy {
-    int64_t bytes;      /* 0: the operand is read where it is */
-    gm_tensor whole;    /* the copy */
-    gm_tensor words;    /* all of it as 32-bit words, to be cleared */
-    gm_tensor source;   /* what is copied of the operand */
-    placed_view target; /* and where to */
-    gm_contract_plan *clear, *copy;
-} padded_copy;
-
-struct gm_conv_plan {
-    gm_context *context;
-    gm_conv_operation operation;
-    int32_t dims;
-    gm_tensor x, w, y; /* as planned */
-    int64_t stride[DIMS], dilation[DIMS], before[DIMS], after[DIMS], groups;
-    bool flip;
-    padded_copy padded;
-    placed_view windows, other, result; /* of the contraction, in its operands' order */
-    gm_contract_plan *contraction;
-    size_t scratch; /* bytes of the workspace behind the padded copy */
-    char *explanation;
-};
+#include "host/conv_plan.h"
 
 /* ---- checks
  * -------------------------------------------------------------------------------------- */
@@ -86,6 +50,8 @@ static gm_status read_options(gm_conv_plan *plan, const gm_conv_options *o) {
         plan->before[i] = o->pad_before[i];
         plan->after[i] = o->pad_after[i];
     }
+    GM_CHECK(context, (unsigned)o->algorithm <= GM_CONV_FFT, GM_STATUS_INVALID_ARGUMENT,
+             "options.algorithm = %d is not an algorithm", (int)o->algorithm);
     GM_CHECK(context, o->groups >= 0, GM_STATUS_INVALID_ARGUMENT,
              "options.groups = %lld is negative", (long long)o->groups);
     plan->groups = o->groups > 0 ? o->groups : 1;
@@ -125,16 +91,24 @@ static gm_status check_shapes(const gm_conv_plan *plan) {
 /* ---- the padded copy
  * ----------------------------------------------------------------------------- */
 
-/* Lays out a contiguous copy of `source` (N, channels, sizes) in an array of the sizes `extent`,
- * element e of dimension i at first[i] + e step[i]. */
-static gm_status lay_out_copy(gm_conv_plan *plan, const gm_tensor *source, const int64_t *extent,
-                              const int64_t *first, const int64_t *step) {
-    padded_copy *copy = &plan->padded;
-    gm_context *context = plan->context;
+static gm_status plan_copying(gm_context *context, int32_t dims, padded_copy *copy) {
+    static const char *const expressions[] = {"ncx->ncx", "ncxy->ncxy", "ncxyz->ncxyz"};
+    const gm_tensor nothing = {NULL, GM_I32, 2, {0, copy->words.shape[0]}, {0, 0}};
+    /* A sum over no elements is the plainest way to say zero. */
+    GM_TRY(
+        gm_contract_plan_create(context, "zw->w", 1, &nothing, &copy->words, NULL, &copy->clear));
+    return gm_contract_plan_create(context, expressions[dims - 1], 1, &copy->source.view,
+                                   &copy->target.view, NULL, &copy->copy);
+}
+
+gm_status gm_conv_plan_copy(gm_context *context, int32_t dims, const placed_view *placed,
+                            const int64_t *extent, const int64_t *first, const int64_t *step,
+                            padded_copy *copy) {
+    const gm_tensor *source = &placed->view;
     GM_CHECK(context, source->dtype != GM_I8, GM_STATUS_UNSUPPORTED,
              "a convolution of i8 with padding needs a padded copy, for which there is no kernel");
     int64_t shape[2 + DIMS] = {source->shape[0], source->shape[1]}, elements, bytes;
-    memcpy(shape + 2, extent, (size_t)plan->dims * sizeof *extent);
+    memcpy(shape + 2, extent, (size_t)dims * sizeof *extent);
     GM_CHECK(context,
              gm_tensor_view(NULL, source->dtype, source->ndim, shape, &copy->whole) ==
                      GM_STATUS_OK &&
@@ -144,17 +118,39 @@ static gm_status lay_out_copy(gm_conv_plan *plan, const gm_tensor *source, const
              GM_STATUS_INVALID_ARGUMENT, "the padded copy has over 2^63 - 1 bytes");
     copy->bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     copy->words = gm_tensor_1d(NULL, GM_I32, copy->bytes / 4);
-    copy->source = *source;
+    copy->source = *placed;
     copy->target = (placed_view){copy->whole, 0};
-    for (int i = 0; i < plan->dims; ++i) {
+    for (int i = 0; i < dims; ++i) {
         const int64_t stride = copy->whole.stride[2 + i];
         const int64_t room = (extent[i] - first[i] - 1) / step[i] + 1; /* more is never read */
         const int64_t count = source->shape[2 + i] < room ? source->shape[2 + i] : room;
-        copy->source.shape[2 + i] = copy->target.view.shape[2 + i] = count;
+        copy->source.view.shape[2 + i] = copy->target.view.shape[2 + i] = count;
         copy->target.view.stride[2 + i] = stride * step[i];
         copy->target.offset += stride * first[i] * (int64_t)gm_dtype_size(source->dtype);
     }
-    return GM_STATUS_OK;
+    return copy->bytes > 0 ? plan_copying(context, dims, copy) : GM_STATUS_OK;
+}
+
+void gm_conv_destroy_copy(padded_copy *copy) {
+    gm_contract_plan_destroy(copy->clear);
+    gm_contract_plan_destroy(copy->copy);
+}
+
+gm_status gm_conv_make_copy(const padded_copy *copy, const gm_tensor *operand, void *memory,
+                            void *scratch, size_t scratch_bytes) {
+    const gm_tensor nothing = {NULL, GM_I32, 2, {0, copy->words.shape[0]}, {0, 0}};
+    gm_tensor words = copy->words;
+    words.data = memory;
+    const gm_tensor source = gm_conv_at(&copy->source, operand->data);
+    const gm_tensor target = gm_conv_at(&copy->target, memory);
+    GM_TRY(gm_contract_execute(copy->clear, NULL, &nothing, NULL, &words, scratch, scratch_bytes));
+    return gm_contract_execute(copy->copy, NULL, &source, NULL, &target, scratch, scratch_bytes);
+}
+
+static gm_status lay_out_copy(gm_conv_plan *plan, const gm_tensor *source, const int64_t *extent,
+                              const int64_t *first, const int64_t *step) {
+    return gm_conv_plan_copy(plan->context, plan->dims, &(placed_view){*source, 0}, extent, first,
+                             step, &plan->padded);
 }
 
 /* What the windows slide over: x, or a copy with its padding. */
@@ -187,8 +183,7 @@ static gm_status spread_y(gm_conv_plan *plan) {
 /* ---- views
  * --------------------------------------------------------------------------------------- */
 
-/* The dimension `axis`, of channels, as two: groups and the channels of one. */
-static gm_tensor split_groups(const gm_tensor *tensor, int32_t axis, int64_t groups) {
+gm_tensor gm_conv_split_groups(const gm_tensor *tensor, int32_t axis, int64_t groups) {
     gm_tensor split = *tensor;
     ++split.ndim;
     for (int32_t i = tensor->ndim - 1; i > axis; --i) {
@@ -207,7 +202,7 @@ static placed_view view_windows(const gm_conv_plan *plan) {
     const bool data = plan->operation == GM_CONV_DATA, copied = plan->padded.bytes > 0;
     const gm_tensor *positions = data ? &plan->x : &plan->y;
     const gm_tensor *under = copied ? &plan->padded.whole : data ? &plan->y : &plan->x;
-    placed_view windows = {split_groups(under, 1, plan->groups), 0};
+    placed_view windows = {gm_conv_split_groups(under, 1, plan->groups), 0};
     gm_tensor *view = &windows.view;
     for (int i = 0; i < plan->dims; ++i) {
         const int64_t stride = under->stride[2 + i], taps = plan->w.shape[2 + i];
@@ -225,31 +220,27 @@ static placed_view view_windows(const gm_conv_plan *plan) {
     return windows;
 }
 
-/* (g, o, c, taps...), the taps backwards where that is asked for. */
-static placed_view view_weights(const gm_conv_plan *plan) {
-    placed_view weights = {split_groups(&plan->w, 0, plan->groups), 0};
-    for (int i = 0; i < plan->dims && plan->flip; ++i) {
-        int64_t *stride = &weights.view.stride[3 + i];
-        weights.offset +=
-            (plan->w.shape[2 + i] - 1) * *stride * (int64_t)gm_dtype_size(plan->w.dtype);
+placed_view gm_conv_reversed(const gm_tensor *tensor, int32_t dims) {
+    placed_view reversed = {*tensor, 0};
+    for (int32_t axis = tensor->ndim - dims; axis < tensor->ndim; ++axis) {
+        int64_t *stride = &reversed.view.stride[axis];
+        reversed.offset +=
+            (tensor->shape[axis] - 1) * *stride * (int64_t)gm_dtype_size(tensor->dtype);
         *stride = -*stride;
     }
+    return reversed;
+}
+
+/* (g, o, c, taps...), the taps backwards where that is asked for. */
+static placed_view view_weights(const gm_conv_plan *plan) {
+    placed_view weights =
+        plan->flip ? gm_conv_reversed(&plan->w, plan->dims) : (placed_view){plan->w, 0};
+    weights.view = gm_conv_split_groups(&weights.view, 0, plan->groups);
     return weights;
 }
 
 /* ---- the plan
  * ------------------------------------------------------------------------------------ */
-
-static gm_status plan_copy(gm_conv_plan *plan) {
-    static const char *const expressions[] = {"ncx->ncx", "ncxy->ncxy", "ncxyz->ncxyz"};
-    padded_copy *copy = &plan->padded;
-    const gm_tensor nothing = {NULL, GM_I32, 2, {0, copy->words.shape[0]}, {0, 0}};
-    /* A sum over no elements is the plainest way to say zero. */
-    GM_TRY(gm_contract_plan_create(plan->context, "zw->w", 1, &nothing, &copy->words, NULL,
-                                   &copy->clear));
-    return gm_contract_plan_create(plan->context, expressions[plan->dims - 1], 1, &copy->source,
-                                   &copy->target.view, NULL, &copy->copy);
-}
 
 static gm_status plan_contraction(gm_conv_plan *plan, const gm_conv_options *o) {
     /* n samples, g groups, c and o channels of x and of y; x y z positions, i j k taps */
@@ -258,8 +249,8 @@ static gm_status plan_contraction(gm_conv_plan *plan, const gm_conv_options *o) 
         {"ngoxi,goci->ngcx", "ngoxyij,gocij->ngcxy", "ngoxyzijk,gocijk->ngcxyz"},
         {"ngcxi,ngox->goci", "ngcxyij,ngoxy->gocij", "ngcxyzijk,ngoxyz->gocijk"}};
     const placed_view weights = view_weights(plan);
-    const placed_view x = {split_groups(&plan->x, 1, plan->groups), 0};
-    const placed_view y = {split_groups(&plan->y, 1, plan->groups), 0};
+    const placed_view x = {gm_conv_split_groups(&plan->x, 1, plan->groups), 0};
+    const placed_view y = {gm_conv_split_groups(&plan->y, 1, plan->groups), 0};
     plan->windows = view_windows(plan);
     plan->other = plan->operation == GM_CONV_WEIGHTS ? y : weights;
     plan->result = plan->operation == GM_CONV_FORWARD ? y
@@ -274,8 +265,8 @@ static gm_status plan_contraction(gm_conv_plan *plan, const gm_conv_options *o) 
             GM_CHECK(plan->context, epilogue.bias->ndim == plan->x.ndim, GM_STATUS_SHAPE_MISMATCH,
                      "epilogue.bias.ndim = %d: must be %d, as that of the result",
                      (int)epilogue.bias->ndim, (int)plan->x.ndim);
-            bias = split_groups(epilogue.bias, axis,
-                                epilogue.bias->shape[axis] == 1 ? 1 : plan->groups);
+            bias = gm_conv_split_groups(epilogue.bias, axis,
+                                        epilogue.bias->shape[axis] == 1 ? 1 : plan->groups);
             epilogue.bias = &bias;
         }
     }
@@ -288,30 +279,36 @@ static gm_status plan_contraction(gm_conv_plan *plan, const gm_conv_options *o) 
 
 static gm_status explain(gm_conv_plan *plan) {
     const gm_contract_plan *steps[] = {plan->padded.clear, plan->padded.copy, plan->contraction};
+    const char *texts[] = {
+        plan->reason, gm_contract_explain(steps[0]), gm_contract_explain(steps[1]),
+        plan->fft != NULL ? gm_conv_fft_contraction(plan->fft) : gm_contract_explain(steps[2])};
     size_t length = 1;
-    for (int i = 0; i < 3; ++i) {
-        const size_t bytes = gm_contract_workspace(steps[i]);
+    for (int i = 0; i < 4; ++i) {
+        const size_t bytes = i < 3 ? gm_contract_workspace(steps[i]) : 0;
         plan->scratch = bytes > plan->scratch ? bytes : plan->scratch;
-        length += strlen(gm_contract_explain(steps[i]));
+        length += strlen(texts[i]);
     }
     plan->explanation = malloc(length);
     GM_CHECK(plan->context, plan->explanation != NULL, GM_STATUS_OUT_OF_MEMORY,
              "no memory for a plan");
     plan->explanation[0] = '\0';
-    for (int i = 0; i < 3; ++i) {
-        strcat(plan->explanation, gm_contract_explain(steps[i]));
+    for (int i = 0; i < 4; ++i) {
+        strcat(plan->explanation, texts[i]);
     }
     return GM_STATUS_OK;
 }
 
 static gm_status fill_plan(gm_conv_plan *plan, const gm_conv_options *options) {
+    bool transforms;
     GM_TRY(read_options(plan, options));
     GM_TRY(check_shapes(plan));
-    GM_TRY(plan->operation == GM_CONV_DATA ? spread_y(plan) : pad_x(plan));
-    if (plan->padded.bytes > 0) {
-        GM_TRY(plan_copy(plan));
+    GM_TRY(gm_conv_fft_choose(plan, options, &transforms));
+    if (transforms) {
+        GM_TRY(gm_conv_fft_plan(plan, options));
+    } else {
+        GM_TRY(plan->operation == GM_CONV_DATA ? spread_y(plan) : pad_x(plan));
+        GM_TRY(plan_contraction(plan, options));
     }
-    GM_TRY(plan_contraction(plan, options));
     return explain(plan);
 }
 
@@ -346,15 +343,19 @@ void gm_conv_plan_destroy(gm_conv_plan *plan) {
     if (plan == NULL) {
         return;
     }
-    gm_contract_plan_destroy(plan->padded.clear);
-    gm_contract_plan_destroy(plan->padded.copy);
+    gm_conv_destroy_copy(&plan->padded);
     gm_contract_plan_destroy(plan->contraction);
+    gm_conv_fft_destroy(plan->fft);
     free(plan->explanation);
     free(plan);
 }
 
 size_t gm_conv_workspace(const gm_conv_plan *plan) {
-    return plan != NULL ? (size_t)plan->padded.bytes + plan->scratch : 0;
+    if (plan == NULL) {
+        return 0;
+    }
+    return plan->fft != NULL ? gm_conv_fft_workspace(plan->fft)
+                             : (size_t)plan->padded.bytes + plan->scratch;
 }
 
 const char *gm_conv_explain(const gm_conv_plan *plan) {
@@ -364,23 +365,10 @@ const char *gm_conv_explain(const gm_conv_plan *plan) {
 /* ---- execution
  * ----------------------------------------------------------------------------------- */
 
-/* The view with its data: `bytes` from the first element of the tensor it is a view of. */
-static gm_tensor at(const placed_view *placed, void *data) {
+gm_tensor gm_conv_at(const placed_view *placed, void *data) {
     gm_tensor view = placed->view;
     view.data = data != NULL ? (char *)data + placed->offset : NULL;
     return view;
-}
-
-static gm_status make_copy(const gm_conv_plan *plan, const gm_tensor *operand, void *workspace,
-                           void *scratch) {
-    const padded_copy *copy = &plan->padded;
-    const gm_tensor nothing = {NULL, GM_I32, 2, {0, copy->words.shape[0]}, {0, 0}};
-    gm_tensor words = copy->words, source = copy->source;
-    words.data = workspace;
-    source.data = operand->data;
-    const gm_tensor target = at(&copy->target, workspace);
-    GM_TRY(gm_contract_execute(copy->clear, NULL, &nothing, NULL, &words, scratch, plan->scratch));
-    return gm_contract_execute(copy->copy, NULL, &source, NULL, &target, scratch, plan->scratch);
 }
 
 gm_status gm_conv_execute(const gm_conv_plan *plan, const gm_contract_scale *scale,
@@ -399,14 +387,17 @@ gm_status gm_conv_execute(const gm_conv_plan *plan, const gm_contract_scale *sca
              "workspace_bytes = %zu: the plan needs %zu", workspace_bytes, gm_conv_workspace(plan));
     GM_CHECK(context, workspace != NULL || gm_conv_workspace(plan) == 0, GM_STATUS_INVALID_ARGUMENT,
              "workspace is NULL");
+    if (plan->fft != NULL) {
+        return gm_conv_fft_execute(plan, scale, operand, other, target, workspace);
+    }
     const bool copied = plan->padded.bytes > 0;
     void *scratch = workspace != NULL ? (char *)workspace + plan->padded.bytes : NULL;
     if (copied) {
-        GM_TRY(make_copy(plan, operand, workspace, scratch));
+        GM_TRY(gm_conv_make_copy(&plan->padded, operand, workspace, scratch, plan->scratch));
     }
-    const gm_tensor inputs[] = {at(&plan->windows, copied ? workspace : operand->data),
-                                at(&plan->other, other->data)};
-    const gm_tensor result = at(&plan->result, target->data);
+    const gm_tensor inputs[] = {gm_conv_at(&plan->windows, copied ? workspace : operand->data),
+                                gm_conv_at(&plan->other, other->data)};
+    const gm_tensor result = gm_conv_at(&plan->result, target->data);
     return gm_contract_execute(plan->contraction, scale, inputs,
                                scale != NULL && scale->beta != 0 ? &result : NULL, &result, scratch,
                                plan->scratch);

@@ -2,18 +2,14 @@
 #include <genmath/fft.h>
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "host/fft_args.h"
-#include "host/internal.h"
+#include "host/frame.h"
 
 struct gm_fft_plan {
-    gm_context *context;
-    const gm_backend *backend;
+    gm_frame frame;
     gm_fft_problem problem;
     int32_t axes[GM_FFT_MAX_AXES]; /* as the user named them */
-    int64_t workspace_bytes;
-    void *state; /* the backend's */
 };
 
 static gm_status check_options(gm_context *context, const gm_fft_options *o) {
@@ -63,10 +59,9 @@ gm_status gm_fft_plan_create(gm_context *context, const gm_fft_options *options,
     if (backend == NULL) {
         return GM_STATUS_UNSUPPORTED;
     }
-    gm_fft_plan *made = calloc(1, sizeof *made);
-    GM_CHECK(context, made != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
-    made->context = context;
-    made->backend = backend;
+    void *memory = NULL;
+    GM_TRY(gm_frame_make(context, backend, sizeof(gm_fft_plan), &memory));
+    gm_fft_plan *made = memory;
     made->problem = (gm_fft_problem){.dtype = options->dtype,
                                      .kind = options->kind,
                                      .axes = options->axis_count > 0 ? options->axis_count : 1,
@@ -76,8 +71,8 @@ gm_status gm_fft_plan_create(gm_context *context, const gm_fft_options *options,
         made->problem.length[a] = options->length[a];
         made->axes[a] = options->axis_count > 0 ? options->axes[a] : -1;
     }
-    const gm_status status =
-        backend->fft_prepare(&context->call, &made->problem, &made->state, &made->workspace_bytes);
+    const gm_status status = backend->fft_prepare(&context->call, &made->problem,
+                                                  &made->frame.state, &made->frame.workspace_bytes);
     if (status != GM_STATUS_OK) {
         gm_fft_plan_destroy(made);
         return status;
@@ -87,20 +82,13 @@ gm_status gm_fft_plan_create(gm_context *context, const gm_fft_options *options,
 }
 
 void gm_fft_plan_destroy(gm_fft_plan *plan) {
-    if (plan == NULL) {
-        return;
+    if (plan != NULL) {
+        gm_frame_destroy(&plan->frame, plan->frame.backend->fft_release);
     }
-    if (plan->state != NULL) {
-        plan->backend->fft_release(&plan->context->call, plan->state);
-    }
-    free(plan);
 }
 
 gm_status gm_fft_workspace_size(const gm_fft_plan *plan, int64_t *bytes) {
-    GM_CHECK(NULL, plan != NULL, GM_STATUS_INVALID_ARGUMENT, "plan is NULL");
-    GM_CHECK(plan->context, bytes != NULL, GM_STATUS_INVALID_ARGUMENT, "bytes is NULL");
-    *bytes = plan->workspace_bytes;
-    return GM_STATUS_OK;
+    return gm_frame_workspace_size(plan != NULL ? &plan->frame : NULL, bytes);
 }
 
 /* The axis of the tensors that axis a of the plan is. */
@@ -108,9 +96,9 @@ static gm_status resolve_axes(const gm_fft_plan *plan, int32_t ndim, int32_t *ax
     uint32_t seen = 0;
     for (int32_t a = 0; a < plan->problem.axes; ++a) {
         axes[a] = plan->axes[a] < 0 ? plan->axes[a] + ndim : plan->axes[a];
-        GM_CHECK(plan->context, axes[a] >= 0 && axes[a] < ndim, GM_STATUS_SHAPE_MISMATCH,
+        GM_CHECK(plan->frame.context, axes[a] >= 0 && axes[a] < ndim, GM_STATUS_SHAPE_MISMATCH,
                  "in.ndim = %d: the plan's axis %d is not there", (int)ndim, (int)plan->axes[a]);
-        GM_CHECK(plan->context, !(seen >> axes[a] & 1u), GM_STATUS_INVALID_ARGUMENT,
+        GM_CHECK(plan->frame.context, !(seen >> axes[a] & 1u), GM_STATUS_INVALID_ARGUMENT,
                  "the plan names axis %d twice", (int)axes[a]);
         seen |= 1u << axes[a];
     }
@@ -133,9 +121,9 @@ static gm_status fill_arrays(const gm_fft_plan *plan, const gm_tensor *in, const
             last && gm_fft_complex_in(problem->kind) != gm_fft_complex_out(problem->kind);
         const int64_t half = halved ? gm_fft_half(n) : n;
         plan_axis[axes[a]] = a;
-        GM_TRY(gm_check_size(plan->context, "in", in, axes[a],
+        GM_TRY(gm_check_size(plan->frame.context, "in", in, axes[a],
                              gm_fft_complex_in(problem->kind) ? half : n, "the plan's length"));
-        GM_TRY(gm_check_size(plan->context, "out", out, axes[a],
+        GM_TRY(gm_check_size(plan->frame.context, "out", out, axes[a],
                              gm_fft_complex_out(problem->kind) ? half : n, "the plan's length"));
         arrays->in_stride[a] = in->stride[axes[a]];
         arrays->out_stride[a] = out->stride[axes[a]];
@@ -146,7 +134,7 @@ static gm_status fill_arrays(const gm_fft_plan *plan, const gm_tensor *in, const
             continue;
         }
         const int64_t size = in->shape[axis];
-        GM_TRY(gm_check_size(plan->context, "out", out, axis, size, "that of in"));
+        GM_TRY(gm_check_size(plan->frame.context, "out", out, axis, size, "that of in"));
         arrays->batch *= size;
         if (size == 1) {
             continue;
@@ -166,26 +154,10 @@ static gm_status fill_arrays(const gm_fft_plan *plan, const gm_tensor *in, const
     return GM_STATUS_OK;
 }
 
-static gm_status check_workspace(const gm_fft_plan *plan, const gm_tensor *in, const gm_tensor *out,
-                                 const void *workspace, int64_t bytes) {
-    gm_context *context = plan->context;
-    const int64_t need = plan->workspace_bytes;
-    GM_CHECK(context, bytes >= need, GM_STATUS_WORKSPACE_TOO_SMALL,
-             "workspace_bytes = %lld: this plan needs %lld", (long long)bytes, (long long)need);
-    GM_CHECK(context, need == 0 || workspace != NULL, GM_STATUS_INVALID_ARGUMENT,
-             "workspace is NULL");
-    GM_CHECK(context, (uintptr_t)workspace % 64 == 0, GM_STATUS_INVALID_ARGUMENT,
-             "workspace is not aligned to 64 bytes");
-    const gm_tensor view = gm_tensor_1d((void *)(uintptr_t)workspace, GM_U8, need);
-    GM_TRY(gm_check_tensor(context, "workspace", &view, 1, GM_DTYPE_BIT(GM_U8)));
-    GM_TRY(gm_check_disjoint(context, "workspace", &view, "in", in, false));
-    return gm_check_disjoint(context, "workspace", &view, "out", out, false);
-}
-
 gm_status gm_fft_execute(const gm_fft_plan *plan, const gm_tensor *in, void *workspace,
                          int64_t workspace_bytes, const gm_tensor *out) {
     GM_CHECK(NULL, plan != NULL, GM_STATUS_INVALID_ARGUMENT, "plan is NULL");
-    gm_context *context = plan->context;
+    gm_context *context = plan->frame.context;
     const gm_fft_problem *problem = &plan->problem;
     const gm_dtype complex_type = problem->dtype == GM_F64 ? GM_C128 : GM_C64;
     const gm_dtype in_type = gm_fft_complex_in(problem->kind) ? complex_type : problem->dtype;
@@ -195,9 +167,13 @@ gm_status gm_fft_execute(const gm_fft_plan *plan, const gm_tensor *in, void *wor
     gm_fft_arrays arrays = {.in = in->data, .out = out->data, .workspace = workspace};
     GM_TRY(fill_arrays(plan, in, out, &arrays));
     GM_TRY(gm_check_disjoint(context, "in", in, "out", out, in_type == out_type));
-    GM_TRY(check_workspace(plan, in, out, workspace, workspace_bytes));
+    gm_tensor view;
+    GM_TRY(gm_frame_check_workspace(&plan->frame, workspace, workspace_bytes, &view));
+    GM_TRY(gm_check_disjoint(context, "workspace", &view, "in", in, false));
+    GM_TRY(gm_check_disjoint(context, "workspace", &view, "out", out, false));
     int64_t elements;
     GM_TRY(gm_tensor_elements(out, &elements));
-    return elements == 0 ? GM_STATUS_OK
-                         : plan->backend->fft_run(&context->call, problem, plan->state, &arrays);
+    return elements == 0
+               ? GM_STATUS_OK
+               : plan->frame.backend->fft_run(&context->call, problem, plan->frame.state, &arrays);
 }

@@ -1,17 +1,12 @@
 /* gm_structured_*: checks, the plan, quick return, dispatch. */
-#include <stdlib.h>
-
-#include "host/internal.h"
+#include "host/frame.h"
 #include "host/structured_args.h"
 
 #define LONGEST (INT64_C(1) << 29)
 
 struct gm_structured_plan {
-    gm_context *context;
-    const gm_backend *backend;
+    gm_frame frame;
     gm_structured_problem problem;
-    int64_t workspace_bytes;
-    void *state; /* the backend's */
 };
 
 static gm_status fill_problem(gm_context *context, const gm_structured_options *o,
@@ -58,14 +53,13 @@ gm_status gm_structured_plan_create(gm_context *context, const gm_structured_opt
     if (backend == NULL) {
         return GM_STATUS_UNSUPPORTED;
     }
-    gm_structured_plan *made = calloc(1, sizeof *made);
-    GM_CHECK(context, made != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
-    made->context = context;
-    made->backend = backend;
+    void *memory = NULL;
+    GM_TRY(gm_frame_make(context, backend, sizeof(gm_structured_plan), &memory));
+    gm_structured_plan *made = memory;
     made->problem = problem;
     if (problem.results > 0) {
-        const gm_status status = backend->structured_prepare(&context->call, &problem, &made->state,
-                                                             &made->workspace_bytes);
+        const gm_status status = backend->structured_prepare(
+            &context->call, &problem, &made->frame.state, &made->frame.workspace_bytes);
         if (status != GM_STATUS_OK) {
             gm_structured_plan_destroy(made);
             return status;
@@ -76,20 +70,13 @@ gm_status gm_structured_plan_create(gm_context *context, const gm_structured_opt
 }
 
 void gm_structured_plan_destroy(gm_structured_plan *plan) {
-    if (plan == NULL) {
-        return;
+    if (plan != NULL) {
+        gm_frame_destroy(&plan->frame, plan->frame.backend->structured_release);
     }
-    if (plan->state != NULL) {
-        plan->backend->structured_release(&plan->context->call, plan->state);
-    }
-    free(plan);
 }
 
 gm_status gm_structured_workspace_size(const gm_structured_plan *plan, int64_t *bytes) {
-    GM_CHECK(NULL, plan != NULL, GM_STATUS_INVALID_ARGUMENT, "plan is NULL");
-    GM_CHECK(plan->context, bytes != NULL, GM_STATUS_INVALID_ARGUMENT, "bytes is NULL");
-    *bytes = plan->workspace_bytes;
-    return GM_STATUS_OK;
+    return gm_frame_workspace_size(plan != NULL ? &plan->frame : NULL, bytes);
 }
 
 /* A tensor of the call: what it must be, and where the backend finds it. */
@@ -121,16 +108,9 @@ static gm_status check_argument(gm_context *context, const argument *a, int64_t 
 
 static gm_status check_workspace(const gm_structured_plan *plan, const argument *a, int count,
                                  void *workspace, int64_t bytes) {
-    gm_context *context = plan->context;
-    const int64_t need = plan->workspace_bytes;
-    GM_CHECK(context, bytes >= need, GM_STATUS_WORKSPACE_TOO_SMALL,
-             "workspace_bytes = %lld: this plan needs %lld", (long long)bytes, (long long)need);
-    GM_CHECK(context, need == 0 || workspace != NULL, GM_STATUS_INVALID_ARGUMENT,
-             "workspace is NULL");
-    GM_CHECK(context, (uintptr_t)workspace % 64 == 0, GM_STATUS_INVALID_ARGUMENT,
-             "workspace is not aligned to 64 bytes");
-    const gm_tensor view = gm_tensor_1d(workspace, GM_U8, need);
-    GM_TRY(gm_check_tensor(context, "workspace", &view, 1, GM_DTYPE_BIT(GM_U8)));
+    gm_context *context = plan->frame.context;
+    gm_tensor view;
+    GM_TRY(gm_frame_check_workspace(&plan->frame, workspace, bytes, &view));
     for (int i = 0; i < count; ++i) {
         GM_TRY(gm_check_disjoint(context, "workspace", &view, a[i].name, a[i].tensor, false));
         for (int j = 0; j < i; ++j) {
@@ -146,7 +126,7 @@ static gm_status check_workspace(const gm_structured_plan *plan, const argument 
 gm_status gm_structured_execute(const gm_structured_plan *plan, const gm_structured_arrays *arrays,
                                 void *workspace, int64_t workspace_bytes) {
     GM_CHECK(NULL, plan != NULL, GM_STATUS_INVALID_ARGUMENT, "plan is NULL");
-    gm_context *context = plan->context;
+    gm_context *context = plan->frame.context;
     GM_CHECK(context, arrays != NULL, GM_STATUS_INVALID_ARGUMENT, "arrays is NULL");
     const gm_structured_problem *p = &plan->problem;
     const bool solve = p->kind == GM_CIRCULANT_SOLVE, values = p->kind == GM_CIRCULANT_EIGENVALUES;
@@ -172,5 +152,5 @@ gm_status gm_structured_execute(const gm_structured_plan *plan, const gm_structu
     GM_TRY(check_workspace(plan, list, COUNT, workspace, workspace_bytes));
     return call.batch == 0 || p->results == 0
                ? GM_STATUS_OK
-               : plan->backend->structured_run(&context->call, p, plan->state, &call);
+               : plan->frame.backend->structured_run(&context->call, p, plan->frame.state, &call);
 }

@@ -123,12 +123,12 @@ const gm_backend backend = {
     nullptr, /* contract_direct */
     contract_kernel,
     {}, /* linalg */
-    nullptr, /* fft_prepare */
-    nullptr, /* fft_run */
-    nullptr, /* fft_release */
-    nullptr, /* structured_prepare */
-    nullptr, /* structured_run */
-    nullptr, /* structured_release */
+    fft_prepare,
+    fft_run,
+    fft_release,
+    structured_prepare,
+    structured_run,
+    structured_release,
     reduce,
     reduce_workspace,
     softmax,

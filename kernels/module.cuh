@@ -27,6 +27,16 @@ gm_status contract_choose(gm_call *call, const gm_contraction *contraction, cons
 gm_status contract_run(gm_call *call, const gm_contraction *contraction, int32_t row,
                        const gm_contract_arrays *arrays);
 const char *contract_kernel(int32_t row);
+gm_status fft_prepare(gm_call *call, const gm_fft_problem *problem, void **state,
+                      int64_t *workspace_bytes);
+gm_status fft_run(gm_call *call, const gm_fft_problem *problem, void *state,
+                  const gm_fft_arrays *arrays);
+void fft_release(gm_call *call, void *state);
+gm_status structured_prepare(gm_call *call, const gm_structured_problem *problem, void **state,
+                             int64_t *workspace_bytes);
+gm_status structured_run(gm_call *call, const gm_structured_problem *problem, void *state,
+                         const gm_structured_call *arrays);
+void structured_release(gm_call *call, void *state);
 gm_status reduce(gm_call *call, const gm_reduce_args *args);
 size_t reduce_workspace(const gm_reduce_args *args);
 gm_status softmax(gm_call *call, const gm_reduce_args *args);

@@ -320,7 +320,9 @@ static void test_zero_sizes(void **state) {
     }
 }
 
-/* Claim: the path that ran is the one the context asked for. */
+/* Claim: the path that ran is the one the context asked for; on the modules, the one for the
+ * length.
+ */
 static void test_kernel_names(void **state) {
     (void)state;
     static const char *const expected[] = {"fft_ref", "fft_base", "fft_avx2", "fft_avx512"};
@@ -332,6 +334,66 @@ static void test_kernel_names(void **state) {
             run(&targets[i], &o, &view, &view);
             assert_string_equal(gm_last_kernel(targets[i].context), expected[i]);
         }
+    }
+}
+
+/* Lengths of each of the modules' rows: one block, split, Bluestein in one block and split. 3125 is
+ * split because five entries a thread need more threads than a block has. */
+static const struct {
+    int64_t n;
+    const char *kernel;
+} rows[] = {
+    {4096, "fft_lines"},     {2 * 11 * 13 * 7, "fft_lines"}, {8192, "fft_split"},
+    {1021, "fft_bluestein"}, {2053, "fft_bluestein_split"},  {4096 + 6, "fft_bluestein_split"},
+    {3125, "fft_split"}};
+
+/* Claim: each row agrees with cpu, whose transforms test_fft.c holds to the reference: the bounds
+ * of both, of every kind, dense and as columns, with the name of what ran. */
+static void test_module_rows(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows) * COUNT(kinds); ++i) {
+        const gm_fft_kind kind = kinds[i % COUNT(kinds)];
+        const int64_t n = rows[i / COUNT(kinds)].n;
+        const bool single = i % 2 == 1, real = kind > GM_FFT_INVERSE;
+        /* Split lines go through the workspace in groups: of two rows there are several. */
+        const int64_t batch = n == 8192 || n == 2053 ? 13 : 3;
+        const int64_t in_shape[] = {batch, in_length(kind, n)},
+                      out_shape[] = {batch, out_length(kind, n)};
+        gm_tensor x = make_random(in_type(kind, single), 2, in_shape, i);
+        gm_tensor expected = make(out_type(kind, single), 2, out_shape);
+        gm_tensor y = make(expected.dtype, 2, out_shape), z = make(expected.dtype, 2, out_shape);
+        gm_tensor columns = z, source = make(x.dtype, 2, in_shape), across = source;
+        columns.stride[0] = across.stride[0] = 1;
+        columns.stride[1] = across.stride[1] = batch;
+        for (int64_t e = 0; e < elements(&x); ++e) {
+            put(&source, e % in_shape[1] * batch + e / in_shape[1], get(&x, e));
+        }
+        const gm_fft_options o = options_1d(kind, single, n);
+        run(&targets[THREADED], &o, &x, &expected);
+        for (target *t = targets + MODULES; t < targets + TARGETS; ++t) {
+            if (t->context == NULL) {
+                continue;
+            }
+            run(t, &o, &x, &y);
+            if (!real) {
+                assert_string_equal(gm_last_kernel(t->context), rows[i / COUNT(kinds)].kernel);
+            }
+            run(t, &o, &across, &columns);
+            for (int64_t b = 0; b < batch; ++b) {
+                double norm;
+                const double error = distance(&y, &expected, b * out_shape[1], out_shape[1], &norm);
+                if (!(error <= 2 * bound(single, n) * norm)) {
+                    fail_msg("%s, kind %d, n = %lld: error %g, bound %g", t->name, kind,
+                             (long long)n, error / norm, 2 * bound(single, n));
+                }
+            }
+            for (int64_t e = 0; e < elements(&y); ++e) {
+                const double complex a = get(&y, e),
+                                     c = get(&z, e % out_shape[1] * batch + e / out_shape[1]);
+                assert_true(creal(a) == creal(c) && cimag(a) == cimag(c));
+            }
+        }
+        free(x.data), free(expected.data), free(y.data), free(z.data), free(source.data);
     }
 }
 
@@ -366,6 +428,7 @@ int main(void) {
         cmocka_unit_test(test_batch_axes),
         cmocka_unit_test(test_zero_sizes),
         cmocka_unit_test(test_kernel_names),
+        cmocka_unit_test(test_module_rows),
         cmocka_unit_test(test_long_line),
     };
     return cmocka_run_group_tests(tests, open_targets, close_targets);

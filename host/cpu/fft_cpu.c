@@ -18,19 +18,18 @@
 #include <genmath/compiler.h>
 
 #include "host/cpu/cpu.h"
-#include "host/cpu/fft_roots.h"
-#include "host/fft_args.h"
+#include "host/fft_roots.h"
+#include "host/fft_sweeps.h"
 #include "host/internal.h"
 
 enum {
     MAX_PASSES = 32,
-    LARGEST_RADIX = 47,
-    VECTOR = 64,             /* bytes of the widest vector: every path's buffers have room for it */
-    LEAST_PART = 6,          /* of a split line: fewer columns than that leave most lanes empty */
-    LEAST_SPLIT = 64,        /* shorter lines are not worth two sweeps */
-    TASK_ENTRIES = 8192,     /* about what a task of a thread transforms at least */
-    GROUP_ENTRIES = 1 << 18, /* several axes: transforms that go through all of them together */
-    MAX_LINE_DIMS = GM_MAX_DIMS + GM_FFT_MAX_AXES
+    LARGEST_RADIX = GM_FFT_LARGEST_RADIX,
+    VECTOR = 64,            /* bytes of the widest vector: every path's buffers have room for it */
+    LEAST_PART = 6,         /* of a split line: fewer columns than that leave most lanes empty */
+    LEAST_SPLIT = 64,       /* shorter lines are not worth two sweeps */
+    TASK_ENTRIES = 8192,    /* about what a task of a thread transforms at least */
+    GROUP_ENTRIES = 1 << 18 /* several axes: transforms that go through all of them together */
 };
 
 typedef enum line_method { METHOD_DIRECT, METHOD_SPLIT, METHOD_BLUESTEIN } line_method;
@@ -54,59 +53,18 @@ static void *keep(memory_block **blocks, int64_t bytes) {
     return block + 1;
 }
 
-/* n's largest prime factor; 1 for n = 1. */
-static int64_t largest_factor(int64_t n) {
-    int64_t largest = 1;
-    for (int64_t p = 2; p * p <= n; ++p) {
-        for (; n % p == 0; n /= p) {
-            largest = p;
-        }
-    }
-    return n > 1 ? n : largest;
-}
-
-/* The divisor of n that is nearest to its root from below, 1 for a prime. */
-static int64_t middle_divisor(int64_t n) {
-    int64_t d = (int64_t)sqrt((double)n);
-    while (n % d != 0) {
-        --d;
-    }
-    return d;
-}
-
 static line_method method_of(int64_t n) {
-    if (largest_factor(n) > LARGEST_RADIX) {
+    if (gm_fft_largest_factor(n) > LARGEST_RADIX) {
         return METHOD_BLUESTEIN;
     }
-    return n >= LEAST_SPLIT && middle_divisor(n) >= LEAST_PART ? METHOD_SPLIT : METHOD_DIRECT;
+    return n >= LEAST_SPLIT && gm_fft_middle_divisor(n) >= LEAST_PART ? METHOD_SPLIT
+                                                                      : METHOD_DIRECT;
 }
-
-/* The least 2^a, 3 2^a or 5 2^a that holds a circular convolution of the chirp. */
-static int64_t bluestein_length(int64_t n) {
-    int64_t best = INT64_MAX;
-    for (int64_t odd = 1; odd <= 5; odd += 2) {
-        int64_t m = odd * 32;
-        while (m < 2 * n - 1) {
-            m *= 2;
-        }
-        best = m < best ? m : best;
-    }
-    return best;
-}
-
-/* The lines of a call along one axis: line l has offsets of its own in both tensors. */
-typedef struct line_set {
-    int32_t dims;
-    int64_t shape[MAX_LINE_DIMS], in[MAX_LINE_DIMS], out[MAX_LINE_DIMS];
-    int64_t in_base, out_base; /* of line 0 */
-    int64_t in_step, out_step; /* from one entry of a line to the next */
-    int64_t first, count;
-} line_set;
 
 /* The offsets of `count` lines from `first` on: one division for each axis, then an odometer. */
-static void line_offsets(const line_set *set, int64_t first, int64_t count, int64_t *in,
+static void line_offsets(const gm_fft_line_set *set, int64_t first, int64_t count, int64_t *in,
                          int64_t *out) {
-    int64_t index[MAX_LINE_DIMS], from = set->in_base, to = set->out_base;
+    int64_t index[GM_FFT_LINE_DIMS], from = set->in_base, to = set->out_base;
     for (int32_t d = set->dims - 1; d >= 0; --d) {
         index[d] = first % set->shape[d];
         first /= set->shape[d];
@@ -148,12 +106,8 @@ gm_status gm_cpu_fft_prepare(gm_call *call, const struct gm_fft_problem *problem
 
 gm_status gm_cpu_fft_run(gm_call *call, const struct gm_fft_problem *problem, void *state,
                          const struct gm_fft_arrays *arrays) {
-    if (problem->dtype == GM_F32) {
-        run_f32(call, problem, state, arrays);
-    } else {
-        run_f64(call, problem, state, arrays);
-    }
-    return GM_STATUS_OK;
+    return problem->dtype == GM_F32 ? run_f32(call, problem, state, arrays)
+                                    : run_f64(call, problem, state, arrays);
 }
 
 /* Every type's state begins with its blocks, one of which is the state itself. */

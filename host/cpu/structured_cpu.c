@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "host/cpu/cpu.h"
-#include "host/fft_args.h"
 #include "host/internal.h"
 #include "host/structured_args.h"
 
@@ -56,34 +55,6 @@ static int64_t largest(int64_t a, int64_t b) {
     return a > b ? a : b;
 }
 
-/* The least of 1, 3, 5, 9 and 15 times a power of two that is at least n. */
-static int64_t smooth_length(int64_t n) {
-    static const int64_t odd[] = {1, 3, 5, 9, 15};
-    int64_t best = INT64_MAX;
-    for (size_t i = 0; i < sizeof odd / sizeof *odd; ++i) {
-        int64_t length = odd[i];
-        while (length < n) {
-            length *= 2;
-        }
-        best = length < best ? length : best;
-    }
-    return best;
-}
-
-static int64_t transform_length(const gm_structured_problem *p) {
-    if (gm_is_circulant(p->kind)) {
-        return p->n;
-    }
-    if (p->kind == GM_TOEPLITZ_APPLY) {
-        return smooth_length(largest(p->m, p->m + p->n - 1));
-    }
-    /* Term t of the full convolution lands on t mod length: results offset .. offset + results - 1
-     * are to be there unwrapped, and the last term, m + n - 2, is not to reach the first of them.
-     */
-    return smooth_length(
-        largest(largest(p->m, p->n), largest(p->offset + p->results, p->m + p->n - 1 - p->offset)));
-}
-
 static int64_t rounded(int64_t bytes) {
     return (bytes + 63) / 64 * 64;
 }
@@ -97,17 +68,10 @@ gm_status gm_cpu_structured_prepare(gm_call *call, const struct gm_structured_pr
     *state = s;
     const int complex_lines = problem->is_complex;
     const int64_t size = problem->real == GM_F64 ? 8 : 4;
-    s->length = transform_length(problem);
+    s->length = gm_structured_length(problem);
     s->spectrum = complex_lines ? s->length : gm_fft_half(s->length);
     s->group = largest(1, GROUP_ENTRIES / s->length);
-    s->forward = (gm_fft_problem){.dtype = problem->real,
-                                  .kind = complex_lines ? GM_FFT_FORWARD : GM_FFT_REAL_TO_COMPLEX,
-                                  .axes = 1,
-                                  .length = {s->length},
-                                  .scale = 1};
-    s->inverse = s->forward;
-    s->inverse.kind = complex_lines ? GM_FFT_INVERSE : GM_FFT_COMPLEX_TO_REAL;
-    s->inverse.scale = 1 / (double)s->length;
+    gm_structured_transforms(problem, &s->forward, &s->inverse);
     int64_t forward_bytes, inverse_bytes;
     gm_status status = gm_cpu_fft_prepare(call, &s->forward, &s->forward_state, &forward_bytes);
     if (status == GM_STATUS_OK) {

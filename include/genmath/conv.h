@@ -30,6 +30,20 @@ typedef enum gm_conv_operation {
     GM_CONV_WEIGHTS  /* w from x and y */
 } gm_conv_operation;
 
+/*
+ * How the map is computed. The sum itself, as one contraction, is exact where its terms and sums
+ * are. Transforms multiply spectra instead: the work no longer grows with the taps, but an element
+ * is off by up to about 4 eps (1 + log2 L) |a| |b|, L the product of the transforms' lengths and
+ * |a|, |b| the 2-norms of what the two operands have of its sums' sample, group and channels: small
+ * results next to large ones keep fewer digits, integers are no longer exact, and an infinite or
+ * NaN element spoils its whole sample and channels.
+ */
+typedef enum gm_conv_algorithm {
+    GM_CONV_AUTO,        /* transforms where fewer operations make up for their lower rate */
+    GM_CONV_CONTRACTION, /* the sum */
+    GM_CONV_FFT          /* f64, f32, c128, c64, standard math; an empty problem is contracted */
+} gm_conv_algorithm;
+
 /* Zero is the default of every field; entry i is of dimension i of X. */
 typedef struct gm_conv_options {
     int64_t stride[GM_CONV_MAX_DIMS];   /* 0: 1 */
@@ -39,6 +53,7 @@ typedef struct gm_conv_options {
     int32_t flip;   /* 1: the true convolution */
     gm_contract_math math;
     const gm_contract_epilogue *epilogue; /* of the result; see contract.h */
+    gm_conv_algorithm algorithm;
 } gm_conv_options;
 
 typedef struct gm_conv_plan gm_conv_plan;
