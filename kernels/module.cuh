@@ -27,6 +27,9 @@ gm_status contract_choose(gm_call *call, const gm_contraction *contraction, cons
 gm_status contract_run(gm_call *call, const gm_contraction *contraction, int32_t row,
                        const gm_contract_arrays *arrays);
 const char *contract_kernel(int32_t row);
+gm_status contract_group_choose(gm_call *call, gm_group_args *args, const char *kernel);
+gm_status contract_group_bind(gm_call *call, gm_group_args *args);
+gm_status contract_group_run(gm_call *call, const gm_group_args *args);
 gm_status reduce(gm_call *call, const gm_reduce_args *args);
 size_t reduce_workspace(const gm_reduce_args *args);
 gm_status softmax(gm_call *call, const gm_reduce_args *args);
