@@ -15,6 +15,7 @@ static const struct {
     {gm_ode_bench, &gm_ode_bench_count},
     {gm_diffusion_bench, &gm_diffusion_bench_count},
     {gm_contract_bench, &gm_contract_bench_count},
+    {gm_contract_group_bench, &gm_contract_group_bench_count},
     {gm_tensor_bench, &gm_tensor_bench_count},
 };
 enum { TABLES = sizeof tables / sizeof tables[0], MOST_SAMPLES = 1000 };

@@ -16,6 +16,7 @@ static const struct {
     {gm_sde_cases, &gm_sde_cases_count},
     {gm_diffusion_cases, &gm_diffusion_cases_count},
     {gm_contract_cases, &gm_contract_cases_count},
+    {gm_contract_group_cases, &gm_contract_group_cases_count},
     {gm_tensor_cases, &gm_tensor_cases_count},
 };
 enum { TABLES = sizeof tables / sizeof tables[0] };
