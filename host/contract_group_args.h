@@ -34,8 +34,11 @@ typedef struct gm_group_args {
     int64_t kinds, problems;
     gm_group_kind *kind; /* those with the most products in a problem come first */
     gm_group_problem *problem;
+    const int32_t *kind_of; /* of each problem, in the order in which the user has them; within a
+                               kind that is also the order of `problem` */
     void *workspace, *staging;
     /* contract_group_choose sets these: */
+    void *state; /* the backend's own, from malloc, or NULL; the plan frees it */
     int64_t units;
     int64_t workspace_bytes;
     int64_t staging_bytes; /* of host memory, to make what goes into the workspace */

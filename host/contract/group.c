@@ -289,9 +289,13 @@ static gm_status place_problems(maker *m) {
     for (int64_t k = 0; k < plan->args.kinds; ++k) {
         plan->args.kind[k].count = 0;
     }
-    for (int64_t p = 0; p < plan->problems; ++p) {
+    plan->args.kind_of = plan->kind_of;
+    for (int64_t p = 0, placed = 0; p < plan->problems; ++p) {
         const int64_t k = plan->layout[plan->layout_of[p]].kind;
         gm_group_kind *kind = k >= 0 ? &plan->args.kind[k] : NULL;
+        if (kind != NULL) {
+            plan->kind_of[placed++] = (int32_t)k;
+        }
         plan->slot[p] = kind != NULL ? (int32_t)(kind->first + kind->count++) : -1;
     }
     return GM_STATUS_OK;
@@ -328,8 +332,10 @@ static gm_status fill_plan(maker *m) {
     m->table = malloc(m->places * sizeof *m->table);
     plan->layout_of = calloc(problems + 1, sizeof *plan->layout_of);
     plan->slot = calloc(problems + 1, sizeof *plan->slot);
+    plan->kind_of = calloc(problems + 1, sizeof *plan->kind_of);
     GM_CHECK(plan->context,
-             m->of != NULL && m->table != NULL && plan->layout_of != NULL && plan->slot != NULL,
+             m->of != NULL && m->table != NULL && plan->layout_of != NULL && plan->slot != NULL &&
+                 plan->kind_of != NULL,
              GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
     memset(m->table, 0xff, m->places * sizeof *m->table);
     for (int64_t l = 0; l < m->group->layouts; ++l) {
@@ -436,6 +442,8 @@ void gm_contract_group_plan_destroy(gm_contract_group_plan *plan) {
     free(plan->layout);
     free(plan->layout_of);
     free(plan->slot);
+    free(plan->kind_of);
+    free(plan->args.state);
     free(plan->args.kind);
     free(plan->args.problem);
     free(plan->args.staging);

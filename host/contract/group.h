@@ -45,6 +45,7 @@ struct gm_contract_group_plan {
     gm_group_layout *layout;
     int32_t *layout_of; /* of each problem */
     int32_t *slot;      /* of each problem in args.problem; -1: it has no elements */
+    int32_t *kind_of;   /* of each problem that has elements */
     gm_group_args args;
     double operations;
     char *explanation;
