@@ -303,6 +303,34 @@ static void runs_every_expression(void **state) {
     }
 }
 
+/* Batches long enough to be shared out, among others. */
+static void shares_out_large_batches(void **state) {
+    (void)state;
+    static const int64_t all[][4] = {
+        {300, 8, 8, 8}, {2, 3, 4, 5}, {1, 40, 60, 70}, {150, 9, 12, 10}};
+    static group_run r;
+    uint64_t random = 21;
+    FOR_EACH_TARGET(t) {
+        for (int which = 0; which < 3 && !t->is_loops; ++which) {
+            item items[COUNT(all)];
+            for (int p = 0; p < COUNT(all); ++p) {
+                const int64_t sizes[128] = {
+                    ['b'] = all[p][0], ['i'] = all[p][1], ['j'] = all[p][2], ['k'] = all[p][3]};
+                items[p] = make_item("bij,bjk->bik", sizes, &types[which], (layout)(p % 3), UNITS,
+                                     &random);
+            }
+            r = (group_run){.expression = "bij,bjk->bik", .count = COUNT(all), .items = items};
+            run_group(t, &r);
+            for (int p = 0; p < COUNT(all); ++p) {
+                oracle o = work_out("bij,bjk->bik", 2, items[p].inputs);
+                assert_exact(t, r.explanation, &items[p].out, &o);
+                free_oracle(&o);
+            }
+            free_items(items, COUNT(all));
+        }
+    }
+}
+
 /* alpha, beta, C of other strides than D's, a bias and relu, in whole numbers. */
 static void finishes_exactly(void **state) {
     (void)state;
@@ -900,6 +928,9 @@ static void refuses_bad_arrays(void **state) {
         REFUSE(outputs[2] = f + 16, outputs[2] = f + 24, "overlap in memory");
         REFUSE(outputs[0] = f + 5, outputs[0] = f + 16, "of problem 0 overlap");
         REFUSE(outputs[2] = f + 4, outputs[2] = f + 24, "overlap in memory");
+        REFUSE((inputs[4] = f + 26, inputs[3] = f + 27, outputs[2] = f + 29),
+               (inputs[4] = f, inputs[3] = f + 8, outputs[2] = f + 24),
+               "inputs[0] of problem 2 and outputs of problem 2 overlap");
         REFUSE(outputs[2] = f + 47, outputs[2] = f + 24,
                "outputs of problem 2 and biases of problem");
         REFUSE(addends[0] = f + 17, addends[0] = f + 32, "addends of problem 0");
@@ -920,12 +951,14 @@ static void refuses_bad_arrays(void **state) {
         }
         ASSERT_OK(x, gm_memory_download(x, after, memory, sizeof after));
         assert_memory_equal(after, poisoned, sizeof after);
-        /* Twice the same words is for one problem alone; a shared scale and an in-place one. */
+        /* The output itself as an addend, a scale for all; after a refusal nothing is bound. */
         outputs[0] = f + 16;
         addends[0] = f + 16;
         arrays = good;
         ASSERT_OK(x, gm_contract_group_bind(plan, &arrays, workspace, bytes));
+        REFUSE(outputs[1] = f + 19, outputs[1] = f + 20, "overlap in memory");
         scales[0].beta = 0;
+        arrays = good;
         arrays.scale_count = 1;
         arrays.addends = NULL;
         ASSERT_OK(x, gm_contract_group_bind(plan, &arrays, workspace, bytes));
@@ -1014,6 +1047,7 @@ int main(void) {
         cmocka_unit_test(takes_nothing),
         cmocka_unit_test(is_exact_at_every_edge),
         cmocka_unit_test(runs_every_expression),
+        cmocka_unit_test(shares_out_large_batches),
         cmocka_unit_test(finishes_exactly),
         cmocka_unit_test(has_the_same_bits_in_any_company),
         cmocka_unit_test(has_the_bits_of_a_contraction),

@@ -457,8 +457,12 @@ void gm_contract_group_plan_destroy(gm_contract_group_plan *plan) {
 static void print_group(FILE *out, const gm_contract_group_plan *plan) {
     enum { LINES = 64 };
     const gm_group_args *args = &plan->args;
-    fprintf(out, "%s: %" PRId64 " problems of %" PRId64 " layouts, %.6g operations\n", plan->text,
+    fprintf(out, "%s: %" PRId64 " problems of %" PRId64 " layouts, %.6g operations", plan->text,
             plan->problems, plan->layouts, plan->operations);
+    if (args->units > 0) {
+        fprintf(out, ", %" PRId64 " units of work", args->units);
+    }
+    fputc('\n', out);
     for (int64_t k = 0; k < args->kinds && k < LINES; ++k) {
         const gm_group_kind *kind = &args->kind[k];
         const gm_contraction *c = &kind->contraction;

@@ -107,7 +107,7 @@ static gm_status check_pair(gm_context *context, const range *x, const range *y)
 
 /* What is written meets nothing that begins before it, what is read nothing written. */
 static gm_status check_ranges(gm_context *context, range *ranges, int64_t count) {
-    const range *written = NULL, *read = NULL; /* those that end last so far */
+    const range *written = NULL, *read = NULL; /* those so far that end last */
     qsort(ranges, (size_t)count, sizeof *ranges, by_first);
     for (int64_t i = 0; i < count; ++i) {
         const range *r = &ranges[i];
@@ -115,7 +115,7 @@ static gm_status check_ranges(gm_context *context, range *ranges, int64_t count)
         GM_TRY(check_pair(context, written, r));
         if (writes) {
             GM_TRY(check_pair(context, read, r));
-            written = written == NULL || r->end > written->end ? r : written;
+            written = r; /* it meets no other */
         } else {
             read = read == NULL || r->end > read->end ? r : read;
         }

@@ -142,6 +142,9 @@ static int64_t cut(const gm_call *call, double all, gm_group_kind *kind) {
     const bool large = !is_tiny(kind) && products * PARTS_PER_THREAD * threads > all;
     kind->threads = large ? threads : 1;
     kind->blocks = row->blocks(call->isa, x, kind->threads);
+    if (is_tiny(kind)) {
+        return row->workspace(call->isa, x, 1); /* its units are the windows */
+    }
     const double of_block = products / (double)kind->blocks;
     kind->run = of_block < TASK_PRODUCTS ? (int64_t)(TASK_PRODUCTS / of_block) : 1;
     const int64_t share = gm_parts(kind->count * kind->blocks, PARTS_PER_THREAD * threads);
