@@ -303,11 +303,12 @@ static void runs_every_expression(void **state) {
     }
 }
 
-/* Batches long enough to be shared out, among others. */
+/* Batches long enough to be shared out, and two problems of one layout in tiles. */
 static void shares_out_large_batches(void **state) {
     (void)state;
-    static const int64_t all[][4] = {
-        {300, 8, 8, 8}, {2, 3, 4, 5}, {1, 40, 60, 70}, {150, 9, 12, 10}};
+    static const int64_t all[][4] = {{300, 8, 8, 8},  {2, 3, 4, 5},     {1, 40, 60, 70},
+                                     {2, 40, 35, 33}, {150, 9, 12, 10}, {2, 3, 4, 5},
+                                     {2, 40, 35, 33}};
     static group_run r;
     uint64_t random = 21;
     FOR_EACH_TARGET(t) {
