@@ -78,7 +78,8 @@ template <class policy> struct group_kernels {
     typedef typename policy::arith arith;
     typedef typename arith::value value;
 
-    /* As tiles see it: n is innermost in d. */
+    /* As tiles see it: n is innermost in d. That is so but for empty sums, which have no operands
+     * that would change places. */
     static gm_contraction turned(const gm_group_kind &kind) {
         const gm_contraction &c = kind.contraction;
         return kind.row != GROUP_SMALL && is_upright(c) ? exchanged(c) : c;
@@ -112,11 +113,11 @@ template <class policy> struct group_kernels {
         }
     }
 
-    static void fill_member(const gm_group_problem &from, const way_out<value> &same, bool swapped,
+    static void fill_member(const gm_group_problem &from, const way_out<value> &same,
                             group_member<value> &to) {
         static_cast<way_out<value> &>(to) = same;
-        to.a = swapped ? from.arrays.b : from.arrays.a;
-        to.b = swapped ? from.arrays.a : from.arrays.b;
+        to.a = from.arrays.a;
+        to.b = from.arrays.b;
         to.c = from.arrays.c;
         to.bias = from.arrays.bias;
         to.d = from.arrays.d;
@@ -170,7 +171,6 @@ template <class policy> struct group_kernels {
         for (int64_t i = 0; i < args->kinds; ++i) {
             const gm_group_kind &kind = args->kind[i];
             const gm_contraction c = turned(kind);
-            const bool swapped = kind.row != GROUP_SMALL && is_upright(kind.contraction);
             const job<value> same = job_of<value>(c, args->problem[kind.first].arrays);
             units[i] = kind.first_unit;
             fill_kind(kind, c, kinds[i]);
@@ -178,7 +178,7 @@ template <class policy> struct group_kernels {
             memcpy(modes + next, c.modes, static_cast<size_t>(modes_of(c)) * sizeof *modes);
             next += modes_of(c);
             for (int64_t p = kind.first; p < kind.first + kind.count; ++p) {
-                fill_member(args->problem[p], same, swapped, members[p]);
+                fill_member(args->problem[p], same, members[p]);
                 if (kind.row != GROUP_SMALL) {
                     fill_loading(c, members[p]);
                 }
