@@ -214,7 +214,7 @@ static void add_rest(item *it, const number_type *t, bool biased, int number, ui
     if (biased) {
         it->bias = make_block(t->output, d->ndim, shape, ROWS, INTEGERS, random);
     }
-    it->scale = (gm_contract_scale){.alpha = 1 + number % 3, .beta = number % 4 == 3 ? 0 : -2};
+    it->scale = (gm_contract_scale){.alpha = 1 + number % 3, .beta = number % 5 == 2 ? 0 : -2};
     it->first = 1000 * (uint64_t)number;
 }
 
@@ -228,10 +228,11 @@ static void keep_bytes(const item *items, int count, unsigned char **bytes) {
 
 /* ---- exact ----------------------------------------------------------------------------------- */
 
-/* Sizes of i, j (summed) and k: nothing, one, around 32 (small), around 64 and 128 (tiles). */
+/* Sizes of i, j (summed) and k: nothing, one, around 32 (small), around 64 and 128 (tiles), and the
+ * sixth again: a beta of 0 beside another. */
 static const int64_t edges[][3] = {
-    {0, 5, 7},    {1, 1, 1},   {3, 0, 4},     {32, 32, 32}, {33, 32, 32}, {31, 33, 9},
-    {65, 7, 130}, {128, 3, 1}, {129, 40, 63}, {2, 150, 2},  {64, 16, 64}, {5, 5, 5},
+    {0, 5, 7},   {1, 1, 1},     {3, 0, 4},   {32, 32, 32}, {33, 32, 32}, {31, 33, 9},  {65, 7, 130},
+    {128, 3, 1}, {129, 40, 63}, {2, 150, 2}, {64, 16, 64}, {5, 5, 5},    {65, 7, 130},
 };
 
 static void is_exact_at_every_edge(void **state) {
