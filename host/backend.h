@@ -54,6 +54,7 @@ struct gm_contraction;          /* contract_args.h */
 struct gm_contract_arrays;
 struct gm_contract_choice;
 struct gm_contract_direct;
+struct gm_group_args;           /* contract_group_args.h */
 struct gm_diffusion_model_args; /* diffusion_args.h */
 struct gm_diffusion_perturb_args;
 struct gm_diffusion_score_args;
@@ -118,6 +119,13 @@ typedef struct gm_backend {
     /* The name of a row of the table, NULL past its end. */
     const char *(*contract_kernel)(int32_t row);
 
+    /* Many contractions at once, each of its own size: chooses a kernel for each kind, or the one
+     * of that name; takes the addresses over (NULL: nothing to do); runs. */
+    gm_status (*contract_group_choose)(gm_call *call, struct gm_group_args *args,
+                                       const char *kernel);
+    gm_status (*contract_group_bind)(gm_call *call, struct gm_group_args *args);
+    gm_status (*contract_group_run)(gm_call *call, const struct gm_group_args *args);
+
     gm_linalg_entry linalg[GM_LINALG_KINDS];
 
     gm_status (*fft_prepare)(gm_call *call, const struct gm_fft_problem *problem, void **state,
@@ -150,7 +158,7 @@ typedef struct gm_backend {
 } gm_backend;
 
 /* Bumped whenever gm_backend, gm_call or an args struct changes: an old module is refused. */
-#define GM_MODULE_ABI 2
+#define GM_MODULE_ABI 3
 
 /* What a module exports: its table, or NULL if the ABI is not its own. */
 typedef const gm_backend *(*gm_module_entry)(int abi);

@@ -20,7 +20,8 @@ const char *gm_contract_explain(const gm_contract_plan *plan) {
 
 /* ---- checks ---------------------------------------------------------------------------------- */
 
-static gm_status check_scale(gm_context *context, const gm_contract_scale *s, gm_dtype output) {
+gm_status gm_contract_check_scale(gm_context *context, const gm_contract_scale *s,
+                                  gm_dtype output) {
     if (output != GM_I32) {
         return GM_STATUS_OK;
     }
@@ -34,6 +35,11 @@ static gm_status check_scale(gm_context *context, const gm_contract_scale *s, gm
                  i == 0 ? "alpha" : "beta", factors[i]);
     }
     return GM_STATUS_OK;
+}
+
+bool gm_contract_adds(const gm_contract_scale *scale, gm_dtype output) {
+    const bool is_complex = output == GM_C64 || output == GM_C128;
+    return scale->beta != 0 || (is_complex && scale->beta_imaginary != 0);
 }
 
 static gm_status check_addend(const gm_contract_plan *plan, const gm_tensor *addend,
@@ -84,7 +90,7 @@ static gm_status check_arguments(const gm_contract_plan *plan, const gm_contract
         GM_TRY(gm_check_disjoint(context, "output", output, "options.epilogue.bias", &plan->bias,
                                  false));
     }
-    GM_TRY(check_scale(context, scale, plan->output.dtype));
+    GM_TRY(gm_contract_check_scale(context, scale, plan->output.dtype));
     if (addend != NULL) {
         GM_TRY(check_addend(plan, addend, output));
     }
@@ -208,8 +214,7 @@ gm_status gm_contract_execute(const gm_contract_plan *plan, const gm_contract_sc
                    .inputs = inputs,
                    .workspace = workspace,
                    .scale = scale != NULL ? *scale : (gm_contract_scale){.alpha = 1}};
-    const bool is_complex = plan->output.dtype == GM_C64 || plan->output.dtype == GM_C128;
-    const bool adds = x.scale.beta != 0 || (is_complex && x.scale.beta_imaginary != 0);
+    const bool adds = gm_contract_adds(&x.scale, plan->output.dtype);
     x.addend = adds ? addend : NULL;
     GM_CHECK(plan->context, !adds || addend != NULL, GM_STATUS_INVALID_ARGUMENT,
              "addend is NULL, and scale.beta is not 0");

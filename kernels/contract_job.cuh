@@ -37,11 +37,20 @@ struct loading {
     int32_t along_k; /* neighbouring threads take neighbouring k, else neighbouring rows */
 };
 
-/* d = epilogue(alpha sum + beta c): one launch. `value` is the type of alpha and of the sum. */
-template <class value> struct job {
-    const void *a, *b, *c, *bias;
-    void *d, *partials;
+/* What happens to a sum, and where it goes. `value` is the type of alpha and of the sum. */
+template <class value> struct way_out {
+    const void *c, *bias;
+    void *d;
     value alpha, beta;
+    int32_t activation, has_c, has_bias, sample;
+    gm_dtype output;
+    uint64_t seed, first;
+};
+
+/* d = epilogue(alpha sum + beta c): one launch. */
+template <class value> struct job : way_out<value> {
+    const void *a, *b;
+    void *partials;
     int64_t batch, m, n, k;
     int32_t batches, ms, ns, ks;
     gm_mode modes[GM_MAX_LABELS];
@@ -49,9 +58,6 @@ template <class value> struct job {
      * `partials`, [split][batch - first_batch][m][n]. A launch computes `count` of the batches. */
     int64_t splits, piece, first_batch, count;
     loading load_a, load_b;
-    int32_t activation, has_c, has_bias, sample;
-    gm_dtype output;
-    uint64_t seed, first;
 
     __host__ __device__ __forceinline__ const gm_mode *batch_modes() const {
         return modes;
@@ -356,33 +362,33 @@ __device__ __forceinline__ void put<float>(void *to, gm_dtype type, int64_t at, 
 
 /* Activation and sample; types without them pass. */
 template <class value>
-__device__ __forceinline__ value activated(const job<value> &, value x, int64_t) {
+__device__ __forceinline__ value activated(const way_out<value> &, value x, int64_t) {
     return x;
 }
-__device__ __forceinline__ float activated(const job<float> &job, float x, int64_t index) {
-    x = gm_contract_activate_f32(job.activation, x);
-    return job.sample
-               ? gm_contract_sample_f32(job.seed, job.first + static_cast<uint64_t>(index), x)
+__device__ __forceinline__ float activated(const way_out<float> &out, float x, int64_t index) {
+    x = gm_contract_activate_f32(out.activation, x);
+    return out.sample
+               ? gm_contract_sample_f32(out.seed, out.first + static_cast<uint64_t>(index), x)
                : x;
 }
-__device__ __forceinline__ double activated(const job<double> &job, double x, int64_t index) {
-    x = gm_contract_activate_f64(job.activation, x);
-    return job.sample
-               ? gm_contract_sample_f64(job.seed, job.first + static_cast<uint64_t>(index), x)
+__device__ __forceinline__ double activated(const way_out<double> &out, double x, int64_t index) {
+    x = gm_contract_activate_f64(out.activation, x);
+    return out.sample
+               ? gm_contract_sample_f64(out.seed, out.first + static_cast<uint64_t>(index), x)
                : x;
 }
 
 /* Stores the element of d that a sum gives. */
 template <class value>
-__device__ __forceinline__ void finish(const job<value> &job, value sum, const places &at) {
-    value x = scaled(job.alpha, sum);
-    if (job.has_c) {
-        x = plus(x, scaled(job.beta, fetch<value>(job.c, job.output, at.c)));
+__device__ __forceinline__ void finish(const way_out<value> &out, value sum, const places &at) {
+    value x = scaled(out.alpha, sum);
+    if (out.has_c) {
+        x = plus(x, scaled(out.beta, fetch<value>(out.c, out.output, at.c)));
     }
-    if (job.has_bias) {
-        x = plus(x, fetch<value>(job.bias, job.output, at.bias));
+    if (out.has_bias) {
+        x = plus(x, fetch<value>(out.bias, out.output, at.bias));
     }
-    put(job.d, job.output, at.d, activated(job, x, at.index));
+    put(out.d, out.output, at.d, activated(out, x, at.index));
 }
 
 } // namespace contract

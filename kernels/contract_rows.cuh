@@ -27,6 +27,11 @@ constexpr int64_t TILE_PIECE = 256; /* the least of k that a block of a split pr
  */
 constexpr int64_t REDUCE_PIECE = 8192, DIRECT_PIECE = 1024;
 
+/* Problems of a small product that a block takes, and what neighbours are along in each tensor: a
+ * small_order of contract_small.cuh. */
+int32_t small_problems(const gm_contraction &contraction);
+void small_orders(const gm_contraction &contraction, int32_t *a, int32_t *b, int32_t *d);
+
 /* The modes that are last in a and in d: what `transpose` swaps. False where they are the same. */
 bool transpose_modes(const gm_contraction &contraction, int32_t *from, int32_t *to);
 

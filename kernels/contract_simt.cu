@@ -16,50 +16,25 @@
  * thread: a quarter of an operand each, from shared memory as 16-byte vectors; (3) asynchronous
  * copies, three or four stages. Compiled, not yet run on a GPU: no figures.
  */
-#include "kernels/contract_launch.cuh"
 #include "kernels/contract_simt.cuh"
 
 namespace gm {
 namespace contract {
-namespace {
-
-template <class arith> struct simt_policy { typedef simt<arith, 4, 4, 3, 2> type; };
-template <> struct simt_policy<arith_f32> { typedef simt<arith_f32, 8, 8, 4, 2> type; };
-template <> struct simt_policy<arith_f64> { typedef simt<arith_f64, 8, 4, 3, 1> type; };
-template <> struct simt_policy<arith_compensated_f32> {
-    typedef simt<arith_compensated_f32, 8, 4, 3, 1> type;
-};
-template <> struct simt_policy<arith_c128> { typedef simt<arith_c128, 4, 4, 2, 1> type; };
-
-/* f(type_tag<policy>()); f16 and bf16 have the tensor cores. */
-template <class F> auto with_policy(const gm_contraction &c, F f) {
-    return with_arithmetic(c, [&](auto tag) {
-        typedef typename decltype(tag)::type arith;
-        if constexpr (sizeof(typename arith::element) == 2) {
-            return f(type_tag<typename simt_policy<arith_f32>::type>());
-        } else {
-            return f(type_tag<typename simt_policy<arith>::type>());
-        }
-    });
-}
-
-} // namespace
-
 int64_t simt_split_workspace(const gm_contraction &c) {
-    return with_policy(c, [&](auto tag) {
+    return with_simt_policy(c, [&](auto tag) {
         return tile_kernels<typename decltype(tag)::type>::split_workspace(c);
     });
 }
 
 gm_status simt_launch(gm_call *call, const gm_contraction &c, const gm_contract_arrays &arrays) {
-    return with_policy(c, [&](auto tag) {
+    return with_simt_policy(c, [&](auto tag) {
         return tile_kernels<typename decltype(tag)::type>::launch_all(call, c, arrays);
     });
 }
 
 gm_status simt_split_launch(gm_call *call, const gm_contraction &c,
                             const gm_contract_arrays &arrays) {
-    return with_policy(c, [&](auto tag) {
+    return with_simt_policy(c, [&](auto tag) {
         return tile_kernels<typename decltype(tag)::type>::launch_split(call, c, arrays);
     });
 }

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "kernels/contract_tile.cuh"
+#include "kernels/contract_launch.cuh"
 
 namespace gm {
 namespace contract {
@@ -84,6 +84,26 @@ template <class arithmetic, int TM, int TN, int stages, int blocks> struct simt 
         }
     }
 };
+
+template <class arith> struct simt_policy { typedef simt<arith, 4, 4, 3, 2> type; };
+template <> struct simt_policy<arith_f32> { typedef simt<arith_f32, 8, 8, 4, 2> type; };
+template <> struct simt_policy<arith_f64> { typedef simt<arith_f64, 8, 4, 3, 1> type; };
+template <> struct simt_policy<arith_compensated_f32> {
+    typedef simt<arith_compensated_f32, 8, 4, 3, 1> type;
+};
+template <> struct simt_policy<arith_c128> { typedef simt<arith_c128, 4, 4, 2, 1> type; };
+
+/* The table of contract_simt.cu. f(type_tag<policy>()); f16 and bf16 have the tensor cores. */
+template <class F> auto with_simt_policy(const gm_contraction &c, F f) {
+    return with_arithmetic(c, [&](auto tag) {
+        typedef typename decltype(tag)::type arith;
+        if constexpr (sizeof(typename arith::element) == 2) {
+            return f(type_tag<typename simt_policy<arith_f32>::type>());
+        } else {
+            return f(type_tag<typename simt_policy<arith>::type>());
+        }
+    });
+}
 
 } // namespace contract
 } // namespace gm

@@ -69,17 +69,28 @@ template <class arith>
 gm_status run_small(gm_call *call, const gm_contraction &c, const gm_contract_arrays &arrays) {
     small_job<typename arith::value> small = {};
     small.common = job_of<typename arith::value>(c, arrays);
-    const int64_t a = c.m * c.k, b = c.k * c.n, d = c.m * c.n;
-    const int64_t largest = a > b ? (a > d ? a : d) : (b > d ? b : d);
-    const int64_t fit = small_shared<arith>::CAPACITY / largest;
-    small.problems = static_cast<int32_t>(fit < SMALL_PROBLEMS ? fit : SMALL_PROBLEMS);
-    small.order_a = order_in<&gm_mode::a>(c, false, true);
-    small.order_b = order_in<&gm_mode::b>(c, true, false);
-    small.order_d = order_in<&gm_mode::d>(c, false, false);
+    small.problems = small_problems(c);
+    small_orders(c, &small.order_a, &small.order_b, &small.order_d);
     return run_any_size<arith>(call, small);
 }
 
 } // namespace
+
+int32_t small_problems(const gm_contraction &c) {
+    return with_arithmetic(c, [&](auto tag) {
+        constexpr int64_t capacity = small_shared<typename decltype(tag)::type>::CAPACITY;
+        const int64_t a = c.m * c.k, b = c.k * c.n, d = c.m * c.n;
+        const int64_t largest = a > b ? (a > d ? a : d) : (b > d ? b : d);
+        const int64_t fit = capacity / largest;
+        return static_cast<int32_t>(fit < SMALL_PROBLEMS ? fit : SMALL_PROBLEMS);
+    });
+}
+
+void small_orders(const gm_contraction &c, int32_t *a, int32_t *b, int32_t *d) {
+    *a = order_in<&gm_mode::a>(c, false, true);
+    *b = order_in<&gm_mode::b>(c, true, false);
+    *d = order_in<&gm_mode::d>(c, false, false);
+}
 
 gm_status small_launch(gm_call *call, const gm_contraction &c, const gm_contract_arrays &arrays) {
     return with_arithmetic(

@@ -89,30 +89,29 @@ __device__ __forceinline__ small_place small_in(int order, int i, int problems, 
                               : small_at(order, i, problems, rows, columns);
 }
 
-/* Brings the operands of `problems` problems, from number `first` of the batch. Ends with a
- * barrier. */
-template <class arith>
+/* Where a problem's operands begin. */
+template <class element> struct small_source { const element *a, *b; };
+
+/* Brings the operands of `problems` problems, the p-th from source(p). Ends with a barrier. */
+template <class arith, class F>
 __device__ __forceinline__ void small_fill(const small_job<typename arith::value> &small,
-                                           small_shared<arith> &shared, int64_t first, int problems,
-                                           int m, int n, int k) {
-    typedef typename arith::element element;
+                                           small_shared<arith> &shared, int problems, int m, int n,
+                                           int k, F source) {
     const job<typename arith::value> &job = small.common;
     const int tid = static_cast<int>(threadIdx.x);
     for (int i = tid; i < problems * m * k; i += SMALL_THREADS) {
         const small_place at = small_in(small.order_a, i, problems, m, k);
-        const sources from = walk<sources>(job.batch_modes(), job.batches, first + at.problem) +
-                             walk<sources>(job.m_modes(), job.ms, at.row) +
+        const sources from = walk<sources>(job.m_modes(), job.ms, at.row) +
                              walk<sources>(job.k_modes(), job.ks, at.column);
         shared.a[(at.problem * m + at.row) * k + at.column] =
-            arith::load(static_cast<const element *>(job.a)[from.a]);
+            arith::load(source(at.problem).a[from.a]);
     }
     for (int i = tid; i < problems * k * n; i += SMALL_THREADS) {
         const small_place at = small_in(small.order_b, i, problems, k, n);
-        const sources from = walk<sources>(job.batch_modes(), job.batches, first + at.problem) +
-                             walk<sources>(job.k_modes(), job.ks, at.row) +
+        const sources from = walk<sources>(job.k_modes(), job.ks, at.row) +
                              walk<sources>(job.n_modes(), job.ns, at.column);
         shared.b[(at.problem * k + at.row) * n + at.column] =
-            arith::load(static_cast<const element *>(job.b)[from.b]);
+            arith::load(source(at.problem).b[from.b]);
     }
     __syncthreads();
 }
@@ -149,19 +148,30 @@ __device__ __forceinline__ void small_multiply(small_shared<arith> &shared, cons
     }
 }
 
-/* Sums to d. Ends with a barrier: the operands and the sums may be overwritten. */
-template <class arith>
+/* All sums of the problems: R x R of one a thread at a time. Ends with a barrier. */
+template <class arith, int R>
+__device__ __forceinline__ void small_multiply_all(small_shared<arith> &shared, int problems, int m,
+                                                   int n, int k) {
+    const int down = (m + R - 1) / R, across = (n + R - 1) / R;
+    for (int i = static_cast<int>(threadIdx.x); i < problems * down * across; i += SMALL_THREADS) {
+        small_multiply<arith, R>(shared, small_plain(i, down, across), m, n, k, down, across);
+    }
+    __syncthreads();
+}
+
+/* Sums to d: leave(problem, sum, the place of row and column) for each. Ends with a barrier: the
+ * operands and the sums may be overwritten. */
+template <class arith, class F>
 __device__ __forceinline__ void small_store(const small_job<typename arith::value> &small,
-                                            const small_shared<arith> &shared, int64_t first,
-                                            int problems, int m, int n) {
+                                            const small_shared<arith> &shared, int problems, int m,
+                                            int n, F leave) {
     const job<typename arith::value> &job = small.common;
 #pragma unroll 1
     for (int i = static_cast<int>(threadIdx.x); i < problems * m * n; i += SMALL_THREADS) {
         const small_place at = small_in(small.order_d, i, problems, m, n);
-        finish(job, shared.d[(at.problem * m + at.row) * n + at.column],
-               walk<places>(job.batch_modes(), job.batches, first + at.problem) +
-                   walk<places>(job.m_modes(), job.ms, at.row) +
-                   walk<places>(job.n_modes(), job.ns, at.column));
+        leave(at.problem, shared.d[(at.problem * m + at.row) * n + at.column],
+              walk<places>(job.m_modes(), job.ms, at.row) +
+                  walk<places>(job.n_modes(), job.ns, at.column));
     }
     __syncthreads();
 }
@@ -174,19 +184,25 @@ __global__ void __launch_bounds__(SMALL_THREADS, 2)
     const int m = SIZE > 0 ? SIZE : static_cast<int>(small.common.m);
     const int n = SIZE > 0 ? SIZE : static_cast<int>(small.common.n);
     const int k = SIZE > 0 ? SIZE : static_cast<int>(small.common.k);
-    const int down = (m + R - 1) / R, across = (n + R - 1) / R;
+    typedef typename arith::element element;
+    const job<typename arith::value> &job = small.common;
     const int64_t stride = static_cast<int64_t>(gridDim.x) * small.problems;
-    for (int64_t first = static_cast<int64_t>(blockIdx.x) * small.problems;
-         first < small.common.batch; first += stride) {
-        const int64_t left = small.common.batch - first;
+    for (int64_t first = static_cast<int64_t>(blockIdx.x) * small.problems; first < job.batch;
+         first += stride) {
+        const int64_t left = job.batch - first;
         const int problems = left < small.problems ? static_cast<int>(left) : small.problems;
-        small_fill<arith>(small, shared, first, problems, m, n, k);
-        for (int i = static_cast<int>(threadIdx.x); i < problems * down * across;
-             i += SMALL_THREADS) {
-            small_multiply<arith, R>(shared, small_plain(i, down, across), m, n, k, down, across);
-        }
-        __syncthreads(); /* the sums are there */
-        small_store<arith>(small, shared, first, problems, m, n);
+        small_fill<arith>(small, shared, problems, m, n, k, [&](int problem) {
+            const sources at = walk<sources>(job.batch_modes(), job.batches, first + problem);
+            return small_source<element>{static_cast<const element *>(job.a) + at.a,
+                                         static_cast<const element *>(job.b) + at.b};
+        });
+        small_multiply_all<arith, R>(shared, problems, m, n, k);
+        small_store<arith>(
+            small, shared, problems, m, n,
+            [&](int problem, const typename arith::value &sum, const places &place) {
+                finish(job, sum,
+                       walk<places>(job.batch_modes(), job.batches, first + problem) + place);
+            });
     }
 }
 

@@ -122,6 +122,9 @@ const gm_backend backend = {
     contract_run,
     nullptr, /* contract_direct */
     contract_kernel,
+    contract_group_choose,
+    contract_group_bind,
+    contract_group_run,
     {}, /* linalg */
     fft_prepare,
     fft_run,

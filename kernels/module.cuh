@@ -37,6 +37,9 @@ gm_status structured_prepare(gm_call *call, const gm_structured_problem *problem
 gm_status structured_run(gm_call *call, const gm_structured_problem *problem, void *state,
                          const gm_structured_call *arrays);
 void structured_release(gm_call *call, void *state);
+gm_status contract_group_choose(gm_call *call, gm_group_args *args, const char *kernel);
+gm_status contract_group_bind(gm_call *call, gm_group_args *args);
+gm_status contract_group_run(gm_call *call, const gm_group_args *args);
 gm_status reduce(gm_call *call, const gm_reduce_args *args);
 size_t reduce_workspace(const gm_reduce_args *args);
 gm_status softmax(gm_call *call, const gm_reduce_args *args);

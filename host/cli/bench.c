@@ -7,18 +7,12 @@
 #include "host/cli/bench.h"
 #include "host/cli/cli.h"
 
+#define TABLE(name) {gm_##name##_bench, &gm_##name##_bench_count},
 static const struct {
     const gm_bench_case *cases;
     const int *count;
-} tables[] = {
-    {gm_random_bench, &gm_random_bench_count},
-    {gm_ode_bench, &gm_ode_bench_count},
-    {gm_diffusion_bench, &gm_diffusion_bench_count},
-    {gm_contract_bench, &gm_contract_bench_count},
-    {gm_tensor_bench, &gm_tensor_bench_count},
-    {gm_linalg_bench, &gm_linalg_bench_count},
-    {gm_fft_bench, &gm_fft_bench_count},
-};
+} tables[] = {GM_BENCH_LIST(TABLE)};
+#undef TABLE
 enum { TABLES = sizeof tables / sizeof tables[0], MOST_SAMPLES = 1000 };
 
 typedef struct bench_options {

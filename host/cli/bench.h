@@ -1,6 +1,6 @@
 /*
  * Benchmark cases: each prepares its data, is verified, and only then timed. A capability adds a
- * file bench_<name>.c with one table, declared here and listed in bench.c.
+ * file bench_<name>.c with one table and a line in GM_BENCH_LIST.
  */
 #ifndef GENMATH_HOST_CLI_BENCH_H
 #define GENMATH_HOST_CLI_BENCH_H
@@ -34,10 +34,22 @@ typedef struct gm_bench_case {
     const char *item; /* "steps", "normals", "attempts"; NULL if items is 0 */
 } gm_bench_case;
 
-extern const gm_bench_case gm_random_bench[], gm_ode_bench[], gm_diffusion_bench[],
-    gm_contract_bench[], gm_tensor_bench[], gm_linalg_bench[], gm_fft_bench[];
-extern const int gm_random_bench_count, gm_ode_bench_count, gm_diffusion_bench_count,
-    gm_contract_bench_count, gm_tensor_bench_count, gm_linalg_bench_count, gm_fft_bench_count;
+/* The tables, in their order: gm_<name>_bench[] and gm_<name>_bench_count. */
+#define GM_BENCH_LIST(X)                                                                           \
+    X(random)                                                                                      \
+    X(ode)                                                                                         \
+    X(diffusion)                                                                                   \
+    X(contract)                                                                                    \
+    X(contract_group)                                                                              \
+    X(tensor)                                                                                      \
+    X(linalg)                                                                                      \
+    X(fft)
+
+#define GM_BENCH_DECLARE(name)                                                                     \
+    extern const gm_bench_case gm_##name##_bench[];                                                \
+    extern const int gm_##name##_bench_count;
+GM_BENCH_LIST(GM_BENCH_DECLARE)
+#undef GM_BENCH_DECLARE
 
 /* What this machine can do at most, with the threads and instructions of a context; 0: not
  * measured. */

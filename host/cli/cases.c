@@ -7,18 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TABLE(name) {gm_##name##_cases, &gm_##name##_cases_count},
 static const struct {
     const gm_case *cases;
     const int *count;
-} tables[] = {
-    {gm_random_cases, &gm_random_cases_count},
-    {gm_ode_cases, &gm_ode_cases_count},
-    {gm_sde_cases, &gm_sde_cases_count},
-    {gm_diffusion_cases, &gm_diffusion_cases_count},
-    {gm_contract_cases, &gm_contract_cases_count},
-    {gm_tensor_cases, &gm_tensor_cases_count},
-    {gm_fft_cases, &gm_fft_cases_count},
-};
+} tables[] = {GM_CASE_LIST(TABLE)};
+#undef TABLE
 enum { TABLES = sizeof tables / sizeof tables[0] };
 
 int gm_case_count(void) {

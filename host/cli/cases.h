@@ -26,10 +26,22 @@ typedef struct gm_case {
     gm_status (*run)(gm_context *reference, gm_context *subject, gm_case_result *result);
 } gm_case;
 
-extern const gm_case gm_random_cases[], gm_ode_cases[], gm_sde_cases[], gm_diffusion_cases[],
-    gm_contract_cases[], gm_tensor_cases[], gm_fft_cases[];
-extern const int gm_random_cases_count, gm_ode_cases_count, gm_sde_cases_count,
-    gm_diffusion_cases_count, gm_contract_cases_count, gm_tensor_cases_count, gm_fft_cases_count;
+/* The tables, in their order: gm_<name>_cases[] and gm_<name>_cases_count. */
+#define GM_CASE_LIST(X)                                                                            \
+    X(random)                                                                                      \
+    X(ode)                                                                                         \
+    X(sde)                                                                                         \
+    X(diffusion)                                                                                   \
+    X(contract)                                                                                    \
+    X(contract_group)                                                                              \
+    X(tensor)                                                                                      \
+    X(fft)
+
+#define GM_CASE_DECLARE(name)                                                                      \
+    extern const gm_case gm_##name##_cases[];                                                      \
+    extern const int gm_##name##_cases_count;
+GM_CASE_LIST(GM_CASE_DECLARE)
+#undef GM_CASE_DECLARE
 
 /* All tables, one after the other. */
 int gm_case_count(void);

@@ -12,7 +12,7 @@
 
 #include "host/cli/cases.h"
 #include "host/cli/ensemble_case.h"
-#include "host/ref/half.h"
+#include "host/cli/number_case.h"
 
 enum { MOST_OPERANDS = 5 };
 
@@ -28,46 +28,6 @@ typedef struct number_type {
     gm_contract_math math;
     double unit, result_unit; /* of the sums, of the result */
 } number_type;
-
-static void store(void *data, gm_dtype dtype, int64_t at, double value) {
-    switch (dtype) {
-    case GM_F64:
-    case GM_C128:
-        ((double *)data)[at] = value;
-        break;
-    case GM_F16:
-        ((uint16_t *)data)[at] = gm_half_from(value);
-        break;
-    case GM_BF16:
-        ((uint16_t *)data)[at] = gm_bfloat_from(value);
-        break;
-    case GM_I8:
-        ((int8_t *)data)[at] = (int8_t)(value * 50);
-        break;
-    case GM_I32:
-        ((int32_t *)data)[at] = (int32_t)(value * 1e9);
-        break;
-    default: /* F32, C64 */
-        ((float *)data)[at] = (float)value;
-        break;
-    }
-}
-
-static double fetch(const void *data, gm_dtype dtype, int64_t at) {
-    switch (dtype) {
-    case GM_F64:
-    case GM_C128:
-        return ((const double *)data)[at];
-    case GM_F16:
-        return gm_half_value(((const uint16_t *)data)[at]);
-    case GM_BF16:
-        return gm_bfloat_value(((const uint16_t *)data)[at]);
-    case GM_I32:
-        return ((const int32_t *)data)[at];
-    default: /* F32, C64 */
-        return (double)((const float *)data)[at];
-    }
-}
 
 static bool is_complex(gm_dtype dtype) {
     return dtype == GM_C64 || dtype == GM_C128;
@@ -89,10 +49,10 @@ static gm_status make_operand(gm_context *context, gm_dtype dtype, int32_t ndim,
     for (int64_t i = 0; i < elements; ++i) {
         const double real = case_random(&seed, -2, 2), imaginary = case_random(&seed, -2, 2);
         if (!pairs) {
-            store(host, dtype, i, magnitudes ? fabs(real) : real);
+            case_set_number(host, dtype, i, magnitudes ? fabs(real) : real);
         } else {
-            store(host, dtype, 2 * i, magnitudes ? fabs(real) + fabs(imaginary) : real);
-            store(host, dtype, 2 * i + 1, magnitudes ? 0 : imaginary);
+            case_set_number(host, dtype, 2 * i, magnitudes ? fabs(real) + fabs(imaginary) : real);
+            case_set_number(host, dtype, 2 * i + 1, magnitudes ? 0 : imaginary);
         }
     }
     const gm_status status = gm_case_upload(context, host, dtype, ndim, shape, tensor);
@@ -159,15 +119,15 @@ static void compare(const contraction_case *c, const number_type *type, const vo
     const double relative = relative_bound(c, type);
     const int parts = is_complex(type->output) ? 2 : 1;
     for (int64_t i = 0; i < elements * parts; ++i) {
-        const double scale = fetch(magnitude, type->output, i / parts * parts);
+        const double scale = case_number(magnitude, type->output, i / parts * parts);
         const double difference =
-            fabs(fetch(expected, type->output, i) - fetch(got, type->output, i));
+            fabs(case_number(expected, type->output, i) - case_number(got, type->output, i));
         const double error = difference == 0 ? 0 : difference / (relative * scale);
         if (!(error <= result->error)) {
             result->error = error;
             snprintf(result->detail, sizeof result->detail,
                      "element %lld is %.9g, the reference has %.9g", (long long)(i / parts),
-                     fetch(got, type->output, i), fetch(expected, type->output, i));
+                     case_number(got, type->output, i), case_number(expected, type->output, i));
         }
     }
 }

@@ -26,7 +26,7 @@ static uint64_t mix(uint64_t hash, uint64_t word) {
     return hash ^ hash >> 32;
 }
 
-static uint64_t mix_layout(uint64_t hash, const gm_tensor *t) {
+uint64_t gm_contract_mix_layout(uint64_t hash, const gm_tensor *t) {
     hash = mix(hash, (uint64_t)t->dtype << 32 | (uint32_t)t->ndim);
     for (int32_t axis = 0; axis < t->ndim; ++axis) {
         hash = mix(mix(hash, (uint64_t)t->shape[axis]), (uint64_t)t->stride[axis]);
@@ -41,12 +41,12 @@ static uint64_t hash_call(const char *expression, int32_t count, const gm_tensor
         hash = mix(hash, (unsigned char)*c);
     }
     for (int32_t i = 0; i < count; ++i) {
-        hash = mix_layout(hash, &inputs[i]);
+        hash = gm_contract_mix_layout(hash, &inputs[i]);
     }
-    return mix_layout(hash, output);
+    return gm_contract_mix_layout(hash, output);
 }
 
-static bool same_layout(const gm_tensor *a, const gm_tensor *b) {
+bool gm_contract_same_layout(const gm_tensor *a, const gm_tensor *b) {
     const size_t bytes = (size_t)a->ndim * sizeof a->shape[0];
     return a->dtype == b->dtype && a->ndim == b->ndim && memcmp(a->shape, b->shape, bytes) == 0 &&
            memcmp(a->stride, b->stride, bytes) == 0;
@@ -55,9 +55,9 @@ static bool same_layout(const gm_tensor *a, const gm_tensor *b) {
 static bool is_plan_of(const gm_contract_plan *plan, const char *expression, int32_t count,
                        const gm_tensor *inputs, const gm_tensor *output) {
     bool same = plan->expression.operands == count && strcmp(plan->text, expression) == 0 &&
-                same_layout(&plan->output, output);
+                gm_contract_same_layout(&plan->output, output);
     for (int32_t i = 0; i < count && same; ++i) {
-        same = same_layout(&plan->inputs[i], &inputs[i]);
+        same = gm_contract_same_layout(&plan->inputs[i], &inputs[i]);
     }
     return same;
 }

@@ -70,8 +70,8 @@ static void append_all(lowering *l, const gm_path *path) {
         for (int32_t i = 0; i < made; ++i) {
             needed |= alive[i] ? l->labels[term[i]] : 0;
         }
-        const int32_t a = sum_before(l, term[x], term[y], needed);
-        const int32_t b = sum_before(l, term[y], a, needed);
+        const int32_t a = path->whole ? term[x] : sum_before(l, term[x], term[y], needed);
+        const int32_t b = path->whole ? term[y] : sum_before(l, term[y], a, needed);
         term[made] = append(l, a, b, (l->labels[a] | l->labels[b]) & needed);
         alive[made] = true;
     }

@@ -10,6 +10,7 @@ typedef struct gm_path {
     struct {
         int32_t a, b;
     } step[GM_MAX_OPERANDS];
+    bool whole;  /* every pair is one step: labels of one operand alone are not summed before */
     double cost; /* multiply-adds */
     double peak; /* bytes of the partial products that are alive at once, at most */
 } gm_path;

@@ -75,17 +75,16 @@ static gm_status check_call(gm_context *context, const char *expression, int32_t
     return check_inputs(context, count, inputs);
 }
 
-static gm_status check_bias(gm_context *context, const gm_tensor *bias, const gm_tensor *output) {
-    GM_TRY(gm_check_layout(context, "options.epilogue.bias", bias, output->ndim,
-                           GM_DTYPE_BIT(output->dtype)));
+gm_status gm_contract_check_bias(gm_context *context, const char *name, const gm_tensor *bias,
+                                 const gm_tensor *output) {
+    GM_TRY(gm_check_layout(context, name, bias, output->ndim, GM_DTYPE_BIT(output->dtype)));
     for (int32_t axis = 0; axis < output->ndim; ++axis) {
         GM_CHECK(context, bias->shape[axis] == output->shape[axis] || bias->shape[axis] == 1,
                  GM_STATUS_SHAPE_MISMATCH,
-                 "options.epilogue.bias.shape[%d] = %lld: must be 1 or %lld, as the output's",
-                 (int)axis, (long long)bias->shape[axis], (long long)output->shape[axis]);
+                 "%s.shape[%d] = %lld: must be 1 or %lld, as the output's", name, (int)axis,
+                 (long long)bias->shape[axis], (long long)output->shape[axis]);
     }
-    return gm_check_tensor(context, "options.epilogue.bias", bias, output->ndim,
-                           GM_DTYPE_BIT(output->dtype));
+    return GM_STATUS_OK;
 }
 
 static gm_status check_options(gm_context *context, const gm_contract_options *o, int32_t count,
@@ -114,24 +113,29 @@ static gm_status check_options(gm_context *context, const gm_contract_options *o
              gm_dtype_name(output->dtype));
     GM_CHECK(context, (unsigned)e->activation <= GM_ACTIVATION_GELU, GM_STATUS_INVALID_ARGUMENT,
              "options.epilogue.activation = %d is not an activation", (int)e->activation);
-    return e->bias != NULL ? check_bias(context, e->bias, output) : GM_STATUS_OK;
+    if (e->bias == NULL) {
+        return GM_STATUS_OK;
+    }
+    GM_TRY(gm_contract_check_bias(context, "options.epilogue.bias", e->bias, output));
+    return gm_check_tensor(context, "options.epilogue.bias", e->bias, output->ndim,
+                           GM_DTYPE_BIT(output->dtype));
+}
+
+gm_status gm_contract_check(gm_context *context, const char *expression, int32_t count,
+                            const gm_tensor *inputs, const gm_tensor *output,
+                            const gm_contract_options *options) {
+    GM_TRY(check_call(context, expression, count, inputs, output));
+    GM_TRY(check_output(context, inputs[0].dtype, output));
+    return check_options(context, options, count, inputs[0].dtype, output);
 }
 
 /* ---- a whole expression at once -------------------------------------------------------------- */
 
-static gm_status fill_direct(gm_contract_plan *plan, const gm_contract_options *o) {
-    const gm_expression *e = &plan->expression;
-    gm_contract_direct *direct = calloc(1, sizeof *direct);
-    plan->direct = direct;
-    GM_CHECK(plan->context, direct != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
-    const char *own = plan->backend->contract_kernel(0);
-    GM_CHECK(plan->context, o->kernel == NULL || strcmp(o->kernel, own) == 0, GM_STATUS_UNSUPPORTED,
-             "options.kernel = %.64s: the %s backend has but %s", o->kernel, plan->backend->name,
-             own);
-    *direct = (gm_contract_direct){.input = plan->inputs[0].dtype,
-                                   .output = plan->output.dtype,
-                                   .math = o->math,
-                                   .operands = e->operands};
+void gm_contract_fill_direct(const gm_expression *e, const gm_tensor *inputs,
+                             const gm_tensor *output, gm_contract_math math,
+                             const gm_contract_epilogue *epilogue, gm_contract_direct *direct) {
+    *direct = (gm_contract_direct){
+        .input = inputs[0].dtype, .output = output->dtype, .math = math, .operands = e->operands};
     int32_t order[GM_MAX_LABELS];
     gm_labels in_output = 0;
     for (int32_t axis = 0; axis < e->outputs; ++axis) {
@@ -145,7 +149,7 @@ static gm_status fill_direct(gm_contract_plan *plan, const gm_contract_options *
     }
     int64_t stride[GM_MAX_LABELS];
     for (int32_t i = 0; i < e->operands; ++i) {
-        gm_expression_strides(e, i, &plan->inputs[i], stride);
+        gm_expression_strides(e, i, &inputs[i], stride);
         for (int32_t j = 0; j < e->labels; ++j) {
             direct->stride[i][j] = stride[order[j]];
         }
@@ -153,20 +157,38 @@ static gm_status fill_direct(gm_contract_plan *plan, const gm_contract_options *
     for (int32_t j = 0; j < e->labels; ++j) {
         direct->extent[j] = e->extent[order[j]];
     }
+    const gm_tensor *bias = epilogue != NULL ? epilogue->bias : NULL;
     for (int32_t axis = 0; axis < e->outputs; ++axis) {
-        direct->d_stride[axis] = plan->output.stride[axis];
-        direct->bias_stride[axis] = plan->bias.shape[axis] > 1 ? plan->bias.stride[axis] : 0;
+        direct->d_stride[axis] = output->stride[axis];
+        direct->bias_stride[axis] = bias != NULL && bias->shape[axis] > 1 ? bias->stride[axis] : 0;
     }
-    if (o->epilogue != NULL) {
-        direct->activation = o->epilogue->activation;
-        direct->sample = o->epilogue->sample != 0;
-        direct->seed = o->epilogue->seed;
-        direct->first = o->epilogue->first;
+    if (epilogue != NULL) {
+        direct->activation = epilogue->activation;
+        direct->sample = epilogue->sample != 0;
+        direct->seed = epilogue->seed;
+        direct->first = epilogue->first;
     }
-    plan->operations = (double)e->operands; /* multiplications and the addition of a product */
+}
+
+/* Multiplications and the addition of every product. */
+static double operations_at_once(const gm_expression *e) {
+    double operations = (double)e->operands;
     for (int32_t label = 0; label < e->labels; ++label) {
-        plan->operations *= (double)e->extent[label];
+        operations *= (double)e->extent[label];
     }
+    return operations;
+}
+
+static gm_status fill_direct(gm_contract_plan *plan, const gm_contract_options *o) {
+    plan->direct = calloc(1, sizeof *plan->direct);
+    GM_CHECK(plan->context, plan->direct != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
+    const char *own = plan->backend->contract_kernel(0);
+    GM_CHECK(plan->context, o->kernel == NULL || strcmp(o->kernel, own) == 0, GM_STATUS_UNSUPPORTED,
+             "options.kernel = %.64s: the %s backend has but %s", o->kernel, plan->backend->name,
+             own);
+    gm_contract_fill_direct(&plan->expression, plan->inputs, &plan->output, o->math, o->epilogue,
+                            plan->direct);
+    plan->operations = operations_at_once(&plan->expression);
     return GM_STATUS_OK;
 }
 
@@ -285,9 +307,7 @@ gm_status gm_contract_plan_create(gm_context *context, const char *expression, i
     GM_CHECK(context, context != NULL, GM_STATUS_INVALID_ARGUMENT, "context is NULL");
     GM_CHECK(context, plan != NULL, GM_STATUS_INVALID_ARGUMENT, "plan is NULL");
     *plan = NULL;
-    GM_TRY(check_call(context, expression, count, inputs, output));
-    GM_TRY(check_output(context, inputs[0].dtype, output));
-    GM_TRY(check_options(context, o, count, inputs[0].dtype, output));
+    GM_TRY(gm_contract_check(context, expression, count, inputs, output, o));
     const gm_backend *backend = backend_of(context);
     if (backend == NULL) {
         return GM_STATUS_UNSUPPORTED;

@@ -20,19 +20,20 @@ static bool is_standard(const gm_contraction *x) {
     return !is_compensated(x);
 }
 
-static const gm_contract_row rows[] = {
+const gm_contract_row gm_contract_rows[] = {
     {"compensated", is_compensated, is_compensated, gm_contract_gett_workspace,
-     gm_contract_gett_run},
+     gm_contract_gett_run, gm_contract_gett_blocks, gm_contract_gett_some},
     {"small", gm_contract_small_suits, gm_contract_small_can_run, gm_contract_small_workspace,
-     gm_contract_small_run},
+     gm_contract_small_run, gm_contract_small_blocks, gm_contract_small_some},
     {"direct", gm_contract_direct_suits, gm_contract_direct_can_run, gm_contract_direct_workspace,
-     gm_contract_direct_run},
-    {"gett", is_standard, is_standard, gm_contract_gett_workspace, gm_contract_gett_run},
+     gm_contract_direct_run, gm_contract_direct_blocks, gm_contract_direct_some},
+    {"gett", is_standard, is_standard, gm_contract_gett_workspace, gm_contract_gett_run,
+     gm_contract_gett_blocks, gm_contract_gett_some},
 };
-enum { ROWS = sizeof rows / sizeof rows[0] };
+enum { ROWS = sizeof gm_contract_rows / sizeof gm_contract_rows[0] };
 
 const char *gm_cpu_contract_kernel(int32_t row) {
-    return row >= 0 && row < ROWS ? rows[row].name : NULL;
+    return row >= 0 && row < ROWS ? gm_contract_rows[row].name : NULL;
 }
 
 gm_status gm_cpu_contract_choose(gm_call *call, const gm_contraction *contraction,
@@ -40,7 +41,7 @@ gm_status gm_cpu_contract_choose(gm_call *call, const gm_contraction *contractio
     const int32_t threads = gm_pool_threads(call->pool);
     bool known = false;
     for (int32_t i = 0; i < ROWS; ++i) {
-        const gm_contract_row *row = &rows[i];
+        const gm_contract_row *row = &gm_contract_rows[i];
         const bool named = kernel != NULL && strcmp(kernel, row->name) == 0;
         known = known || named;
         if ((kernel == NULL ? row->suits(contraction) : named) && row->can_run(contraction)) {
@@ -57,8 +58,8 @@ gm_status gm_cpu_contract_choose(gm_call *call, const gm_contraction *contractio
 
 gm_status gm_cpu_contract_run(gm_call *call, const gm_contraction *contraction, int32_t row,
                               const gm_contract_arrays *arrays) {
-    call->kernel = rows[row].name;
-    rows[row].run(call, contraction, arrays);
+    call->kernel = gm_contract_rows[row].name;
+    gm_contract_rows[row].run(call, contraction, arrays);
     return GM_STATUS_OK;
 }
 
@@ -80,6 +81,19 @@ bool gm_contract_is_plain(const gm_contraction *x, const gm_contract_arrays *arr
     return arrays->scale.alpha == 1 &&
            (!gm_is_complex(x->output) || arrays->scale.alpha_imaginary == 0) && arrays->c == NULL &&
            !x->has_bias && !x->sample && x->activation == GM_ACTIVATION_NONE;
+}
+
+const gm_contraction *gm_contract_problem_of(const gm_contract_some *some, int64_t block,
+                                             gm_contraction *own, gm_contract_arrays *arrays) {
+    const gm_group_problem *problem = &some->problem[block / some->blocks];
+    *arrays = problem->arrays;
+    arrays->workspace = some->workspace;
+    if (!some->x->sample) {
+        return some->x;
+    }
+    *own = *some->x;
+    own->first = problem->first;
+    return own;
 }
 
 /* ---- offsets over several modes ----------------------------------------------------------------

@@ -257,10 +257,33 @@ static void run_tiles(void *argument, int64_t block, int32_t thread) {
     }
 }
 
+static void prepare(gm_isa isa, const gm_contraction *x, int32_t threads, direct_job *job) {
+    job->x = x;
+    job->kernel = gm_contract_kernel_for(isa, x);
+    choose_modes(x, job);
+    size_tiles(x, threads, job);
+}
+
 void gm_contract_direct_run(gm_call *call, const gm_contraction *x,
                             const gm_contract_arrays *arrays) {
-    direct_job job = {.x = x, .arrays = arrays, .kernel = gm_contract_kernel_for(call->isa, x)};
-    choose_modes(x, &job);
-    size_tiles(x, gm_pool_threads(call->pool), &job);
+    direct_job job = {.arrays = arrays};
+    prepare(call->isa, x, gm_pool_threads(call->pool), &job);
     gm_parallel_for(call->pool, gm_parts(job.tiles, job.run), run_tiles, &job);
+}
+
+int64_t gm_contract_direct_blocks(gm_isa isa, const gm_contraction *x, int32_t threads) {
+    direct_job job = {.arrays = NULL};
+    prepare(isa, x, threads, &job);
+    return gm_parts(job.tiles, job.run);
+}
+
+void gm_contract_direct_some(const gm_contract_some *some) {
+    gm_contraction own;
+    gm_contract_arrays arrays;
+    direct_job job = {.arrays = &arrays};
+    prepare(some->isa, some->x, some->threads, &job);
+    for (int64_t block = some->first; block < some->last; ++block) {
+        job.x = gm_contract_problem_of(some, block, &own, &arrays);
+        run_tiles(&job, block % some->blocks, 0);
+    }
 }

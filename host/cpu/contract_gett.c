@@ -275,15 +275,38 @@ static void order_modes(const gm_contraction *x, gett_job *job) {
     }
 }
 
+static void prepare(gm_isa isa, const gm_contraction *x, int32_t threads, gett_job *job) {
+    job->x = x;
+    job->kernel = gm_contract_kernel_for(isa, x);
+    job->input = gm_dtype_size(x->input);
+    job->output = gm_dtype_size(x->output);
+    job->layout = lay_out(job->kernel, x, threads);
+    order_modes(x, job);
+}
+
+static int64_t tasks_of(const gett_layout *l) {
+    return l->m_parts * l->n_parts * l->runs;
+}
+
 void gm_contract_gett_run(gm_call *call, const gm_contraction *x,
                           const gm_contract_arrays *arrays) {
-    gett_job job = {.x = x,
-                    .arrays = arrays,
-                    .kernel = gm_contract_kernel_for(call->isa, x),
-                    .input = gm_dtype_size(x->input),
-                    .output = gm_dtype_size(x->output)};
-    job.layout = lay_out(job.kernel, x, gm_pool_threads(call->pool));
-    order_modes(x, &job);
-    const int64_t tasks = job.layout.m_parts * job.layout.n_parts * job.layout.runs;
-    gm_parallel_for(call->pool, tasks, run_task, &job);
+    gett_job job = {.arrays = arrays};
+    prepare(call->isa, x, gm_pool_threads(call->pool), &job);
+    gm_parallel_for(call->pool, tasks_of(&job.layout), run_task, &job);
+}
+
+int64_t gm_contract_gett_blocks(gm_isa isa, const gm_contraction *x, int32_t threads) {
+    const gett_layout l = lay_out(gm_contract_kernel_for(isa, x), x, threads);
+    return tasks_of(&l);
+}
+
+void gm_contract_gett_some(const gm_contract_some *some) {
+    gm_contraction own;
+    gm_contract_arrays arrays;
+    gett_job job = {.arrays = &arrays};
+    prepare(some->isa, some->x, some->threads, &job);
+    for (int64_t block = some->first; block < some->last; ++block) {
+        job.x = gm_contract_problem_of(some, block, &own, &arrays);
+        run_task(&job, block % some->blocks, 0);
+    }
 }

@@ -20,6 +20,14 @@ typedef struct small_tables {
     int64_t row[5][GM_SMALL], column[5][GM_SMALL], k_a[GM_SMALL], k_b[GM_SMALL];
 } small_tables;
 
+/* What is the same for all items of a shape, and where a run of them stands. */
+typedef struct small_run {
+    small_tables tables;
+    gm_contract_part part;
+    gm_small_items items;
+    bool d_lies; /* the product could write d as it lies */
+} small_run;
+
 bool gm_contract_small_can_run(const gm_contraction *x) {
     return gm_contract_direct_can_run(x) && x->operands == 2 && !gm_is_complex(x->input) &&
            x->m <= GM_SMALL && x->n <= GM_SMALL && x->k <= GM_SMALL && x->k >= 1;
@@ -56,43 +64,43 @@ static void fill_tables(const gm_contraction *x, small_tables *tables, gm_contra
 }
 
 /* What the product can take as it lies. */
-static void find_strides(const gm_contraction *x, gm_small_items *items) {
+static void find_strides(const gm_contraction *x, small_run *run) {
     const gm_mode none = {.extent = 1};
     const gm_mode *m = x->ms > 0 ? gm_m_modes(x) : &none, *n = x->ns > 0 ? gm_n_modes(x) : &none;
     const gm_mode *k = x->ks > 0 ? gm_k_modes(x) : &none;
     const bool same = x->input == GM_F64 || x->input == GM_F32 || x->input == GM_I32;
+    gm_small_items *items = &run->items;
     items->a_m = m->a;
     items->a_k = k->a;
     items->b_k = k->b;
     items->d_m = m->d;
     items->a_fits = same && x->ms <= 1 && x->ks <= 1;
     items->b_fits = same && x->ns == 1 && x->ks <= 1 && n->b == 1;
-    items->d_fits = same && items->part->plain && x->input == x->output && x->ms <= 1 &&
-                    x->ns == 1 && n->d == 1;
+    run->d_lies = same && x->input == x->output && x->ms <= 1 && x->ns == 1 && n->d == 1;
 }
 
-static void run_items(void *argument, int64_t block, int32_t thread) {
-    const small_job *job = argument;
-    const gm_contraction *x = job->x;
-    const gm_contract_arrays *arrays = job->arrays;
+static void begin(const gm_contraction *x, small_run *run) {
+    run->part = (gm_contract_part){.rows = x->m, .columns = x->n, .k = x->k};
+    run->items = (gm_small_items){.part = &run->part};
+    fill_tables(x, &run->tables, &run->part);
+    find_strides(x, run);
+}
+
+/* Items first .. last - 1 of the batch. */
+static void run_some(const gm_contraction *x, const gm_contract_arrays *arrays,
+                     const gm_contract_kernel *kernel, int64_t first, int64_t last,
+                     small_run *run) {
     const size_t input = gm_dtype_size(x->input), output = gm_dtype_size(x->output);
     const gm_mode still = {.extent = INT64_MAX};
     const gm_mode *inner = x->batches > 0 ? &x->modes[x->batches - 1] : &still;
-    const int64_t last = gm_min((block + 1) * job->run, x->batch);
-    small_tables tables;
-    gm_contract_part part = {.x = x,
-                             .scale = arrays->scale,
-                             .plain = gm_contract_is_plain(x, arrays),
-                             .rows = x->m,
-                             .columns = x->n,
-                             .k = x->k};
-    gm_small_items items = {.part = &part};
-    (void)thread;
-    fill_tables(x, &tables, &part);
-    find_strides(x, &items);
+    gm_contract_part *part = &run->part;
+    part->x = x;
+    part->scale = arrays->scale;
+    part->plain = gm_contract_is_plain(x, arrays);
+    run->items.d_fits = run->d_lies && part->plain;
     gm_mode at = {0};
-    for (int64_t item = block * job->run; item < last; ++item) {
-        if (item == block * job->run || item % inner->extent == 0) {
+    for (int64_t item = first; item < last; ++item) {
+        if (item == first || item % inner->extent == 0) {
             at = gm_contract_position(x->modes, x->batches, item);
         } else {
             at.a += inner->a;
@@ -102,14 +110,23 @@ static void run_items(void *argument, int64_t block, int32_t thread) {
             at.bias += inner->bias;
             at.index += inner->index;
         }
-        part.a = gm_moved(arrays->a, at.a, input);
-        part.b = gm_moved(arrays->b, at.b, input);
-        part.c = gm_moved(arrays->c, at.c, output);
-        part.bias = x->has_bias ? gm_moved(arrays->bias, at.bias, output) : NULL;
-        part.d = (char *)arrays->d + at.d * (int64_t)output;
-        part.number = x->first + (uint64_t)at.index;
-        job->kernel->item(&items);
+        part->a = gm_moved(arrays->a, at.a, input);
+        part->b = gm_moved(arrays->b, at.b, input);
+        part->c = gm_moved(arrays->c, at.c, output);
+        part->bias = x->has_bias ? gm_moved(arrays->bias, at.bias, output) : NULL;
+        part->d = (char *)arrays->d + at.d * (int64_t)output;
+        part->number = x->first + (uint64_t)at.index;
+        kernel->item(&run->items);
     }
+}
+
+static void run_items(void *argument, int64_t block, int32_t thread) {
+    const small_job *job = argument;
+    small_run run;
+    (void)thread;
+    begin(job->x, &run);
+    run_some(job->x, job->arrays, job->kernel, block * job->run,
+             gm_min((block + 1) * job->run, job->x->batch), &run);
 }
 
 void gm_contract_small_run(gm_call *call, const gm_contraction *x,
@@ -119,4 +136,25 @@ void gm_contract_small_run(gm_call *call, const gm_contraction *x,
     const int32_t threads = gm_pool_threads(call->pool);
     job.run = gm_min(wanted > 1 ? wanted : 1, (x->batch + threads - 1) / threads);
     gm_parallel_for(call->pool, (x->batch + job.run - 1) / job.run, run_items, &job);
+}
+
+/* A block is an item. */
+int64_t gm_contract_small_blocks(gm_isa isa, const gm_contraction *x, int32_t threads) {
+    (void)isa;
+    (void)threads;
+    return x->batch;
+}
+
+void gm_contract_small_some(const gm_contract_some *some) {
+    const gm_contract_kernel *kernel = gm_contract_kernel_for(some->isa, some->x);
+    const int64_t batch = some->blocks;
+    gm_contraction own;
+    gm_contract_arrays arrays;
+    small_run run;
+    begin(some->x, &run);
+    for (int64_t block = some->first, end; block < some->last; block = end) {
+        end = gm_min((block / batch + 1) * batch, some->last);
+        const gm_contraction *x = gm_contract_problem_of(some, block, &own, &arrays);
+        run_some(x, &arrays, kernel, block % batch, block % batch + (end - block), &run);
+    }
 }

@@ -17,6 +17,9 @@ gm_status gm_cpu_contract_choose(gm_call *call, const struct gm_contraction *con
 gm_status gm_cpu_contract_run(gm_call *call, const struct gm_contraction *contraction, int32_t row,
                               const struct gm_contract_arrays *arrays);
 const char *gm_cpu_contract_kernel(int32_t row);
+gm_status gm_cpu_contract_group_choose(gm_call *call, struct gm_group_args *args,
+                                       const char *kernel);
+gm_status gm_cpu_contract_group_run(gm_call *call, const struct gm_group_args *args);
 size_t gm_cpu_linalg_workspace(gm_call *call, const struct gm_linalg_args *args);
 gm_status gm_cpu_linalg(gm_call *call, const struct gm_linalg_args *args);
 gm_status gm_cpu_fft_prepare(gm_call *call, const struct gm_fft_problem *problem, void **state,

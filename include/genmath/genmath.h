@@ -4,6 +4,7 @@
 
 #include <genmath/context.h>
 #include <genmath/contract.h>
+#include <genmath/contract_group.h>
 #include <genmath/conv.h>
 #include <genmath/decompose.h>
 #include <genmath/diagnostics.h>

@@ -72,6 +72,65 @@ def plan(genmath, expression, operands, out):
     return run
 
 
+class Group(ctypes.Structure):
+    _fields_ = [("operands", ctypes.c_int32), ("problems", ctypes.c_int64), ("layouts", ctypes.c_int64),
+                ("layout_of", ctypes.c_void_p), ("inputs", ctypes.c_void_p), ("outputs", ctypes.c_void_p),
+                ("addends", ctypes.c_void_p), ("biases", ctypes.c_void_p)]
+
+
+class GroupArrays(ctypes.Structure):
+    _fields_ = [("inputs", ctypes.c_void_p), ("outputs", ctypes.c_void_p), ("addends", ctypes.c_void_p),
+                ("biases", ctypes.c_void_p), ("scales", ctypes.c_void_p), ("scale_count", ctypes.c_int64),
+                ("first", ctypes.c_void_p)]
+
+
+def plan_group(genmath, lefts, rights, outs):
+    """A group of products, planned and bound: what is timed is its execution."""
+    lib, count = genmath.lib, len(outs)
+    pairs = [x for pair in zip(lefts, rights) for x in pair]
+    genmath.kept = (Tensor * (2 * count))(*map(view, pairs)), (Tensor * count)(*map(view, outs)), \
+        (ctypes.c_void_p * (2 * count))(*[x.ctypes.data for x in pairs]), \
+        (ctypes.c_void_p * count)(*[x.ctypes.data for x in outs])
+    inputs, outputs, input_data, output_data = [ctypes.cast(x, ctypes.c_void_p) for x in genmath.kept]
+    made = ctypes.c_void_p()
+    genmath.check(lib.gm_contract_group_plan_create(
+        genmath.context, b"ij,jk->ik", ctypes.byref(Group(2, count, count, None, inputs, outputs)), None,
+        ctypes.byref(made)))
+    lib.gm_contract_group_workspace.restype = ctypes.c_size_t
+    size = lib.gm_contract_group_workspace(made)
+    genmath.memory, space = aligned(size)
+    genmath.check(lib.gm_contract_group_bind(made, ctypes.byref(GroupArrays(input_data, output_data)), space,
+                                             ctypes.c_size_t(size)))
+    return lambda: genmath.check(lib.gm_contract_group_execute(made))
+
+
+# name, (rows, summed, columns) of each product: experts with 0 to 90 tokens, tiny nets of several widths
+GROUPS = [("group experts", [(e * e * 37 % 97, 256, 512) for e in range(32)]),
+          ("group nets", [(3 + p % 14,) * 3 for p in range(14000)])]
+
+
+def group_peers(lefts, rights, outs, sizes):
+    """A product at a time; and all at once in PyTorch, padded to the largest before the clock starts."""
+    def one_by_one(multiply, *lists):
+        def run():
+            for a, b, c in zip(*lists):
+                multiply(a, b, out=c)
+        return run
+
+    runs = {"NumPy, a call each": one_by_one(np.matmul, lefts, rights, [np.empty_like(x) for x in outs])}
+    if torch is not None:
+        lists = [[torch.from_numpy(x) for x in arrays] for arrays in (lefts, rights, map(np.empty_like, outs))]
+        runs["PyTorch, a call each"] = one_by_one(torch.mm, *lists)
+        m, k, n = map(max, zip(*sizes))
+        kind = lists[0][0].dtype
+        a, b = torch.zeros(len(outs), m, k, dtype=kind), torch.zeros(len(outs), k, n, dtype=kind)
+        for i, (x, y) in enumerate(zip(*lists[:2])):
+            a[i, :x.shape[0], :x.shape[1]], b[i, :y.shape[0], :y.shape[1]] = x, y
+        c = torch.empty(len(outs), m, n, dtype=kind)
+        runs["PyTorch bmm, padded"] = lambda: torch.bmm(a, b, out=c)
+    return runs
+
+
 def peers_of(name, expression, arrays, out):
     subscripts = expression.split("->")[0].split(",")
     runs = {"NumPy einsum, optimize=True": lambda: np.ascontiguousarray(np.einsum(expression, *arrays, optimize=True))}
@@ -91,6 +150,44 @@ def peers_of(name, expression, arrays, out):
     return runs
 
 
+def report(name, dtype, genmath, kernel, best, work, products):
+    for peer, seconds in best.items():
+        row = {"peer": peer, "kind": "rate", "case": "contract " + name.replace(" ", "_"),
+               "dtype": dtype, "n": products, "seconds": seconds, "rate": work / seconds,
+               "unit": "operations/s"}
+        if peer == "genmath":
+            row.update(isa=genmath.isa, threads=options.threads, kernel=kernel)
+        if not options.table:
+            print(json.dumps(row), flush=True)
+    if options.table:
+        ratios = ", ".join(f"{p} {s / best['genmath']:.2f}" for p, s in best.items() if p != "genmath")
+        print(f"{name:24} {dtype} {kernel:8} {work / best['genmath'] * 1e-9:8.2f} G/s  x {ratios}", flush=True)
+
+
+def check(name, dtype, kind, out, wanted):
+    wrong = float(np.max(np.abs(out - wanted), initial=0) / max(np.max(np.abs(wanted), initial=0), 1e-30))
+    if not wrong < (1e-11 if kind == np.float64 else 1e-3):
+        sys.exit(f"contraction.py: {name} {dtype}: relative difference {wrong}")
+
+
+def run_groups(genmath, random):
+    for name, sizes in GROUPS:
+        for dtype, kind in TYPES.items():
+            if options.only not in f"{name} {dtype}":
+                continue
+            lefts = [random.standard_normal((m, k)).astype(kind) for m, k, n in sizes]
+            rights = [random.standard_normal((k, n)).astype(kind) for m, k, n in sizes]
+            outs = [np.full((m, n), np.nan, kind) for m, k, n in sizes]
+            ours = plan_group(genmath, lefts, rights, outs)
+            ours()
+            kernel = genmath.kernel()
+            for a, b, c in zip(lefts, rights, outs):
+                check(name, dtype, kind, c, a @ b)
+            best = time_in_turns({"genmath": ours, **group_peers(lefts, rights, outs, sizes)}, options.seconds)
+            products = sum(m * k * n for m, k, n in sizes)
+            report(name, dtype, genmath, kernel, best, 2 * products, products)
+
+
 def main():
     genmath, logs = Genmath(options.library, options.threads), {}
     random = np.random.default_rng(1)
@@ -105,27 +202,15 @@ def main():
             peers = peers_of(name, expression, arrays, np.empty_like(out))
             ours()
             kernel = genmath.kernel()
-            wanted = np.einsum(expression, *arrays, optimize=True)
-            wrong = float(np.max(np.abs(out - wanted)) / max(np.max(np.abs(wanted)), 1e-30))
-            if not wrong < (1e-11 if kind == np.float64 else 1e-3):
-                sys.exit(f"contraction.py: {name} {dtype}: relative difference {wrong}")
+            check(name, dtype, kind, out, np.einsum(expression, *arrays, optimize=True))
             best = time_in_turns({"genmath": ours, **peers}, options.seconds)
             products = math.prod(sizes.values())
             work = 2 * products if "," in inputs and any(c not in labels for c in sizes) else products
             for peer, seconds in best.items():
-                row = {"peer": peer, "kind": "rate", "case": "contract " + name.replace(" ", "_"),
-                       "dtype": dtype, "n": products, "seconds": seconds, "rate": work / seconds,
-                       "unit": "operations/s"}
-                if peer == "genmath":
-                    row.update(isa=genmath.isa, threads=options.threads, kernel=kernel)
-                elif name.startswith("tccg"):
+                if peer != "genmath" and name.startswith("tccg"):
                     logs.setdefault((peer, dtype), []).append(math.log(seconds / best["genmath"]))
-                if not options.table:
-                    print(json.dumps(row), flush=True)
-            if options.table:
-                ratios = ", ".join(f"{p} {s / best['genmath']:.2f}" for p, s in best.items() if p != "genmath")
-                print(f"{name:24} {dtype} {kernel:8} {work / best['genmath'] * 1e-9:8.2f} G/s  x {ratios}",
-                      flush=True)
+            report(name, dtype, genmath, kernel, best, work, products)
+    run_groups(genmath, random)
     for (peer, dtype), values in logs.items() if options.table else ():
         print(f"tccg {dtype} over {peer}: geometric mean {math.exp(sum(values) / len(values)):.2f}, "
               f"least {math.exp(min(values)):.2f}")
