@@ -23,7 +23,7 @@
 #define FMA_128(a, b, c) ((a) * (b) + (c))
 #define FMA_BASE(a, b, c) ((a) * (b) + (c))
 #endif
-#define KC_512 384
+#define KC_512 512
 
 typedef float four_f32 __attribute__((vector_size(16), may_alias, aligned(4)));
 typedef four_f32 four_compensated_f32;
