@@ -62,8 +62,8 @@ enum { GM_SMALL = 32 }; /* m, n and k of a tiny product at most */
 
 /* Items of a batch one after the other, for the small kernel. */
 typedef struct gm_small_items {
-    gm_contract_part *part; /* of the first item; moves on to the next */
-    gm_mode step;           /* from an item to the next; its extent is their number */
+    gm_contract_part *part;      /* of the first item; moves on to the next */
+    gm_mode step;                /* from an item to the next; its extent is their number */
     bool a_fits, b_fits, d_fits; /* can be read, written as they lie: with the strides below */
     int64_t a_m, a_k, b_k, d_m;
     /* Bytes of an item to be asked for ahead of its turn: the next ones in memory. */
