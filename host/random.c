@@ -2,29 +2,23 @@
 #include <genmath/random.h>
 
 #include <math.h>
+#include <string.h>
 
 #include <genmath/philox.h>
 
 #include "host/internal.h"
+#include "host/layout.h"
 #include "host/random_args.h"
 
-/* Drops axes of size 1 and merges neighbours that one stride can walk. */
+/* The axes that are left of out's, merged as far as one stride can walk them. */
 static void store_layout(gm_random_fill_args *args, const gm_tensor *out) {
-    args->axes = 0;
+    gm_layout layout = gm_layout_begin(1);
     for (int32_t axis = 0; axis < out->ndim; ++axis) {
-        const int64_t size = out->shape[axis], stride = out->stride[axis];
-        const int32_t last = args->axes - 1;
-        if (size == 1) {
-            continue;
-        }
-        if (last >= 0 && args->stride[last] == stride * size) {
-            args->shape[last] *= size;
-            args->stride[last] = stride;
-        } else {
-            args->shape[args->axes] = size;
-            args->stride[args->axes++] = stride;
-        }
+        gm_layout_add(&layout, out->shape[axis], &out->stride[axis]);
     }
+    args->axes = layout.axes;
+    memcpy(args->shape, layout.shape, sizeof args->shape);
+    memcpy(args->stride, layout.stride[0], sizeof args->stride);
 }
 
 /* A parameter in the type of out: too large a double is infinite as a float. */

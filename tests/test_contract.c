@@ -521,6 +521,51 @@ static void lone_labels_are_summed_first(void **state) {
     }
 }
 
+/*
+ * Sums and outputs that are long enough for paths of their own: several rows against one vector at
+ * once, with a rest of rows and of the sum, and on the cpu rows that go past the caches.
+ */
+static void long_rows(void **state) {
+    (void)state;
+    static const struct {
+        const char *expression;
+        int64_t a[2], b[2];
+        int32_t dims_a, dims_b;
+        bool large;
+    } rows[] = {{"ij,j->i", {11, 1063}, {1063}, 2, 1, false},
+                {"ij,j->i", {4, 4096}, {4096}, 2, 1, false},
+                {"j,ij->i", {1063}, {7, 1063}, 1, 2, false},
+                {"ij->i", {9, 1033}, {0}, 2, 0, false},
+                {"ij,ij->i", {5, 1063}, {5, 1063}, 2, 2, false},
+                {"ij,ij->i", {37, 129}, {37, 129}, 2, 2, false},
+                {"i,j->ij", {4099}, {2053}, 1, 1, true}};
+    FOR_EACH_TARGET(t) {
+        for (int i = 0; i < COUNT(rows); ++i) {
+            const bool on_cpu = strncmp(t->name, "cpu", 3) == 0;
+            for (int type = 0; (!rows[i].large || on_cpu) && type < (rows[i].large ? 2 : 8);
+                 ++type) {
+                const gm_dtype dtype = types[type];
+                uint64_t random = (uint64_t)(8 * i + type);
+                const filling with = dtype == GM_F16 || dtype == GM_BF16 ? UNITS : INTEGERS;
+                block inputs[] = {
+                    make_block(dtype, rows[i].dims_a, rows[i].a, ROWS, with, &random),
+                    make_block(dtype, rows[i].dims_b, rows[i].b, ROWS, with, &random)};
+                const int32_t count = rows[i].dims_b > 0 ? 2 : 1;
+                oracle o = work_out(rows[i].expression, count, inputs);
+                block out = make_output(rows[i].expression, count, inputs, output_of(dtype, 1),
+                                        ROWS, &random);
+                run r = {.expression = rows[i].expression, .count = count, .inputs = inputs};
+                run_on(t, &r, &out, false);
+                assert_exact(t, rows[i].expression, &out, &o);
+                free_oracle(&o);
+                free_block(&out);
+                free_block(&inputs[0]);
+                free_block(&inputs[1]);
+            }
+        }
+    }
+}
+
 /* i8 and i32 wrap: products and sums modulo 2^32. */
 static void integers_wrap(void **state) {
     (void)state;
@@ -549,15 +594,11 @@ static void integers_wrap(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_expressions),
-        cmocka_unit_test(random_expressions),
-        cmocka_unit_test(printed_examples),
-        cmocka_unit_test(sums_of_ones),
-        cmocka_unit_test(the_most_labels),
-        cmocka_unit_test(the_most_operands),
-        cmocka_unit_test(scales_and_addends),
-        cmocka_unit_test(integers_wrap),
-        cmocka_unit_test(lone_labels_are_summed_first),
+        cmocka_unit_test(known_expressions),  cmocka_unit_test(random_expressions),
+        cmocka_unit_test(printed_examples),   cmocka_unit_test(sums_of_ones),
+        cmocka_unit_test(the_most_labels),    cmocka_unit_test(the_most_operands),
+        cmocka_unit_test(scales_and_addends), cmocka_unit_test(integers_wrap),
+        cmocka_unit_test(long_rows),          cmocka_unit_test(lone_labels_are_summed_first),
     };
     return cmocka_run_group_tests(tests, open_targets, close_targets);
 }

@@ -187,9 +187,9 @@ static void test_casts(void **state) {
 /* Claim: a copy between any two layouts of any shape moves every bit, NaN payloads as well. */
 static void test_copies(void **state) {
     (void)state;
-    static const int64_t shapes[][3] = {{0, 5, 3},   {1, 1, 1},    {3, 1, 7},
-                                        {2, 31, 33}, {1, 32, 32},  {1, 33, 64},
-                                        {3, 67, 70}, {65, 5, 129}, {1, 1, 5003}};
+    static const int64_t shapes[][3] = {{0, 5, 3},    {1, 1, 1},    {3, 1, 7},   {2, 31, 33},
+                                        {1, 32, 32},  {1, 33, 64},  {3, 67, 70}, {65, 5, 129},
+                                        {1, 1, 5003}, {1, 301, 300}};
     static const gm_dtype dtypes[] = {GM_F64, GM_F32, GM_BF16, GM_U8, GM_I16};
     uint64_t seed = 1;
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; ++s) {

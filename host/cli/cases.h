@@ -2,7 +2,7 @@
  * Conformance cases: each runs one operation on a reference context and on the context under test
  * and says how far apart they are and how far they may be. `genmath verify` and
  * tests/test_conformance.c run the same tables. A capability adds a file cases_<name>.c with one
- * table, declared here and listed in cases.c.
+ * table and a line in GM_CASE_LIST.
  */
 #ifndef GENMATH_HOST_CLI_CASES_H
 #define GENMATH_HOST_CLI_CASES_H

@@ -3,7 +3,8 @@
  * outer products, products element by element, dots, matrix times vector. What they cost is their
  * memory traffic, so the loops follow the larger operand and the output:
  *
- *     lane   the output mode along which the larger operand has neighbours
+ *     lane   the output mode along which the larger operand has neighbours, or, where the output
+ *            is larger by far, the output itself
  *     other  the mode along which the output has neighbours, if that is another one
  *     dot    where the larger operand has its neighbours along k: k innermost, by vector sums
  *
@@ -22,7 +23,9 @@ enum {
     TURNED = 16384,          /* bytes of a tile that is transposed: half the first-level cache */
     LONGEST = 4096,
     TABLES = 4,
-    SHORTEST = 256 /* lanes, for a thread's sake */
+    LARGER = 4,        /* times the larger operand: the output */
+    SHORTEST = 256,    /* lanes, for a thread's sake */
+    STREAMED = 1 << 25 /* bytes of output from which on no cache keeps it until it is read */
 };
 
 typedef struct direct_job {
@@ -37,6 +40,7 @@ typedef struct direct_job {
     int64_t lanes, others;           /* of a tile */
     int64_t lane_tiles, other_tiles; /* all of them, with the other modes fixed */
     int64_t tiles, run, sums;
+    int64_t bytes; /* of the output */
 } direct_job;
 
 bool gm_contract_direct_can_run(const gm_contraction *x) {
@@ -140,7 +144,8 @@ static void choose_modes(const gm_contraction *x, direct_job *job) {
     if (job->dot) {
         job->lane = take(job->k, &job->ks, false, b);
         job->other = along_d;
-    } else if (nearest == 0 || stride_in(&along_d, b) == nearest) {
+    } else if (nearest == 0 || stride_in(&along_d, b) == nearest ||
+               gm_min(x->m, x->n) >= LARGER * x->k) {
         job->lane = along_d;
     } else {
         job->lane = take(job->outer, &job->outers, false, b);
@@ -162,6 +167,7 @@ static int64_t lanes_of_row(int64_t rows, int64_t extent, int64_t room, int32_t 
 static void size_tiles(const gm_contraction *x, int32_t threads, direct_job *job) {
     const int64_t element = job->kernel->real * (gm_is_complex(x->input) ? 2 : 1);
     const int64_t outputs = x->batch * x->m * x->n;
+    job->bytes = outputs * (int64_t)gm_dtype_size(x->output);
     int64_t products = x->k > 0 ? x->k : 1;
     job->sums = x->k;
     job->lanes = job->lane.extent;
@@ -240,6 +246,8 @@ static void run_tiles(void *argument, int64_t block, int32_t thread) {
                            .sums_memory = memory + sizes.bytes - 2 * sizes.sums,
                            .turned_memory = memory + sizes.bytes - sizes.sums};
     part.plain = gm_contract_is_plain(job->x, job->arrays);
+    tile.streams = part.plain && one_row && !job->dot && !gm_is_complex(job->x->input) &&
+                   job->lane.d == 1 && job->bytes >= STREAMED;
     part.m = one_row ? fill(job, rows, sizes.row, &still, 1)
                      : fill(job, rows, sizes.row, &job->lane, job->lanes);
     part.n = one_row && !job->dot ? fill(job, columns, sizes.row, &job->lane, job->lanes)
@@ -253,6 +261,7 @@ static void run_tiles(void *argument, int64_t block, int32_t thread) {
         place(job, &outer, lane, other, &part);
         tile.lane.extent = gm_min(job->lanes, job->lane.extent - lane);
         tile.other.extent = gm_min(job->others, job->other.extent - other);
+        tile.last = at + 1 == last;
         job->kernel->tile(&tile);
     }
 }

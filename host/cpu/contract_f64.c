@@ -21,7 +21,7 @@
 #define FMA_128(a, b, c) ((a) * (b) + (c))
 #define FMA_BASE(a, b, c) ((a) * (b) + (c))
 #endif
-#define KC_512 256
+#define KC_512 512
 
 typedef double four_f64 __attribute__((vector_size(32), may_alias, aligned(8)));
 typedef four_f64 four_compensated_f64;

@@ -52,17 +52,22 @@ typedef struct gm_direct_tile {
     int32_t ks;
     bool dot, two;
     bool one_row;                      /* of the output: of lanes, or with `dot` of others */
+    bool streams;                      /* the output, a row without gaps, past the caches */
+    bool last;                         /* of a run of tiles */
     int64_t sums;                      /* values of k */
     void *sums_memory, *turned_memory; /* of the sums, and for their transposition */
 } gm_direct_tile;
 
 enum { GM_SMALL = 32 }; /* m, n and k of a tiny product at most */
 
-/* What the small kernel knows of a run of items; `part` moves from one to the next. */
+/* Items of a batch one after the other, for the small kernel. */
 typedef struct gm_small_items {
-    const gm_contract_part *part;
+    gm_contract_part *part;      /* of the first item; moves on to the next */
+    gm_mode step;                /* from an item to the next; its extent is their number */
     bool a_fits, b_fits, d_fits; /* can be read, written as they lie: with the strides below */
     int64_t a_m, a_k, b_k, d_m;
+    /* Bytes of an item to be asked for ahead of its turn: the next ones in memory. */
+    int64_t a_bytes, b_bytes, d_bytes;
 } gm_small_items;
 
 /* out (m, n) = a (m, k) b (k, n); columns of b and out are neighbours. */
@@ -81,7 +86,7 @@ typedef struct gm_contract_kernel {
     int32_t carry;  /* numbers kept for an element between blocks of k */
     int32_t mc, kc; /* a block of A: in the second-level cache */
     void (*block)(const gm_contract_part *part); /* blocked */
-    void (*item)(const gm_small_items *items);   /* small; NULL with compensated sums */
+    void (*items)(const gm_small_items *items);  /* small; NULL with compensated sums */
     void (*tile)(const gm_direct_tile *tile);    /* direct; NULL with compensated sums */
 } gm_contract_kernel;
 
@@ -93,6 +98,10 @@ extern const gm_contract_kernel *const gm_kernel_compensated_f64[3],
     *const gm_kernel_compensated_f32[3];
 
 const gm_contract_kernel *gm_contract_kernel_for(gm_isa isa, const gm_contraction *x);
+
+/* Products of an element that are summed by themselves. With more, single precision has larger
+ * errors than OpenBLAS: test_contract_properties. */
+enum { CHAIN = 256 };
 
 /* How an operand's or the output's type relates to that of the sums. */
 enum { KIND_SAME, KIND_NARROW, KIND_OTHER, KIND_COMPLEX };

@@ -7,7 +7,10 @@
 #include "host/cpu/contract_kernel.h"
 #include "host/internal.h"
 
-enum { TASK_PRODUCTS = 1 << 16 }; /* of a run of items: some microseconds */
+enum {
+    TASK_PRODUCTS = 1 << 18, /* of a run of items: some tens of microseconds */
+    MOST_AHEAD = 1024        /* bytes; longer items the hardware itself fetches in time */
+};
 
 typedef struct small_job {
     const gm_contraction *x;
@@ -25,7 +28,8 @@ typedef struct small_run {
     small_tables tables;
     gm_contract_part part;
     gm_small_items items;
-    bool d_lies; /* the product could write d as it lies */
+    int64_t inner; /* items of the innermost mode of the batch */
+    bool d_lies;   /* the product could write d as it lies */
 } small_run;
 
 bool gm_contract_small_can_run(const gm_contraction *x) {
@@ -63,6 +67,11 @@ static void fill_tables(const gm_contraction *x, small_tables *tables, gm_contra
     gm_contract_offsets(gm_k_modes(x), x->ks, 0, x->k, &k);
 }
 
+/* Of an item that the next one follows in memory, if it is short; else 0. */
+static int64_t bytes_ahead(int64_t step, int64_t elements, int64_t size) {
+    return step == elements && elements * size <= MOST_AHEAD ? elements * size : 0;
+}
+
 /* What the product can take as it lies. */
 static void find_strides(const gm_contraction *x, small_run *run) {
     const gm_mode none = {.extent = 1};
@@ -77,46 +86,49 @@ static void find_strides(const gm_contraction *x, small_run *run) {
     items->a_fits = same && x->ms <= 1 && x->ks <= 1;
     items->b_fits = same && x->ns == 1 && x->ks <= 1 && n->b == 1;
     run->d_lies = same && x->input == x->output && x->ms <= 1 && x->ns == 1 && n->d == 1;
+    const int64_t input = (int64_t)gm_dtype_size(x->input);
+    const int64_t output = (int64_t)gm_dtype_size(x->output);
+    items->a_bytes = bytes_ahead(items->step.a, x->m * x->k, input);
+    items->b_bytes = bytes_ahead(items->step.b, x->k * x->n, input);
+    items->d_bytes = bytes_ahead(items->step.d, x->m * x->n, output);
 }
 
 static void begin(const gm_contraction *x, small_run *run) {
+    const gm_mode still = {.extent = INT64_MAX};
     run->part = (gm_contract_part){.rows = x->m, .columns = x->n, .k = x->k};
-    run->items = (gm_small_items){.part = &run->part};
+    run->items = (gm_small_items){.part = &run->part,
+                                  .step = x->batches > 0 ? x->modes[x->batches - 1] : still};
+    run->inner = run->items.step.extent;
     fill_tables(x, &run->tables, &run->part);
     find_strides(x, run);
+}
+
+/* The part of an item. */
+static void place(const gm_contraction *x, const gm_contract_arrays *arrays, int64_t item,
+                  gm_contract_part *part) {
+    const size_t input = gm_dtype_size(x->input), output = gm_dtype_size(x->output);
+    const gm_mode at = gm_contract_position(x->modes, x->batches, item);
+    part->a = gm_moved(arrays->a, at.a, input);
+    part->b = gm_moved(arrays->b, at.b, input);
+    part->c = gm_moved(arrays->c, at.c, output);
+    part->bias = x->has_bias ? gm_moved(arrays->bias, at.bias, output) : NULL;
+    part->d = (char *)arrays->d + at.d * (int64_t)output;
+    part->number = x->first + (uint64_t)at.index;
 }
 
 /* Items first .. last - 1 of the batch. */
 static void run_some(const gm_contraction *x, const gm_contract_arrays *arrays,
                      const gm_contract_kernel *kernel, int64_t first, int64_t last,
                      small_run *run) {
-    const size_t input = gm_dtype_size(x->input), output = gm_dtype_size(x->output);
-    const gm_mode still = {.extent = INT64_MAX};
-    const gm_mode *inner = x->batches > 0 ? &x->modes[x->batches - 1] : &still;
     gm_contract_part *part = &run->part;
     part->x = x;
     part->scale = arrays->scale;
     part->plain = gm_contract_is_plain(x, arrays);
     run->items.d_fits = run->d_lies && part->plain;
-    gm_mode at = {0};
-    for (int64_t item = first; item < last; ++item) {
-        if (item == first || item % inner->extent == 0) {
-            at = gm_contract_position(x->modes, x->batches, item);
-        } else {
-            at.a += inner->a;
-            at.b += inner->b;
-            at.c += inner->c;
-            at.d += inner->d;
-            at.bias += inner->bias;
-            at.index += inner->index;
-        }
-        part->a = gm_moved(arrays->a, at.a, input);
-        part->b = gm_moved(arrays->b, at.b, input);
-        part->c = gm_moved(arrays->c, at.c, output);
-        part->bias = x->has_bias ? gm_moved(arrays->bias, at.bias, output) : NULL;
-        part->d = (char *)arrays->d + at.d * (int64_t)output;
-        part->number = x->first + (uint64_t)at.index;
-        kernel->item(&run->items);
+    for (int64_t item = first; item < last; item += run->items.step.extent) {
+        place(x, arrays, item, part);
+        run->items.step.extent = gm_min(run->inner - item % run->inner, last - item);
+        kernel->items(&run->items);
     }
 }
 
@@ -134,8 +146,8 @@ void gm_contract_small_run(gm_call *call, const gm_contraction *x,
     small_job job = {.x = x, .arrays = arrays, .kernel = gm_contract_kernel_for(call->isa, x)};
     const int64_t wanted = TASK_PRODUCTS / (x->m * x->n * x->k);
     const int32_t threads = gm_pool_threads(call->pool);
-    job.run = gm_min(wanted > 1 ? wanted : 1, (x->batch + threads - 1) / threads);
-    gm_parallel_for(call->pool, (x->batch + job.run - 1) / job.run, run_items, &job);
+    job.run = gm_min(wanted, gm_parts(x->batch, threads));
+    gm_parallel_for(call->pool, gm_parts(x->batch, job.run), run_items, &job);
 }
 
 /* A block is an item. */

@@ -2,8 +2,8 @@
  * gm_map and gm_combine on threads and vectors. The elements are walked along the innermost axis of
  * out in runs that stay in the first-level cache; what is not next to each other, or is a half,
  * goes through a buffer. Where an operand lies together along another axis, as in a transposition,
- * the innermost axis is cut into blocks, so that each cache line of the operand is used whole while
- * it is there.
+ * the innermost axis is cut into blocks, and rows of blocks are turned in a buffer, so that each
+ * cache line of the operand is read once: lines a power of two apart share a set of the cache.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -15,7 +15,8 @@
 
 enum {
     RUN = 1024,              /* elements: four buffers of double are 32 KiB */
-    BLOCK = 64,              /* of the innermost axis, in a transposition */
+    BLOCK = 32,              /* of the innermost axis, in a transposition */
+    TURNED = 512,            /* bytes next to each other that are turned at once */
     TASK_ELEMENTS = 1 << 16, /* tens of microseconds */
 };
 
@@ -99,6 +100,80 @@ static void run_at(const job *j, const place *at, int32_t n) {
     }
 }
 
+/* Neighbours in tensor t are along the axis before the innermost, which is short. */
+static bool is_turned(const gm_layout *l, int32_t t) {
+    const int32_t last = l->axes - 1;
+    return last > 0 && l->shape[last] <= BLOCK && l->stride[t][last] != 0 &&
+           l->stride[t][last] != 1 && l->stride[t][last - 1] == 1;
+}
+
+#define TURN_LOOP(type)                                                                            \
+    for (int64_t c = 0; c < columns; ++c) {                                                        \
+        for (int64_t r = 0; r < rows; ++r) {                                                       \
+            ((type *)to)[r * columns + c] = ((const type *)from)[c * step + r];                    \
+        }                                                                                          \
+    }
+
+/* Columns `step` apart, in each the rows next to each other, become rows. */
+static void turn(int64_t size, const void *from, int64_t step, int64_t rows, int64_t columns,
+                 void *to) {
+    if (size == 8) {
+        TURN_LOOP(uint64_t)
+    } else if (size == 4) {
+        TURN_LOOP(uint32_t)
+    } else if (size == 2) {
+        TURN_LOOP(uint16_t)
+    } else {
+        TURN_LOOP(uint8_t)
+    }
+}
+
+/* Rows of the innermost axis from element e on; a place moves from one to the next by `next`. */
+static void run_rows(const job *j, int64_t e, int64_t rows) {
+    const gm_elementwise_args *args = j->args;
+    const gm_layout *l = &j->layout;
+    const int64_t size = (int64_t)gm_dtype_size(args->dtype), n = l->shape[l->axes - 1];
+    const int64_t out_size = (int64_t)gm_dtype_size(args->out_dtype);
+    unsigned char turned[2][TURNED * BLOCK] __attribute__((aligned(64)));
+    place at = {.out = (char *)args->out + gm_layout_offset(l, 0, e) * out_size,
+                .step = {gm_layout_step(l, 0)}};
+    int64_t next[GM_LAYOUT_TENSORS] = {l->stride[0][l->axes - 2] * out_size};
+    for (int32_t i = 0; i < args->operands; ++i) {
+        at.in[i] = (const char *)args->in[i] + gm_layout_offset(l, i + 1, e) * size;
+        at.step[i + 1] = gm_layout_step(l, i + 1);
+        next[i + 1] = l->stride[i + 1][l->axes - 2] * size;
+        if (is_turned(l, i + 1)) {
+            turn(size, at.in[i], at.step[i + 1], rows, n, turned[i]);
+            at.in[i] = turned[i];
+            at.step[i + 1] = 1;
+            next[i + 1] = n * size;
+        }
+    }
+    for (int64_t r = 0; r < rows; ++r) {
+        run_at(j, &at, (int32_t)n);
+        at.out = (char *)at.out + next[0];
+        for (int32_t i = 0; i < args->operands; ++i) {
+            at.in[i] = (const char *)at.in[i] + next[i + 1];
+        }
+    }
+}
+
+static void run_turned_task(void *argument, int64_t task, int32_t thread) {
+    const job *j = argument;
+    const gm_layout *l = &j->layout;
+    const int64_t n = l->shape[l->axes - 1], across = l->shape[l->axes - 2];
+    const int64_t most = TURNED / (int64_t)gm_dtype_size(j->args->dtype), all = l->elements / n;
+    const int64_t first = task * (TASK_ELEMENTS / BLOCK);
+    const int64_t end = first + TASK_ELEMENTS / BLOCK < all ? first + TASK_ELEMENTS / BLOCK : all;
+    (void)thread;
+    for (int64_t row = first, rows; row < end; row += rows) {
+        rows = across - row % across;
+        rows = rows < most ? rows : most;
+        rows = rows < end - row ? rows : end - row;
+        run_rows(j, row * n, rows);
+    }
+}
+
 static void run_task(void *argument, int64_t task, int32_t thread) {
     const job *j = argument;
     const gm_elementwise_args *args = j->args;
@@ -127,6 +202,14 @@ static void run_task(void *argument, int64_t task, int32_t thread) {
 
 static void run_layout(gm_call *call, const gm_elementwise_args *args, const gm_layout *layout) {
     job j = {.args = args, .isa = call->isa, .layout = *layout};
+    for (int32_t i = 0; i < args->operands; ++i) {
+        if (is_turned(layout, i + 1)) {
+            const int64_t rows = layout->elements / layout->shape[layout->axes - 1];
+            const int64_t of_task = TASK_ELEMENTS / BLOCK;
+            gm_parallel_for(call->pool, (rows + of_task - 1) / of_task, run_turned_task, &j);
+            return;
+        }
+    }
     gm_parallel_for(call->pool, (layout->elements + TASK_ELEMENTS - 1) / TASK_ELEMENTS, run_task,
                     &j);
 }
