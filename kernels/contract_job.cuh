@@ -372,9 +372,9 @@ __device__ __forceinline__ double activated(const job<double> &job, double x, in
                : x;
 }
 
-/* Stores the element of d that a sum gives. */
+/* alpha sum + beta c + bias. */
 template <class value>
-__device__ __forceinline__ void finish(const job<value> &job, value sum, const places &at) {
+__device__ __forceinline__ value combined(const job<value> &job, value sum, const places &at) {
     value x = scaled(job.alpha, sum);
     if (job.has_c) {
         x = plus(x, scaled(job.beta, fetch<value>(job.c, job.output, at.c)));
@@ -382,7 +382,13 @@ __device__ __forceinline__ void finish(const job<value> &job, value sum, const p
     if (job.has_bias) {
         x = plus(x, fetch<value>(job.bias, job.output, at.bias));
     }
-    put(job.d, job.output, at.d, activated(job, x, at.index));
+    return x;
+}
+
+/* Stores the element of d that a sum gives. */
+template <class value>
+__device__ __forceinline__ void finish(const job<value> &job, value sum, const places &at) {
+    put(job.d, job.output, at.d, activated(job, combined(job, sum, at), at.index));
 }
 
 } // namespace contract
