@@ -84,7 +84,7 @@ __device__ inline unsigned gm_tf32(float value) {
 #else
     const unsigned bits = __float_as_uint(value);
     const bool finite = (bits & 0x7f800000u) != 0x7f800000u;
-    return finite ? (bits + 0x1000u) & 0xffffe000u : bits;
+    return finite ? (bits + 0x1000u) & 0xffffe000u : value != value ? 0x7fffffffu : bits;
 #endif
 }
 
