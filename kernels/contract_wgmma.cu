@@ -8,7 +8,7 @@
  * there). The contiguous mode is one of k, then 64 of it are a line of shared memory, or one of
  * rows, then a whole tile's rows lie along it, as lines of 64. Other strides are positive multiples
  * of 16 bytes, and so is the address: the one thing that is known at the launch alone. Where it is
- * not, and where the driver refuses a map, the launch is that of `tensor`.
+ * not, the driver refuses the map, and the launch is that of `tensor`.
  */
 #include "kernels/contract_launch.cuh"
 #include "kernels/contract_wgmma.cuh"
@@ -161,9 +161,6 @@ bool plan_maps(const gm_contraction &c, map_plan *a, map_plan *b) {
 
 bool encode(const map_plan &plan, gm_dtype type, const void *data, CUtensorMap *map) {
     const cuuint32_t one[5] = {1, 1, 1, 1, 1};
-    if (reinterpret_cast<uintptr_t>(data) % 16 != 0) {
-        return false;
-    }
     return encoder()(map,
                      type == GM_F16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
                                     : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16,
