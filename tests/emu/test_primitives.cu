@@ -333,13 +333,61 @@ template <number type, bool a_rows_inner, bool b_columns_inner> void check_warpg
     });
 }
 
-void test_warpgroup_product(void **) {
+// The box of 64 lines from (first, first) on, as it lies in shared memory.
+__global__ void raw_box(const __grid_constant__ CUtensorMap map, int first, unsigned short *out) {
+    GM_SHARED(warpgroup_shared, shared);
+    const unsigned past = gm_shared_address(shared.operands) % 1024;
+    unsigned char *box = shared.operands + (1024 - past) % 1024;
+    if (threadIdx.x == 0) {
+        const int at[5] = {first, first, 0, 0, 0};
+        gm_mbarrier_init(shared.full, 1);
+        gm_mbarrier_fence_init();
+        gm_mbarrier_arrive_expect(shared.full, 64 * 128);
+        gm_bulk_tensor_load(box, map, at, shared.full);
+        gm_mbarrier_wait(shared.full, 0);
+    }
+    __syncthreads();
+    for (unsigned i = threadIdx.x; i < 64 * 64; i += blockDim.x) {
+        out[i] = reinterpret_cast<const unsigned short *>(box)[i];
+    }
+}
+
+void skip_without_hopper() {
     int major = 0;
     check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0));
     if (major != 9) {
         print_message("skip: no device of compute capability 9\n");
         skip();
     }
+}
+
+// Chunk c of 8 elements of line r is at chunk c ^ r % 8; what is outside the tensor is zero.
+void test_bulk_copies_swizzle(void **) {
+    skip_without_hopper();
+    std::vector<unsigned short> values(64 * 64);
+    for (size_t i = 0; i < values.size(); ++i) {
+        values[i] = static_cast<unsigned short>(i + 1);
+    }
+    for (int first : {0, 3, -9, 63, 64}) {
+        std::vector<unsigned short> expected(64 * 64);
+        for (int i = 0; i < 64 * 64; ++i) {
+            const int line = i / 64, column = i % 64, y = line + first, x = column + first;
+            const int at = line * 64 + ((column / 8) ^ (line % 8)) * 8 + column % 8;
+            const bool inside = y >= 0 && y < 64 && x >= 0 && x < 64;
+            expected[static_cast<size_t>(at)] =
+                inside ? values[static_cast<size_t>(64 * y + x)] : static_cast<unsigned short>(0);
+        }
+        on_every_schedule([&] {
+            buffer<unsigned short> source(values), result(64 * 64);
+            GM_LAUNCH(raw_box, 1, 96, sizeof(warpgroup_shared), nullptr,
+                      map_of(source.data, f16, 64, 64), first, result.data);
+            assert_true(result.values() == expected);
+        });
+    }
+}
+
+void test_warpgroup_product(void **) {
+    skip_without_hopper();
     for (int first : {0, 5, -3, 64}) {
         check_warpgroup<f16, false, false>(first);
         check_warpgroup<f16, false, true>(first);
@@ -567,6 +615,7 @@ int main() {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mma_is_a_product),
         cmocka_unit_test(test_tf32_rounds_to_nearest),
+        cmocka_unit_test(test_bulk_copies_swizzle),
         cmocka_unit_test(test_warpgroup_product),
         cmocka_unit_test(test_ldmatrix),
         cmocka_unit_test(test_cp_async),
