@@ -108,8 +108,8 @@ static void every_order_and_size(void **state) {
                                        {128, 256, 64}, {129, 257, 65}, {200, 40, 600},
                                        {16, 520, 321}, {390, 70, 130}};
     FOR_EACH_TARGET(t) {
-        for (int i = 0; has_rows(t) && i < COUNT(sizes) * 8; ++i) {
-            check_product(t, "wgmma", "wgmma", halves[i % 2], sizes[i / 8], i / 2 % 4, 0);
+        for (int i = 0; has_rows(t) && i < COUNT(sizes) * 4; ++i) {
+            check_product(t, "wgmma", "wgmma", halves[(i + i / 4) % 2], sizes[i / 4], i % 4, 0);
         }
     }
 }
@@ -122,6 +122,34 @@ static void pieces_of_k(void **state) {
         for (int i = 0; has_rows(t) && i < COUNT(sizes) * 4; ++i) {
             check_product(t, "wgmma_split", "wgmma_split", halves[i % 2], sizes[i / 4], i % 4, 0);
         }
+    }
+}
+
+/* More batches than the workspace holds pieces of: several launches. */
+static void pieces_of_many_batches(void **state) {
+    (void)state;
+    enum { BATCHES = 14 };
+    FOR_EACH_TARGET(t) {
+        if (!has_rows(t)) {
+            continue;
+        }
+        uint64_t random = 21;
+        const int64_t shape[] = {BATCHES, 8, 2504};
+        block inputs[] = {make_block(GM_F16, 3, shape, ROWS, INTEGERS, &random),
+                          make_block(GM_F16, 3, shape, ROWS, INTEGERS, &random)};
+        oracle o = work_out("bmk,bnk->bmn", 2, inputs);
+        block out = make_output("bmk,bnk->bmn", 2, inputs, GM_F32, ROWS, &random);
+        run r = {.expression = "bmk,bnk->bmn",
+                 .count = 2,
+                 .inputs = inputs,
+                 .options = {.kernel = "wgmma_split"}};
+        assert_int_equal(run_on(t, &r, &out, false), GM_STATUS_OK);
+        assert_exact(t, "bmk,bnk->bmn", &out, &o);
+        assert_true(r.workspace < (size_t)(BATCHES * 10 * 8 * 8) * sizeof(float));
+        free_oracle(&o);
+        free_block(&out);
+        free_block(&inputs[0]);
+        free_block(&inputs[1]);
     }
 }
 
@@ -363,6 +391,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_order_and_size),
         cmocka_unit_test(pieces_of_k),
+        cmocka_unit_test(pieces_of_many_batches),
         cmocka_unit_test(addresses_off_by_an_element),
         cmocka_unit_test(modes_that_are_boxes),
         cmocka_unit_test(strides_of_all_kinds),

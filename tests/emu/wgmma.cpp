@@ -17,10 +17,13 @@ constexpr size_t max_products = 64;
 constexpr unsigned rows = 64, columns = 256, depth = 16, values = 128;
 constexpr unsigned line_bytes = 128, line_elements = 64, line_count = 8;
 
-// An operand as its descriptor says; addresses of the shared window.
+// An operand as its descriptor says, in addresses of the shared window, and all the bytes from its
+// first to its last.
 struct operand_view {
     unsigned start, leading, stride;
     bool lines_along_k;
+    const unsigned char *begin;
+    size_t bytes;
 };
 
 struct product {
@@ -68,7 +71,10 @@ operand_view view_of(unsigned long long descriptor, bool rows_inner) {
     }
     return {static_cast<unsigned>(descriptor & 0x3fffu) << 4,
             static_cast<unsigned>(descriptor >> 16 & 0x3fffu) << 4,
-            static_cast<unsigned>(descriptor >> 32 & 0x3fffu) << 4, !rows_inner};
+            static_cast<unsigned>(descriptor >> 32 & 0x3fffu) << 4,
+            !rows_inner,
+            nullptr,
+            0};
 }
 
 // The address of element (row, k) of an operand.
@@ -79,9 +85,8 @@ unsigned address_of(const operand_view &view, unsigned row, unsigned k) {
                        along % line_elements * 2);
 }
 
-// The bytes between the first and the last element of an operand of so many rows.
-void span_of(const operand_view &view, unsigned row_count, const unsigned char **begin,
-             size_t *bytes) {
+// Finds the bytes of an operand of so many rows, and that they may be read.
+void check_operand(operand_view &view, unsigned row_count, const char *name) {
     unsigned low = ~0u, high = 0;
     for (unsigned row = 0; row < row_count; ++row) {
         for (unsigned k = 0; k < depth; ++k) {
@@ -90,18 +95,12 @@ void span_of(const operand_view &view, unsigned row_count, const unsigned char *
             high = address + 2 > high ? address + 2 : high;
         }
     }
-    *begin = shared_pointer(low);
-    *bytes = high - low;
-}
-
-void check_operand(const operand_view &view, unsigned row_count, const char *name) {
-    const unsigned char *begin;
-    size_t bytes;
-    span_of(view, row_count, &begin, &bytes);
-    if (!in_shared_memory(begin, bytes)) {
+    view.begin = shared_pointer(low);
+    view.bytes = high - low;
+    if (!in_shared_memory(view.begin, view.bytes)) {
         fail("wgmma: %s does not lie in the block's shared memory", name);
     }
-    if (bulk_copy_writes(begin, bytes)) {
+    if (bulk_copy_writes(view.begin, view.bytes)) {
         fail("wgmma: %s is still being written by a bulk copy", name);
     }
 }
@@ -276,7 +275,7 @@ void wgmma_start_block() {
     }
 }
 
-bool wgmma_reads(const unsigned char *target, size_t target_bytes) {
+bool wgmma_reads(const unsigned char *target, size_t bytes) {
     for (const group_state &group : groups) {
         size_t oldest = group.issued;
         for (const warp_state &warp : group.warps) {
@@ -284,11 +283,8 @@ bool wgmma_reads(const unsigned char *target, size_t target_bytes) {
         }
         for (; oldest < group.issued; ++oldest) {
             const product &p = group.products[oldest % max_products];
-            for (const bool is_b : {false, true}) {
-                const unsigned char *begin;
-                size_t bytes;
-                span_of(is_b ? p.b : p.a, is_b ? columns : rows, &begin, &bytes);
-                if (target < begin + bytes && begin < target + target_bytes) {
+            for (const operand_view *view : {&p.a, &p.b}) {
+                if (target < view->begin + view->bytes && view->begin < target + bytes) {
                     return true;
                 }
             }
