@@ -18,16 +18,18 @@
  * swizzled; for each consumer warp 16 rows by 32 columns of sums on their way to d and the places
  * of its rows. A warp stores its own rows and waits for nobody.
  *
- * Ladder, counted, not measured: (1) mma.sync with cp.async (contract_tensor.cu) moves each operand
- * through registers twice and is bound by half the rate of wgmma; (2) wgmma from shared memory, 128
- * x 256 x 64: 2^22 operations on 48 KiB, 85 for a byte, which the L2 must bring at 11.6 TB/s per
- * 989 Tflop/s over all blocks, 2/3 of it shared by neighbours; a stage lasts 1024 cycles at 4096
- * operations a cycle and multiprocessor; (3) a warpgroup that only copies, so that a copy never
- * waits for a product, and setmaxnreg: 40 + 2 x 232 registers instead of 3 x 168, the 128 sums and
- * the epilogue without spills; (4) blocks that stay: the next tile's first four stages come while a
- * tile is stored, 16 of 128 stages' time at k = 8192 is not tensor-core time. Next: clusters of two
- * blocks that share b by multicast; two tiles in turn on the two warpgroups, so that one stores
- * while the other multiplies. Compiled and emulated, not yet run on a GPU: no figures.
+ * Ladder, counted, not measured: (1) mma.sync (contract_tensor.cu): every operand goes through
+ * registers, and the instruction has not the rate of wgmma; (2) wgmma from shared memory by tiles
+ * of 128 x 256 x 64: 2^22 operations on 48 KiB, 85 for a byte; at 4096 operations a cycle and
+ * multiprocessor a stage lasts 1024 cycles and asks the L2 for 48 bytes a cycle, of the 64 that a
+ * multiprocessor can take; (3) a warpgroup that only copies, so that a copy never waits for a
+ * product, and setmaxnreg: 40 + 2 x 232 registers instead of 3 x 168, room for the 128 sums and the
+ * epilogue without spills; (4) blocks that stay: the next tile's first four stages come while a
+ * tile is stored. The store itself is not hidden: 128 KiB of f32 at 64 bytes a cycle are 2048
+ * cycles, the time of two stages to the 128 of k = 8192: a ceiling of 98 %. Next: clusters of two
+ * blocks that share b by multicast, 32 bytes a cycle instead of 48; two tiles in turn on the two
+ * warpgroups, so that one stores while the other multiplies. Compiled and emulated, not yet run on
+ * a GPU: no figures.
  */
 #pragma once
 
