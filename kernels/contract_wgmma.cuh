@@ -4,12 +4,14 @@
  *
  * Grid: a block for each multiprocessor, 384 threads; a block goes over tiles of 128 x 256 of each
  * batch and piece of k, sixteen rows of tiles side by side, so that what 132 blocks read at a time
- * is near to square. What a tile gives does not depend on who computes it. warpgroup 0     one
- * thread issues the copies of stage after stage, through tile after tile; it runs ahead by the four
- * stages of the ring. Its registers go to the others. warpgroups 1, 2 64 rows each: 128 sums a
- * thread; four products m64n256k16 a stage, one stage of them under way while the next is waited
- * for. A stage has two mbarriers: `full` (the copies' bytes have landed) and `empty` (the eight
- * warps have computed with it). Both operands are multiplied as they lie, k or rows innermost.
+ * is near to square. What a tile gives does not depend on who computes it.
+ *
+ * One thread of warpgroup 0 issues the copies of stage after stage, through tile after tile, as far
+ * ahead as the ring of four stages allows; the registers of this warpgroup go to the others.
+ * Warpgroups 1 and 2 have 64 rows of a tile each, 128 sums a thread: four products m64n256k16 a
+ * stage, which are under way while the next stage is waited for. A stage has two mbarriers, `full`
+ * (the copies' bytes have landed) and `empty` (eight warps have computed with it). Both operands
+ * are multiplied as they lie, k or rows innermost.
  *
  * An operand is a map of at most five dimensions, its modes; a tile's rows and a stage's k must be
  * a box of it (contract_wgmma.cu says when). Zeros from outside the tensor fill the last tiles.
