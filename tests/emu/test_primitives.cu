@@ -20,6 +20,8 @@ extern "C" {
 #include <cmocka.h>
 }
 
+#include "tests/emu/encode_map.h"
+
 namespace {
 
 #if defined(__CUDACC__)
@@ -262,30 +264,6 @@ __global__ void warpgroup_product(const __grid_constant__ warpgroup_maps maps, i
     }
 }
 
-// `lines` lines of 64 elements, of which a box has 64.
-CUtensorMap map_of(unsigned short *data, number type, cuuint64_t length, cuuint64_t lines) {
-    typedef CUresult encode_function(CUtensorMap *, CUtensorMapDataType, cuuint32_t, void *,
-                                     const cuuint64_t *, const cuuint64_t *, const cuuint32_t *,
-                                     const cuuint32_t *, CUtensorMapInterleave, CUtensorMapSwizzle,
-                                     CUtensorMapL2promotion, CUtensorMapFloatOOBfill);
-    void *function = nullptr;
-    cudaDriverEntryPointQueryResult result;
-    check(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000,
-                                           cudaEnableDefault, &result));
-    assert_int_equal(result, cudaDriverEntryPointSuccess);
-    const cuuint64_t extent[] = {length, lines, 1, 1, 1}, stride[] = {2 * length, 16, 16, 16};
-    const cuuint32_t box[] = {64, 64, 1, 1, 1}, step[] = {1, 1, 1, 1, 1};
-    CUtensorMap map;
-    assert_int_equal(
-        reinterpret_cast<encode_function *>(function)(
-            &map, type == f16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16,
-            5, data, extent, stride, box, step, CU_TENSOR_MAP_INTERLEAVE_NONE,
-            CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_128B,
-            CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
-        CUDA_SUCCESS);
-    return map;
-}
-
 template <number type> unsigned short bits_of(float x) {
     return type == f16 ? __half_as_ushort(__float2half(x))
                        : __bfloat16_as_ushort(__float2bfloat16(x));
@@ -324,9 +302,11 @@ template <number type, bool a_rows_inner, bool b_columns_inner> void check_warpg
     on_every_schedule([&] {
         buffer<unsigned short> da(a), db(b);
         buffer<float> dc(c);
-        const warpgroup_maps maps = {
-            map_of(da.data, type, 64, 64),
-            map_of(db.data, type, b_columns_inner ? 256 : 64, b_columns_inner ? 64 : 256)};
+        const CUtensorMapDataType kind =
+            type == f16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
+        const warpgroup_maps maps = {encode_map(da.data, kind, 64, 64, 64),
+                                     b_columns_inner ? encode_map(db.data, kind, 256, 64, 64)
+                                                     : encode_map(db.data, kind, 64, 256, 64)};
         GM_LAUNCH((warpgroup_product<type, a_rows_inner, b_columns_inner>), 1, 128,
                   sizeof(warpgroup_shared), nullptr, maps, first, dc.data);
         assert_true(dc.values() == expected);
@@ -380,7 +360,8 @@ void test_bulk_copies_swizzle(void **) {
         on_every_schedule([&] {
             buffer<unsigned short> source(values), result(64 * 64);
             GM_LAUNCH(raw_box, 1, 96, sizeof(warpgroup_shared), nullptr,
-                      map_of(source.data, f16, 64, 64), first, result.data);
+                      encode_map(source.data, CU_TENSOR_MAP_DATA_TYPE_FLOAT16, 64, 64, 64), first,
+                      result.data);
             assert_true(result.values() == expected);
         });
     }
