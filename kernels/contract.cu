@@ -2,8 +2,8 @@
  * Which kernel computes a contraction: the first row of the table that can and is worth it. Each
  * row's formula, parallelisation and ladder are in the file that launches it.
  *
- * Nothing here asks for the size of the batch or for the device, so an element of a batch has the
- * same bits whatever is around it.
+ * Nothing here asks for the size of the batch, so an element of a batch has the same bits whatever
+ * is around it. The device is asked for one thing alone: whether it has wgmma.
  */
 #include <string.h>
 
@@ -43,6 +43,10 @@ bool on_tensor_cores(const gm_contraction &c) {
 
 bool on_tensor_cores_split(const gm_contraction &c) {
     return on_tensor_cores(c) && c.k >= 2 * TILE_PIECE;
+}
+
+bool on_warpgroups_split(const gm_contraction &c) {
+    return wgmma_can_run(c) && c.k >= 2 * TILE_PIECE;
 }
 
 bool on_lanes(const gm_contraction &c) {
@@ -110,6 +114,17 @@ bool worth_cutting_tiles(const gm_contraction &c) {
     return tiles <= 64 && c.k >= 8 * TILE_PIECE;
 }
 
+/* Tiles of 128 x 256 that are mostly full, and enough of k for the copies to run ahead. */
+bool worth_warpgroups(const gm_contraction &c) {
+    return least(c.m, c.n) >= 128 && most(c.m, c.n) >= 256 && c.k >= 128;
+}
+
+/* Less than half the tiles that the largest devices compute at a time. */
+bool worth_cutting_warpgroups(const gm_contraction &c) {
+    const int64_t tiles = ((c.m + 127) / 128) * ((c.n + 255) / 256);
+    return worth_warpgroups(c) && tiles <= 64 && c.k >= 8 * TILE_PIECE;
+}
+
 int64_t nothing(const gm_contraction &) {
     return 0;
 }
@@ -130,6 +145,9 @@ const row rows[] = {
     {"reduce", any, worth_reducing, nothing, reduce_launch},
     {"direct_split", sums_pieces, worth_cutting_sum, direct_split_workspace, direct_split_launch},
     {"direct", any, worth_no_tile, nothing, direct_launch},
+    {"wgmma_split", on_warpgroups_split, worth_cutting_warpgroups, wgmma_split_workspace,
+     wgmma_split_launch},
+    {"wgmma", wgmma_can_run, worth_warpgroups, nothing, wgmma_launch},
     {"tensor_split", on_tensor_cores_split, worth_cutting_tiles, tensor_split_workspace,
      tensor_split_launch},
     {"tensor", on_tensor_cores, any, nothing, tensor_launch},

@@ -378,9 +378,9 @@ __device__ __forceinline__ double activated(const way_out<double> &out, double x
                : x;
 }
 
-/* Stores the element of d that a sum gives. */
+/* alpha sum + beta c + bias. */
 template <class value>
-__device__ __forceinline__ void finish(const way_out<value> &out, value sum, const places &at) {
+__device__ __forceinline__ value combined(const way_out<value> &out, value sum, const places &at) {
     value x = scaled(out.alpha, sum);
     if (out.has_c) {
         x = plus(x, scaled(out.beta, fetch<value>(out.c, out.output, at.c)));
@@ -388,7 +388,13 @@ __device__ __forceinline__ void finish(const way_out<value> &out, value sum, con
     if (out.has_bias) {
         x = plus(x, fetch<value>(out.bias, out.output, at.bias));
     }
-    put(out.d, out.output, at.d, activated(out, x, at.index));
+    return x;
+}
+
+/* Stores the element of d that a sum gives. */
+template <class value>
+__device__ __forceinline__ void finish(const way_out<value> &out, value sum, const places &at) {
+    put(out.d, out.output, at.d, activated(out, combined(out, sum, at), at.index));
 }
 
 } // namespace contract

@@ -157,6 +157,21 @@ job<value> job_of(const gm_contraction &c, const gm_contract_arrays &arrays) {
     return j;
 }
 
+/* The job of a product, with m and n exchanged where m is innermost in d; `c` is then exchanged
+ * too. */
+template <class value>
+job<value> product_job_of(const gm_contraction &given, const gm_contract_arrays &arrays,
+                          gm_contraction *c) {
+    const bool upright = is_upright(given);
+    *c = upright ? exchanged(given) : given;
+    job<value> j = job_of<value>(*c, arrays);
+    if (upright) {
+        j.a = arrays.b;
+        j.b = arrays.a;
+    }
+    return j;
+}
+
 template <class arguments>
 gm_status launch(gm_call *call, void (*kernel)(arguments), int64_t blocks, int threads,
                  size_t shared, const arguments &j) {
@@ -174,10 +189,18 @@ gm_status launch(gm_call *call, void (*kernel)(arguments), int64_t blocks, int t
     return check_cuda(call, cudaGetLastError(), call->kernel);
 }
 
+/* The arithmetic in which the sums of another are added: those of narrower operands are alike. */
+template <class arith> struct summing { typedef arith type; };
+template <> struct summing<arith_f16> { typedef arith_f32 type; };
+template <> struct summing<arith_bf16> { typedef arith_f32 type; };
+template <> struct summing<arith_i8> { typedef arith_i32 type; };
+
+/* `combine`, once for each kind of sum: defined in contract_combine.cu. */
+template <class arith> gm_status combine_sums(gm_call *call, const job<typename arith::value> &j);
+
 template <class arith>
 gm_status launch_combine(gm_call *call, const job<typename arith::value> &j) {
-    return launch(call, combine<arith>, ceiling(j.count * j.m * j.n, DIRECT_THREADS),
-                  DIRECT_THREADS, 0, j);
+    return combine_sums<typename summing<arith>::type>(call, j);
 }
 
 /* ---- tiles ------------------------------------------------------------------------------------
@@ -227,12 +250,13 @@ struct cut {
 };
 
 /*
- * Pieces of k until there are some 256 blocks, two for each multiprocessor of the largest devices.
- * The number depends on m, n and k, not on the batch or the device, so that an element does not
- * depend on them either. A large batch is computed in groups, which bounds the workspace.
+ * Pieces of k until there are some 256 blocks, two for each multiprocessor of the largest devices
+ * (128 of a kernel of which one fits). The number depends on m, n and k, not on the batch or the
+ * device, so that an element does not depend on them either. A large batch is computed in groups,
+ * which bounds the workspace.
  */
-inline cut cut_of(const gm_contraction &c, int64_t rows, int64_t columns) {
-    constexpr int64_t blocks = 256, unit = 64;
+inline cut cut_of(const gm_contraction &c, int64_t rows, int64_t columns, int64_t blocks = 256) {
+    constexpr int64_t unit = 64;
     const int64_t tiles = ceiling(c.m, rows) * ceiling(c.n, columns);
     const int64_t wanted = blocks / tiles > 2 ? blocks / tiles : 2;
     const int64_t most = c.k / TILE_PIECE > 1 ? c.k / TILE_PIECE : 1;
@@ -266,13 +290,8 @@ template <class policy> struct tile_kernels {
     }
 
     static job_type make(const gm_contraction &given, const gm_contract_arrays &arrays) {
-        const bool upright = is_upright(given);
-        const gm_contraction c = upright ? exchanged(given) : given;
-        job_type j = job_of<typename policy::arith::value>(c, arrays);
-        if (upright) {
-            j.a = arrays.b;
-            j.b = arrays.a;
-        }
+        gm_contraction c;
+        job_type j = product_job_of<typename policy::arith::value>(given, arrays, &c);
         constexpr int64_t bytes = sizeof(typename policy::arith::element);
         j.load_a = loading_of<&gm_mode::a>(c, c.batches, c.ms, j.a, bytes, policy::ANY_LAYOUT);
         j.load_b =

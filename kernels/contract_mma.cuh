@@ -135,20 +135,42 @@ template <class arithmetic> struct mma_half {
 /* ---- f32 by tf32 ------------------------------------------------------------------------------
  */
 
-/* A float as its 11 leading bits and, if asked for, the next 11. */
+/*
+ * A float as the sum of two tf32, its 11 leading bits and the next. What would round to infinity is
+ * cut off instead, both parts. Infinity is (1, infinity): each of the three products of two parts
+ * is then infinite with the right sign, or finite, where (infinity, 0) would give infinity times 0.
+ */
+__device__ __forceinline__ void split_in_two(float x, unsigned &leading, unsigned &rest) {
+    constexpr float first_to_overflow = 0x1.ffep127f;
+    constexpr unsigned leading_bits = 0xffffe000u, sign = 0x80000000u, one = 0x3f800000u;
+    constexpr unsigned quiet_nan = 0x7fc00000u;
+    const unsigned bits = __float_as_uint(x);
+    const bool far = !(gm_abs_f32(x) < first_to_overflow);
+    leading = far ? bits & leading_bits : gm_tf32(x);
+    const float left = x - __uint_as_float(leading);
+    rest = far ? __float_as_uint(left) & leading_bits : gm_tf32(left);
+    if (far && !(gm_abs_f32(x) < GM_INF_F32)) {
+        leading = x != x ? quiet_nan : (bits & sign) | one;
+        rest = x != x ? 0 : bits;
+    }
+}
+
+/* Floats as one part, the nearest tf32, or as two. */
 template <int count, int parts>
 __device__ __forceinline__ void split(const float (&x)[count], unsigned (&bits)[parts][count]) {
     GM_UNROLL for (int i = 0; i < count; ++i) {
-        bits[0][i] = gm_tf32(x[i]);
         if constexpr (parts > 1) {
-            bits[1][i] = gm_tf32(x[i] - __uint_as_float(bits[0][i]));
+            split_in_two(x[i], bits[0][i], bits[1][i]);
+        } else {
+            bits[0][i] = gm_tf32(x[i]);
         }
     }
 }
 
 /*
  * One product of the leading bits, or three: that of the two rests is below the last bit. The small
- * ones come first. With three, an operand that is infinite, or rounds to infinity, gives NaN.
+ * ones come first. With three, products over 2^138 may give NaN, as opposite infinities, and not
+ * infinity.
  */
 template <int products> struct mma_tf32 {
     typedef arith_f32 arith;

@@ -14,10 +14,11 @@ typedef int64_t row_workspace(const gm_contraction &contraction);
 typedef gm_status row_launch(gm_call *call, const gm_contraction &contraction,
                              const gm_contract_arrays &arrays);
 
-row_workspace tensor_split_workspace, simt_split_workspace, reduce_split_workspace,
-    direct_split_workspace;
-row_launch tensor_launch, tensor_split_launch, simt_launch, simt_split_launch, small_launch,
-    transpose_launch, reduce_launch, reduce_split_launch, direct_launch, direct_split_launch;
+row_workspace wgmma_split_workspace, tensor_split_workspace, simt_split_workspace,
+    reduce_split_workspace, direct_split_workspace;
+row_launch wgmma_launch, wgmma_split_launch, tensor_launch, tensor_split_launch, simt_launch,
+    simt_split_launch, small_launch, transpose_launch, reduce_launch, reduce_split_launch,
+    direct_launch, direct_split_launch;
 
 constexpr int64_t TILE_PIECE = 256; /* the least of k that a block of a split product gets */
 
@@ -31,6 +32,10 @@ constexpr int64_t REDUCE_PIECE = 8192, DIRECT_PIECE = 1024;
  * small_order of contract_small.cuh. */
 int32_t small_problems(const gm_contraction &contraction);
 void small_orders(const gm_contraction &contraction, int32_t *a, int32_t *b, int32_t *d);
+
+/* Whether bulk copies can bring the operands, where the addresses allow it, and the device has
+ * them. */
+bool wgmma_can_run(const gm_contraction &contraction);
 
 /* The modes that are last in a and in d: what `transpose` swaps. False where they are the same. */
 bool transpose_modes(const gm_contraction &contraction, int32_t *from, int32_t *to);

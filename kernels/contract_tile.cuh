@@ -90,18 +90,18 @@ __device__ __forceinline__ int64_t smaller(int64_t x, int64_t y) {
     return x < y ? x : y;
 }
 
-template <class policy, class value>
+template <class policy, int raster = TILE_RASTER, class value>
 __device__ __forceinline__ tile_place place_of(const job<value> &job, int64_t index) {
     const int64_t down = (job.m + policy::ROWS - 1) / policy::ROWS;
     const int64_t across = (job.n + policy::COLS - 1) / policy::COLS;
     const int64_t matrix = quotient(index, down * across);
     index -= matrix * down * across;
-    const int64_t group = quotient(index, TILE_RASTER * across);
-    index -= group * TILE_RASTER * across;
-    const int64_t height = smaller(down - group * TILE_RASTER, TILE_RASTER);
+    const int64_t group = quotient(index, raster * across);
+    index -= group * raster * across;
+    const int64_t height = smaller(down - group * raster, raster);
     const int64_t column = quotient(index, height);
     tile_place at;
-    at.row = (group * TILE_RASTER + index - column * height) * policy::ROWS;
+    at.row = (group * raster + index - column * height) * policy::ROWS;
     at.column = column * policy::COLS;
     at.split = quotient(matrix, job.count);
     at.batch = job.first_batch + matrix - at.split * job.count;

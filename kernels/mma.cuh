@@ -25,6 +25,16 @@
 #include "emu_mma.h"
 #endif
 
+// Where a pointer to shared memory points in the block's window of it, which is what instructions
+// on shared memory take.
+__device__ inline unsigned gm_shared_address(const void *pointer) {
+#if defined(__CUDACC__)
+    return static_cast<unsigned>(__cvta_generic_to_shared(pointer));
+#else
+    return emu::shared_address(pointer);
+#endif
+}
+
 // acc += A B, A and B in half precision, A by rows and B by columns.
 __device__ inline void gm_mma_m16n8k16_f16(float (&acc)[4], const unsigned (&a)[4],
                                            const unsigned (&b)[2]) {
@@ -74,7 +84,7 @@ __device__ inline unsigned gm_tf32(float value) {
 #else
     const unsigned bits = __float_as_uint(value);
     const bool finite = (bits & 0x7f800000u) != 0x7f800000u;
-    return finite ? (bits + 0x1000u) & 0xffffe000u : bits;
+    return finite ? (bits + 0x1000u) & 0xffffe000u : value != value ? 0x7fffffffu : bits;
 #endif
 }
 
@@ -92,12 +102,6 @@ __device__ inline void gm_mma_m8n8k4_f64(double (&acc)[2], double a, double b) {
 // Loads 8 x 8 matrices of 16-bit elements from shared memory as fragments: lane i gives the
 // address, a multiple of 16, of row i % 8 of matrix i / 8. Register m of a lane gets elements
 // (g, 2 q) and (g, 2 q + 1) of matrix m, or of its transpose.
-#if defined(__CUDACC__)
-__device__ inline unsigned gm_shared_address(const void *pointer) {
-    return static_cast<unsigned>(__cvta_generic_to_shared(pointer));
-}
-#endif
-
 __device__ inline void gm_ldmatrix_x1(unsigned (&result)[1], const void *row) {
 #if defined(__CUDACC__)
     asm volatile("ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%0}, [%1];"

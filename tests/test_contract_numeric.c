@@ -4,6 +4,8 @@
  */
 #include "tests/contract.h"
 
+#include <float.h>
+
 #include <genmath/random.h>
 
 #include "host/ref/half.h"
@@ -138,6 +140,61 @@ static void compensated_sums(void **state) {
             free_block(&inputs[0]);
             free_block(&inputs[1]);
         }
+    }
+}
+
+/*
+ * Numbers at the end of the range, split into parts of tf32: one product in each sum, of which f32
+ * says what it is. A part that has rounded to infinity would make NaN of it.
+ */
+static void tf32_by_parts_near_infinity(void **state) {
+    (void)state;
+    static const float left[] = {FLT_MAX,      -FLT_MAX,      0x1.fffp127f, 0x1.ffeffep127f,
+                                 0x1.ffep127f, INFINITY,      -INFINITY,    NAN,
+                                 1.0f,         0x1.000ffep0f, -0x1p-60f,    0.0f};
+    static const float right[] = {1.0f,     -0.5f,     0x1.001p0f, 0x1.ffeffep-1f, 0x1p-100f, 0.0f,
+                                  INFINITY, -INFINITY, NAN,        0x1.fffp127f,   3.0f};
+    enum { SIDE = 16, PLACE = 5 };
+    const int64_t shape[] = {SIDE, SIDE};
+    int ran = 0;
+    FOR_EACH_TARGET(t) {
+        for (int i = 0; i < COUNT(left) * COUNT(right); ++i) {
+            const float x = left[i % COUNT(left)], y = right[i / COUNT(left)];
+            const double expected = (double)(x * y);
+            uint64_t random = 3;
+            block inputs[] = {make_block(GM_F32, 2, shape, ROWS, ONES, &random),
+                              make_block(GM_F32, 2, shape, ROWS, ONES, &random)};
+            for (int e = 0; e < SIDE * SIDE; ++e) {
+                set_element(&inputs[0], e, e % SIDE == PLACE ? (double)x : 0);
+                set_element(&inputs[1], e, e / SIDE == PLACE ? (double)y : 0);
+            }
+            block out = make_output("ij,jk->ik", 2, inputs, GM_F32, ROWS, &random);
+            run r = {.expression = "ij,jk->ik",
+                     .count = 2,
+                     .inputs = inputs,
+                     .options = {.math = GM_CONTRACT_TF32X3, .kernel = "tensor"}};
+            if (run_on(t, &r, &out, true) == GM_STATUS_OK) {
+                ++ran;
+                for (int e = 0; e < SIDE * SIDE; ++e) {
+                    const double got = creal(get_element(&out, e));
+                    const bool good = isnan(expected) ? isnan(got)
+                                      : isinf(expected)
+                                          ? got == expected
+                                          : fabs(got - expected) <= 0x1p-19 * fabs(expected);
+                    if (!good) {
+                        fail_msg("%s: %a times %a: %a, not %a", t->name, (double)x, (double)y, got,
+                                 expected);
+                    }
+                }
+            }
+            free_block(&out);
+            free_block(&inputs[0]);
+            free_block(&inputs[1]);
+        }
+    }
+    if (ran == 0) {
+        printf("skip: no kernel for tf32 in three products\n");
+        skip();
     }
 }
 
@@ -469,6 +526,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_are_bounded),
         cmocka_unit_test(compensated_sums),
+        cmocka_unit_test(tf32_by_parts_near_infinity),
         cmocka_unit_test(activations_and_biases),
         cmocka_unit_test(biases_along_some_dimensions),
         cmocka_unit_test(activations_at_the_ends),

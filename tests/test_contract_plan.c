@@ -464,6 +464,8 @@ static const shaped shapes_of_steps[] = {
     {"ijb,jkb->ikb", 2, {3, 3}, {4, 4, 33, 4, 4, 33}},
     {"bi,bi->b", 2, {2, 2}, {33, 40, 33, 40}},
     {"abc,cda->bd", 2, {3, 3}, {7, 8, 9, 9, 6, 7}},
+    {"ij,kj->ik", 2, {2, 2}, {24, 1000, 16, 1000}},
+    {"bji,jbk->bik", 2, {3, 3}, {2, 520, 40, 520, 2, 72}},
 };
 
 static const struct {

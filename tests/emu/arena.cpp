@@ -15,7 +15,8 @@ namespace {
 
 constexpr size_t order_objects = 8192; // of 8 bytes, reused in a ring within a block
 constexpr size_t emergency_bytes = 64 * 1024;
-constexpr size_t head_canary = 64; // bytes below shared memory that are checked
+constexpr size_t head_canary = 64;         // bytes below shared memory that are checked
+constexpr size_t window_start = 1024 + 16; // of dynamic shared memory: CUDA promises 16 bytes
 
 struct {
     char *base = nullptr;
@@ -170,6 +171,15 @@ bool in_shared_memory(const void *address, size_t bytes) {
     const char *p = static_cast<const char *>(address);
     const char *start = shared_start();
     return p >= start && p + bytes <= start + arena.shared_bytes;
+}
+
+unsigned shared_address(const void *pointer) {
+    return static_cast<unsigned>(static_cast<const char *>(pointer) - shared_start() +
+                                 static_cast<ptrdiff_t>(window_start));
+}
+
+unsigned char *shared_pointer(unsigned address) {
+    return reinterpret_cast<unsigned char *>(shared_start()) + address - window_start;
 }
 
 std::string arena_describe(const void *address) {

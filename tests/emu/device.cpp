@@ -19,9 +19,9 @@ thread_local cudaError_t last = cudaSuccess;
 // Kernels whose limit of shared memory has been raised.
 std::map<const void *, size_t> shared_limits;
 
-// What kernels here may assume is sm_80, with the shared memory of its successors. The number of
-// multiprocessors is odd, so that code which divides work among them meets a remainder.
-constexpr int compute_major = 8;
+// What kernels here may assume is sm_90a. The number of multiprocessors is odd, so that code which
+// divides work among them meets a remainder.
+constexpr int compute_major = 9;
 constexpr int compute_minor = 0;
 constexpr int multiprocessors = 3;
 constexpr int registers = 65536;

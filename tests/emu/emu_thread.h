@@ -30,6 +30,7 @@ enum class barrier_kind { plain, count, all, any };
 int block_barrier(barrier_kind kind, int predicate, site at);
 void warp_barrier(unsigned mask, site at);
 void *shared_arena(size_t bytes, site at);
+unsigned shared_address(const void *pointer);
 void fence();
 void fence_block();
 

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "hopper.h"
 #include "runtime.h"
 
 namespace emu {
@@ -27,6 +28,10 @@ std::string describe(const thread_record &thread) {
     case thread_state::at_collective:
         return format_text("at %s, mask 0x%08x, %s", thread.collective->name, thread.mask,
                            place(thread.at).c_str());
+    case thread_state::at_mbarrier:
+        return "waits for " + hopper_describe_wait(thread) + ", " + place(thread.at);
+    case thread_state::at_warpgroup:
+        return "at wgmma, " + place(thread.at);
     default:
         break;
     }

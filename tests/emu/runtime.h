@@ -41,7 +41,14 @@ struct collective_kind {
     bool orders_memory;   // a happens-before edge for the thread sanitizer
 };
 
-enum class thread_state : unsigned char { ready, at_barrier, at_collective, done };
+enum class thread_state : unsigned char {
+    ready,
+    at_barrier,
+    at_collective,
+    at_mbarrier,  // `operand` is its address and `mask` the parity
+    at_warpgroup, // at a function of four warps
+    done
+};
 
 // First in, first out, in place: a container that allocates or moves memory while a CUDA thread runs would
 // look to the thread sanitizer like an access of that thread.
@@ -108,6 +115,13 @@ extern thread_record *running; // null on the OS thread's own stack
 bool run_launch(const launch_record &launch);
 
 void collective(const collective_kind &kind, void *operand, unsigned mask, site at);
+// As collective for 128 threads from a multiple of 128 on; there is but one such function.
+void warpgroup_collective(void (*run)(void *const operands[], unsigned first_thread), void *operand,
+                          site at);
+
+// The running thread stops until someone wakes it.
+void park(thread_state state);
+void wake(thread_record &thread);
 
 // Ends the kernel from one of its threads: writes the report and does not return.
 [[noreturn]] void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -140,6 +154,8 @@ char *arena_stack(unsigned thread);
 size_t arena_stack_bytes();
 void *arena_order_object();
 bool in_shared_memory(const void *address, size_t bytes);
+// Where an address of the block's shared window points.
+unsigned char *shared_pointer(unsigned address);
 // Empty, or what the address is if it belongs to the arena.
 std::string arena_describe(const void *address);
 void *arena_emergency_stack_top();

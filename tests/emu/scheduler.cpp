@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "hopper.h"
 #include "runtime.h"
 
 uint3 threadIdx;
@@ -21,15 +22,10 @@ thread_record *running;
 namespace {
 
 fiber host; // the OS thread's own stack
+constexpr unsigned warpgroup = 4 * warp_size;
 
 unsigned number(const thread_record &thread) {
     return static_cast<unsigned>(&thread - threads);
-}
-
-void make_ready(thread_record &thread) {
-    unsigned i = number(thread);
-    thread.state = thread_state::ready;
-    block.ready[i / warp_size] |= 1u << i % warp_size;
 }
 
 void suspend() {
@@ -61,7 +57,7 @@ void open_barrier() {
     block.waiting = 0;
     for (unsigned i = 0; i < block.threads; ++i) {
         if (threads[i].state == thread_state::at_barrier) {
-            make_ready(threads[i]);
+            wake(threads[i]);
         }
     }
 }
@@ -114,7 +110,7 @@ void try_collective(thread_record &first) {
     block.parked[warp] &= ~lanes;
     for (unsigned i = 0; i < warp_size; ++i) {
         if (lanes >> i & 1u) {
-            make_ready(lane[i]);
+            wake(lane[i]);
         }
     }
 }
@@ -156,8 +152,22 @@ void thread_main() {
     fiber_entered(host);
     tsan_start_thread();
     block.launch->call->run_thread();
+    wgmma_check_exit();
     finish_thread();
     fiber_exit(running->context, host);
+}
+
+std::string name_of_wait(const thread_record &thread) {
+    switch (thread.state) {
+    case thread_state::at_barrier:
+        return barrier_name(thread.barrier);
+    case thread_state::at_mbarrier:
+        return hopper_describe_wait(thread);
+    case thread_state::at_warpgroup:
+        return "wgmma";
+    default:
+        return thread.collective->name;
+    }
 }
 
 // What the threads that cannot go on wait for.
@@ -173,15 +183,20 @@ std::string deadlock_reason() {
             const thread_record &other = threads[warp * warp_size + j];
             if ((lanes >> j & 1u) &&
                 !(other.state == thread_state::at_collective && same_collective(self, other))) {
-                bool barrier = other.state == thread_state::at_barrier;
                 return format_text(
                     "deadlock: thread %u waits in %s (mask 0x%08x, %s:%d) for thread %u, which "
                     "is at %s (%s:%d)",
                     i, self.collective->name, self.mask, self.at.file, self.at.line,
-                    warp * warp_size + j,
-                    barrier ? barrier_name(other.barrier) : other.collective->name, other.at.file,
+                    warp * warp_size + j, name_of_wait(other).c_str(), other.at.file,
                     other.at.line);
             }
+        }
+    }
+    for (unsigned i = 0; i < block.threads; ++i) {
+        const thread_record &self = threads[i];
+        if (self.state == thread_state::at_mbarrier || self.state == thread_state::at_warpgroup) {
+            return format_text("deadlock: thread %u waits at %s (%s:%d)", i,
+                               name_of_wait(self).c_str(), self.at.file, self.at.line);
         }
     }
     return "deadlock: no thread can run";
@@ -200,8 +215,9 @@ bool start_threads() {
         thread.copy_groups.clear();
         thread.uncommitted = 0;
         fiber_prepare(thread.context, arena_stack(i), arena_stack_bytes(), thread_main);
-        make_ready(thread);
+        wake(thread);
     }
+    hopper_start_block();
     tsan_start_block();
     return true;
 }
@@ -222,6 +238,9 @@ bool run_block(launch_order &order, uint64_t linear_block) {
     while (!block.failed) {
         int next = order.next_thread(block.ready);
         if (next < 0) {
+            if (hopper_land_copy()) {
+                continue;
+            }
             break;
         }
         unsigned i = static_cast<unsigned>(next);
@@ -236,11 +255,11 @@ bool run_block(launch_order &order, uint64_t linear_block) {
         block.failed = true;
         report_kernel(deadlock_reason());
     }
-    if (!block.failed) {
-        std::string overrun = arena_check();
-        if (!overrun.empty()) {
+    for (std::string (*const check)() : {hopper_end_block, arena_check}) {
+        std::string wrong = block.failed ? "" : check();
+        if (!wrong.empty()) {
             block.failed = true;
-            report_kernel(overrun);
+            report_kernel(wrong);
         }
     }
     tsan_end_block();
@@ -284,6 +303,45 @@ bool run_launch(const launch_record &launch) {
     }
     block.launch = nullptr;
     return !block.failed;
+}
+
+void park(thread_state state) {
+    running->state = state;
+    suspend();
+}
+
+void wake(thread_record &thread) {
+    unsigned i = number(thread);
+    thread.state = thread_state::ready;
+    block.ready[i / warp_size] |= 1u << i % warp_size;
+}
+
+void warpgroup_collective(void (*run)(void *const operands[], unsigned first_thread), void *operand,
+                          site at) {
+    if (!running) {
+        fail("wgmma outside a kernel");
+    }
+    unsigned first = number(*running) / warpgroup * warpgroup;
+    running->at = at;
+    running->operand = operand;
+    running->state = thread_state::at_warpgroup;
+    if (first + warpgroup > block.threads) {
+        fail("wgmma: the block ends within this warpgroup");
+    }
+    void *operands[warpgroup];
+    bool all = true;
+    for (unsigned i = 0; i < warpgroup; ++i) {
+        thread_record &other = threads[first + i];
+        operands[i] = other.operand;
+        all = all && other.state == thread_state::at_warpgroup;
+    }
+    if (all) {
+        run(operands, first);
+        for (unsigned i = 0; i < warpgroup; ++i) {
+            wake(threads[first + i]);
+        }
+    }
+    suspend();
 }
 
 int block_barrier(barrier_kind kind, int predicate, site at) {

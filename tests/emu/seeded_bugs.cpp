@@ -8,10 +8,14 @@
 #include <string>
 #include <vector>
 
+#include <cuda_bf16.h>
+
 #include "kernels/block.cuh"
 #include "kernels/cp_async.cuh"
+#include "kernels/hopper.cuh"
 
 #include "emu.h"
+#include "encode_map.h"
 
 namespace {
 
@@ -400,6 +404,12 @@ template <bool bug> std::string run_large_frame() {
     return compare(out, 32, [](size_t) { return 1; });
 }
 
+} // namespace
+
+#include "seeded_products.h"
+
+namespace {
+
 // ---- host ------------------------------------------------------------------------------------
 
 template <bool bug> __global__ void count_up(float *out) {
@@ -468,6 +478,10 @@ const seeded_case cases[] = {
     SEEDED(misaligned),          SEEDED(uninitialised),     SEEDED(shared_uninitialised),
     SEEDED(missing_wait),        SEEDED(short_wait),        SEEDED(large_frame),
     SEEDED(missing_synchronise), SEEDED(missing_event),     SEEDED(host_access),
+    SEEDED(missing_full_wait),   SEEDED(wrong_phase),       SEEDED(missing_empty_wait),
+    SEEDED(early_release),       SEEDED(short_expect),      SEEDED(missing_init_fence),
+    SEEDED(missing_wgmma_fence), SEEDED(missing_commit),    SEEDED(missing_wgmma_wait),
+    SEEDED(wrong_stride),        SEEDED(divergent_operand), SEEDED(product_at_exit),
 };
 
 // What GENMATH_EMU_SCHEDULE has chosen; if it names no schedule, launches must fail.

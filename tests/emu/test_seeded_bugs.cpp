@@ -24,6 +24,7 @@ struct expectation {
 
 const char race[] = "data race";
 const char wrong[] = "wrong result";
+const char overwrites[] = "it overwrites what a wgmma reads";
 
 // clang does not check the alignment of a whole struct that is copied, g++ does.
 #if defined(__clang__)
@@ -57,6 +58,18 @@ const expectation table[] = {
     {"missing_synchronise", wrong, wrong, wrong},
     {"missing_event", wrong, wrong, wrong},
     {"host_access", "signal 11", "SEGV", "SEGV"},
+    {"missing_full_wait", overwrites, overwrites, overwrites},
+    {"wrong_phase", overwrites, overwrites, overwrites},
+    {"missing_empty_wait", "has had its 1 arrivals", "has had its 1", "has had its 1"},
+    {"early_release", overwrites, overwrites, overwrites},
+    {"short_expect", "-8192 bytes are missing", "-8192 bytes", "-8192 bytes"},
+    {"missing_init_fence", "no fence after the init", "no fence", "no fence"},
+    {"missing_wgmma_fence", "no wgmma.fence", "no wgmma.fence", "no wgmma.fence"},
+    {"missing_commit", overwrites, overwrites, overwrites},
+    {"missing_wgmma_wait", overwrites, overwrites, overwrites},
+    {"wrong_stride", "B is still being written", "B is still being", "B is still being"},
+    {"divergent_operand", "threads 0 and 77 differ", "0 and 77", "0 and 77"},
+    {"product_at_exit", "exits with products", "exits with", "exits with"},
 };
 
 std::string program() {

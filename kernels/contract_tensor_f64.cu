@@ -1,0 +1,12 @@
+/* Contractions of f64 on tensor cores: contract_tensor.cu has the tiles and the ladder. */
+#include "kernels/contract_launch.cuh"
+#include "kernels/contract_mma.cuh"
+#include "kernels/contract_tensor.cuh"
+
+namespace gm {
+namespace contract {
+
+const tensor_family tensor_f64 = family_with<tile_kernels<mma_f64>>();
+
+} // namespace contract
+} // namespace gm
