@@ -3,6 +3,7 @@
 
 #include "kernels/jit.cuh"
 #include "kernels/launch.cuh"
+#include "kernels/linalg_table.cuh"
 
 namespace gm {
 namespace {
@@ -122,7 +123,7 @@ const gm_backend backend = {
     contract_run,
     nullptr, /* contract_direct */
     contract_kernel,
-    {}, /* linalg */
+    GM_LINALG_TABLE,
     nullptr, /* fft_prepare */
     nullptr, /* fft_run */
     nullptr, /* fft_release */

@@ -1,0 +1,25 @@
+/* The operations of linear algebra that a module has: a line for each here, its kernels in a
+ * linalg_*.cu. */
+#pragma once
+
+#include "host/backend.h"
+
+namespace gm {
+
+template <gm_linalg_kind kind> constexpr gm_linalg_entry linalg_entry = {nullptr, nullptr};
+
+#define GM_LINALG_ON_DEVICE(kind, name)                                                            \
+    size_t linalg_##name##_workspace(gm_call *call, const gm_linalg_args *args);                   \
+    gm_status linalg_##name(gm_call *call, const gm_linalg_args *args);                            \
+    template <>                                                                                    \
+    inline constexpr gm_linalg_entry linalg_entry<kind> = {linalg_##name##_workspace,              \
+                                                           linalg_##name};
+
+GM_LINALG_ON_DEVICE(GM_LINALG_LU, lu)
+GM_LINALG_ON_DEVICE(GM_LINALG_DETERMINANT, determinant)
+
+#define GM_LINALG_TABLE_ITEM(kind, name) linalg_entry<kind>,
+#define GM_LINALG_TABLE                                                                            \
+    { GM_LINALG_LIST(GM_LINALG_TABLE_ITEM) }
+
+} // namespace gm
