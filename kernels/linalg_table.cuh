@@ -17,6 +17,12 @@ template <gm_linalg_kind kind> constexpr gm_linalg_entry linalg_entry = {nullptr
 
 GM_LINALG_ON_DEVICE(GM_LINALG_LU, lu)
 GM_LINALG_ON_DEVICE(GM_LINALG_DETERMINANT, determinant)
+GM_LINALG_ON_DEVICE(GM_LINALG_SVD, svd)
+GM_LINALG_ON_DEVICE(GM_LINALG_EIGEN_HERMITIAN, eigen_hermitian)
+GM_LINALG_ON_DEVICE(GM_LINALG_EIGEN, eigen)
+GM_LINALG_ON_DEVICE(GM_LINALG_PSEUDOINVERSE, pseudoinverse)
+GM_LINALG_ON_DEVICE(GM_LINALG_SQRT_PSD, sqrt_psd)
+GM_LINALG_ON_DEVICE(GM_LINALG_INVERSE_SQRT_PSD, inverse_sqrt_psd)
 
 #define GM_LINALG_TABLE_ITEM(kind, name) linalg_entry<kind>,
 #define GM_LINALG_TABLE                                                                            \
