@@ -3,10 +3,12 @@
 #include <float.h>
 #include <math.h>
 
-host hosts[HOSTS] = {
+host hosts[BACKENDS] = {
     {"ref", {.backend = GM_BACKEND_REF}, NULL},
     {"cpu", {.backend = GM_BACKEND_CPU, .threads = 1}, NULL},
     {"cpu, 3 threads", {.backend = GM_BACKEND_CPU, .threads = 3}, NULL},
+    {"emu", {.backend = GM_BACKEND_EMU}, NULL},
+    {"cuda", {.backend = GM_BACKEND_CUDA}, NULL},
 };
 
 int open_hosts(void **state) {
@@ -14,15 +16,30 @@ int open_hosts(void **state) {
     for (int i = 0; i < HOSTS; ++i) {
         ASSERT_OK(NULL, gm_context_create(&hosts[i].options, &hosts[i].context));
     }
+    for (int i = HOSTS; i < BACKENDS; ++i) {
+        if (gm_context_create(&hosts[i].options, &hosts[i].context) != GM_STATUS_OK) {
+            print_message("skip: %s: %s\n", hosts[i].name, gm_last_error(NULL));
+            hosts[i].context = NULL;
+        }
+    }
     return 0;
 }
 
 int close_hosts(void **state) {
     (void)state;
-    for (int i = 0; i < HOSTS; ++i) {
+    for (int i = 0; i < BACKENDS; ++i) {
         gm_context_destroy(hosts[i].context);
     }
     return 0;
+}
+
+const host *next_backend(const host *s) {
+    for (s = s == NULL ? hosts : s + 1; s < hosts + BACKENDS; ++s) {
+        if (s->context != NULL && s != &hosts[CPU_3]) {
+            return s;
+        }
+    }
+    return NULL;
 }
 
 /* ---- the operations -------------------------------------------------------------------------- */
@@ -380,7 +397,7 @@ static void check_guards(array *a, bool input) {
     assert_guards(a, input);
 }
 
-void run_batch(const host *s, batch *b) {
+static gm_status call(const host *s, const batch *b, gm_workspace *workspace) {
     const gm_tensor in[INPUTS] = {b->in[0].tensor, b->in[1].tensor, b->in[2].tensor};
     const gm_tensor *out[OUTPUTS];
     for (int i = 0; i < OUTPUTS; ++i) {
@@ -389,17 +406,63 @@ void run_batch(const host *s, batch *b) {
     const gm_linalg_report report = {&b->status.tensor,
                                      b->rcond.memory != NULL ? &b->rcond.tensor : NULL,
                                      b->residual.memory != NULL ? &b->residual.tensor : NULL};
+    return b->operation->run(s->context, in, out, &report, workspace);
+}
+
+/* The array as the backend sees it: the heap itself, or a copy on the device. */
+static array move_to(const host *s, const array *a) {
+    array moved = *a;
+    if (s >= hosts + HOSTS && a->memory != NULL) {
+        void *memory;
+        ASSERT_OK(s->context, gm_memory_alloc(s->context, a->bytes, &memory));
+        ASSERT_OK(s->context, gm_memory_upload(s->context, memory, a->memory, a->bytes));
+        moved.memory = memory;
+        moved.tensor.data = moved.memory + ((uint8_t *)a->tensor.data - a->memory);
+    }
+    return moved;
+}
+
+static void move_back(const host *s, array *moved, const array *a) {
+    if (moved->memory != a->memory) {
+        ASSERT_OK(s->context, gm_memory_download(s->context, a->memory, moved->memory, a->bytes));
+        ASSERT_OK(s->context, gm_memory_free(s->context, moved->memory));
+    }
+}
+
+static void each_pair(const host *s, batch *moved, const batch *b, bool back) {
+    for (int i = 0; i < INPUTS + OUTPUTS + 3; ++i) {
+        const int out = i - INPUTS, last = out - OUTPUTS;
+        const array *const reported[] = {&b->status, &b->rcond, &b->residual};
+        array *const moved_reported[] = {&moved->status, &moved->rcond, &moved->residual};
+        const array *a = out < 0 ? &b->in[i] : last < 0 ? &b->out[out] : reported[last];
+        array *m = out < 0 ? &moved->in[i] : last < 0 ? &moved->out[out] : moved_reported[last];
+        if (back) {
+            move_back(s, m, a);
+        } else {
+            *m = move_to(s, a);
+        }
+    }
+}
+
+void run_batch(const host *s, batch *b) {
     each_array(b, remember);
+    batch moved = *b;
+    each_pair(s, &moved, b, false);
     gm_workspace workspace = {0};
-    ASSERT_OK(s->context, b->operation->run(s->context, in, out, &report, &workspace));
-    uint8_t *memory = aligned_alloc(64, (workspace.bytes + 63) / 64 * 64 + GUARD);
+    ASSERT_OK(s->context, call(s, &moved, &workspace));
+    const size_t bytes = (workspace.bytes + 63) / 64 * 64 + GUARD;
+    uint8_t *memory = aligned_alloc(64, bytes);
     assert_non_null(memory);
     memset(memory, 0xff, workspace.bytes); /* NaN, to show scratch that is read before written */
-    memset(memory + workspace.bytes, 0x5a, GUARD);
-    workspace.data = memory;
-    ASSERT_OK(s->context, b->operation->run(s->context, in, out, &report, &workspace));
-    for (int i = 0; i < GUARD; ++i) {
-        assert_int_equal(memory[workspace.bytes + (size_t)i], 0x5a);
+    memset(memory + workspace.bytes, 0x5a, bytes - workspace.bytes);
+    const array scratch = {.memory = memory, .bytes = bytes, .tensor.data = memory};
+    array moved_scratch = move_to(s, &scratch);
+    workspace.data = moved_scratch.memory;
+    ASSERT_OK(s->context, call(s, &moved, &workspace));
+    each_pair(s, &moved, b, true);
+    move_back(s, &moved_scratch, &scratch);
+    for (size_t i = workspace.bytes; i < bytes; ++i) {
+        assert_int_equal(memory[i], 0x5a);
     }
     free(memory);
     each_array(b, check_guards);

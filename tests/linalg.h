@@ -1,7 +1,7 @@
 /*
  * The operations of linear algebra under one shape, so that a test can walk them: a table of what
  * each takes and gives, problems of seeded random numbers in any layout with guarded memory, and an
- * independent check of each result. Host backends only: their memory is the heap.
+ * independent check of each result.
  */
 #ifndef GENMATH_TESTS_LINALG_H
 #define GENMATH_TESTS_LINALG_H
@@ -21,13 +21,19 @@ typedef double complex number;
 typedef struct host {
     const char *name;
     gm_context_options options;
-    gm_context *context;
+    gm_context *context; /* NULL where there is no such device */
 } host;
 
-enum { REF, CPU, CPU_3, HOSTS };
-extern host hosts[HOSTS];
+/* First those whose memory is the heap. */
+enum { REF, CPU, CPU_3, HOSTS, EMU = HOSTS, CUDA, BACKENDS };
+extern host hosts[BACKENDS];
 int open_hosts(void **state);
 int close_hosts(void **state);
+
+/* The backend after s, NULL for the first: ref, cpu on one thread, the devices that are there. */
+const host *next_backend(const host *s);
+#define FOR_EACH_BACKEND(s)                                                                        \
+    for (const host *s = next_backend(NULL); s != NULL; s = next_backend(s))
 
 /* ---- the operations -------------------------------------------------------------------------- */
 
