@@ -97,6 +97,8 @@ void free_batch(batch *b);
 
 /* Runs with a guarded workspace and checks every guard. */
 void run_batch(const host *s, batch *b);
+/* The same with an output of the shape and type of a written over a. */
+void run_over(const host *s, batch *b, int output);
 
 /* Element e of a problem, counted in row-major order. */
 number get(const array *a, int64_t problem, int64_t e);

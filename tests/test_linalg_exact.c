@@ -310,7 +310,7 @@ static void the_svd_of_a_sparse_matrix(void **state) {
     static const double a[] = {1, 0, 0, 0, 2, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0};
     const double s_values[] = {4, 3, sqrt(5), 0};
     static const int rows[] = {3, 1, 0, 2};
-    FOR_EACH_HOST(s) {
+    FOR_EACH_BACKEND(s) {
         for (int t = 0; t < 4; ++t) {
             batch r = solve_one(s, "svd complete", dtypes[t], 4, 5, 0, a, NULL);
             assert_values(s, &r.out[1], s_values, 16 * eps_of(dtypes[t]));
@@ -347,7 +347,7 @@ static void hermitian_eigenvalues(void **state) {
         {3, triangle, {0, 3, 3}},
         {5, ring, {0, small, small, large, large}},
     };
-    FOR_EACH_HOST(s) {
+    FOR_EACH_BACKEND(s) {
         for (int i = 0; i < 16; ++i) {
             const int64_t n = cases[i / 4].n;
             batch r = solve_one(s, "eigen_hermitian", dtypes[i % 4], n, n, 0, cases[i / 4].a, NULL);
@@ -375,7 +375,7 @@ static void general_eigenvalues(void **state) {
         }
     }
     static const double defective[] = {3, 1, -1, 1}; /* similar to ((2, 1), (0, 2)) */
-    FOR_EACH_HOST(s) {
+    FOR_EACH_BACKEND(s) {
         for (int t = 0; t < 4; ++t) {
             const double eps = eps_of(dtypes[t]);
             batch r = solve_one(s, "eigen", dtypes[t], 2, 2, 0, rotation, NULL);
@@ -431,7 +431,7 @@ static void least_squares_of_least_norm(void **state) {
 static void matrix_completion(void **state) {
     (void)state;
     static const double r[] = {5, 0, 3, 1, 4, 2, 0, 0, 0, 5, 4, 0, 1, 0, 2, 3};
-    FOR_EACH_HOST(s) {
+    FOR_EACH_BACKEND(s) {
         double x[16], last = INFINITY;
         for (int i = 0; i < 16; ++i) {
             x[i] = r[i] != 0 ? r[i] : 3;

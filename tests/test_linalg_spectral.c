@@ -88,9 +88,237 @@ static void every_row_is_right(void **state) {
     }
 }
 
+/* Strides change no bit, and nothing outside the elements is written. */
+static void any_layout_gives_the_same_bits(void **state) {
+    (void)state;
+    FOR_EACH_DEVICE(s) {
+        for (int i = 0; i < NAMES; ++i) {
+            for (int t = 0; t < 4; ++t) {
+                batch rows = make_batch(find_operation(names[i]), dtypes[t], 7, 5, 1, 4, ROWS,
+                                        false, 7);
+                run_batch(s, &rows);
+                for (layout l = COLUMNS; l < LAYOUTS; ++l) {
+                    batch other = make_batch(rows.operation, dtypes[t], 7, 5, 1, 4, l, false, 7);
+                    run_batch(s, &other);
+                    for (int64_t p = 0; p < 4; ++p) {
+                        assert_true(same_bits(&rows, p, &other, p));
+                    }
+                    free_batch(&other);
+                }
+                free_batch(&rows);
+            }
+        }
+    }
+}
+
+/* Alone, in a batch that fills several blocks, and shared by a stride of 0: the same bits, in
+ * shared memory and in the workspace. */
+static void a_batch_changes_no_bit(void **state) {
+    (void)state;
+    FOR_EACH_DEVICE(s) {
+        for (int i = 0; i < NAMES; ++i) {
+            for (int large = 0; large < 2; ++large) {
+                const operation *o = find_operation(names[i]);
+                const gm_dtype dtype = dtypes[(i + large) % 4];
+                const int64_t n = large ? 33 : 6, problems = large ? 3 : 37;
+                batch many = make_batch(o, dtype, n + 1, n, 1, problems, ROWS, false, 9);
+                batch shared = make_batch(o, dtype, n + 1, n, 1, 2, ROWS, true, 9);
+                run_batch(s, &many);
+                run_batch(s, &shared);
+                assert_true(same_bits(&many, 0, &shared, 0) && same_bits(&many, 0, &shared, 1));
+                for (int64_t p = 0; p < problems; p += problems / 3) {
+                    batch solo = make_batch(o, dtype, n + 1, n, 1, 1, ROWS, false, 9 + (uint64_t)p);
+                    run_batch(s, &solo);
+                    assert_true(same_bits(&many, p, &solo, 0));
+                    free_batch(&solo);
+                }
+                free_batch(&many);
+                free_batch(&shared);
+            }
+        }
+    }
+}
+
+static void assert_failed(const batch *b, int64_t problem, gm_status expected) {
+    assert_int_equal((int)creal(get(&b->status, problem, 0)), expected);
+    for (int i = 0; i < OUTPUTS; ++i) {
+        const array *out = &b->out[i];
+        for (int64_t e = 0; e < (out->memory != NULL ? count_of(out) : 0); ++e) {
+            const number value = get(out, problem, e);
+            assert_true(out->tensor.dtype == GM_I32 ? value == -1 : isnan(creal(value)));
+        }
+    }
+}
+
+/* An entry that is read is not finite: that problem fails, its neighbours keep their bits. */
+static void a_bad_problem_fails_alone(void **state) {
+    (void)state;
+    static const double poisons[] = {NAN, INFINITY, -INFINITY};
+    FOR_EACH_DEVICE(s) {
+        for (int i = 0; i < NAMES; ++i) {
+            for (int t = 0; t < 4; ++t) {
+                const operation *o = find_operation(names[i]);
+                batch good = make_batch(o, dtypes[t], 7, 5, 1, 5, ROWS, false, 21);
+                batch bad = make_batch(o, dtypes[t], 7, 5, 1, 5, ROWS, false, 21);
+                set(&bad.in[0], 1, 5, poisons[t % 3]); /* below the diagonal */
+                set(&bad.in[0], 3, 0, poisons[(t + 1) % 3]);
+                run_batch(s, &good);
+                run_batch(s, &bad);
+                assert_statuses(s, &good, GM_STATUS_OK);
+                for (int64_t p = 0; p < 5; ++p) {
+                    if (p % 2 == 1) {
+                        assert_failed(&bad, p, GM_STATUS_NON_FINITE);
+                    } else {
+                        assert_true(same_bits(&good, p, &bad, p));
+                    }
+                }
+                free_batch(&good);
+                free_batch(&bad);
+            }
+        }
+    }
+}
+
+/* A problem of given entries in row-major order. */
+static batch solve_one(const host *s, const char *name, gm_dtype dtype, int64_t m, int64_t n,
+                       const double *a) {
+    batch b = make_batch(find_operation(name), dtype, m, n, 1, 1, ROWS, false, 1);
+    for (int64_t e = 0; e < count_of(&b.in[0]); ++e) {
+        set(&b.in[0], 0, e, a[e]);
+    }
+    run_batch(s, &b);
+    return b;
+}
+
+static void matrices_without_a_root(void **state) {
+    (void)state;
+    static const double indefinite[] = {1, 2, 2, 1}, singular[] = {1, 2, 2, 4};
+    FOR_EACH_DEVICE(s) {
+        for (int t = 0; t < 4; ++t) {
+            batch b = solve_one(s, "sqrt_psd", dtypes[t], 2, 2, indefinite);
+            assert_failed(&b, 0, GM_STATUS_SINGULAR);
+            assert_true(fabs(creal(get(&b.rcond, 0, 0)) - 1. / 3) < 8 * eps_of(dtypes[t]));
+            free_batch(&b);
+            b = solve_one(s, "inverse_sqrt_psd", dtypes[t], 2, 2, singular);
+            assert_failed(&b, 0, GM_STATUS_SINGULAR);
+            assert_true(creal(get(&b.rcond, 0, 0)) < 8 * eps_of(dtypes[t]));
+            free_batch(&b);
+            b = solve_one(s, "sqrt_psd", dtypes[t], 2, 2, singular); /* sqrt(5) of a unit vector */
+            assert_true(fabs(creal(get(&b.out[0], 0, 1)) - 2 / sqrt(5)) < 8 * eps_of(dtypes[t]));
+            assert_statuses(s, &b, GM_STATUS_OK);
+            free_batch(&b);
+        }
+    }
+}
+
+/* Entries over many orders of magnitude, and problems whose squares are out of range. */
+static void graded_and_extreme_scales(void **state) {
+    (void)state;
+    static const char *const of[] = {"svd", "eigen", "eigen_hermitian", "pseudoinverse",
+                                     "sqrt_psd"};
+    FOR_EACH_DEVICE(s) {
+        for (int i = 0; i < 5 * 4 * 3; ++i) {
+            const gm_dtype dtype = dtypes[i / 5 % 4];
+            const int kind = i / 20, single = dtype == GM_F32 || dtype == GM_C64;
+            const char *name = of[i % 5];
+            batch b = make_batch(find_operation(name), dtype, 12, 12, 1, 1, ROWS, false, 8);
+            for (int64_t e = 0; e < 144; ++e) {
+                const double scale = kind == 0   ? pow(10, -(double)(e / 12 + e % 12) * 0.65)
+                                     : kind == 1 ? (single ? 1e30 : 1e150)
+                                                 : (single ? 1e-30 : 1e-150);
+                set(&b.in[0], 0, e, get(&b.in[0], 0, e) * scale);
+            }
+            run_batch(s, &b);
+            assert_statuses(s, &b, GM_STATUS_OK);
+            if (kind == 0 && i % 5 != 3) { /* its rank is cut */
+                assert_true(check_problem(&b, 0) < THRESHOLD);
+            }
+            assert_true(creal(get(&b.residual, 0, 0)) < THRESHOLD * 12 * eps_of(dtype));
+            free_batch(&b);
+        }
+    }
+}
+
+/* diag(2^-i) R with a rotation R: one-sided Jacobi has every value to its own last digits. */
+static void small_singular_values_are_exact(void **state) {
+    (void)state;
+    enum { N = 6 };
+    FOR_EACH_DEVICE(s) {
+        double a[N * N] = {0};
+        for (int i = 0; i < N; ++i) {
+            for (int j = 0; j < N; ++j) { /* the cosine transform, orthonormal */
+                const double c = cos(acos(-1) * j * (i + 0.5) / N) * sqrt((j == 0 ? 1. : 2.) / N);
+                a[i * N + j] = ldexp(c, -8 * i);
+            }
+        }
+        batch b = solve_one(s, "svd", GM_F64, N, N, a);
+        for (int i = 0; i < N; ++i) {
+            const double value = creal(get(&b.out[1], 0, i));
+            assert_true(fabs(ldexp(value, 8 * i) - 1) < 64 * DBL_EPSILON);
+        }
+        assert_true(check_problem(&b, 0) < THRESHOLD);
+        free_batch(&b);
+    }
+}
+
+/* The outer product of ones has one value, and a complete basis beside it; its pseudoinverse is
+ * its transpose over the square of that value. */
+static void a_matrix_of_rank_one(void **state) {
+    (void)state;
+    double ones[12 * 5];
+    for (int i = 0; i < 60; ++i) {
+        ones[i] = 1;
+    }
+    FOR_EACH_DEVICE(s) {
+        for (int t = 0; t < 8; ++t) {
+            const int64_t m = t < 4 ? 12 : 5, n = 17 - m;
+            const double eps = eps_of(dtypes[t % 4]);
+            batch b = solve_one(s, "svd complete", dtypes[t % 4], m, n, ones);
+            assert_true(fabs(creal(get(&b.out[1], 0, 0)) - sqrt(60)) < 60 * eps);
+            assert_true(creal(get(&b.out[1], 0, 1)) < 60 * eps && check_problem(&b, 0) < THRESHOLD);
+            free_batch(&b);
+            b = solve_one(s, "pseudoinverse", dtypes[t % 4], m, n, ones);
+            assert_true(creal(get(&b.out[1], 0, 0)) == 1);
+            for (int64_t e = 0; e < 60; ++e) {
+                assert_true(cabs(get(&b.out[0], 0, e) - 1. / 60) < eps);
+            }
+            free_batch(&b);
+        }
+    }
+}
+
+/* Results over their inputs: the same bits as beside them. */
+static void results_may_replace_their_inputs(void **state) {
+    (void)state;
+    static const char *const of[] = {"eigen_hermitian", "eigen", "pseudoinverse", "sqrt_psd",
+                                     "inverse_sqrt_psd", "svd"};
+    FOR_EACH_DEVICE(s) {
+        for (int i = 0; i < 6; ++i) {
+            const int which = i < 2 ? 1 : 0; /* the output that is as large as a */
+            batch beside = make_batch(find_operation(of[i]), GM_C128, 6, 6, 1, 3, ROWS, false, 4);
+            batch over = make_batch(find_operation(of[i]), GM_C128, 6, 6, 1, 3, ROWS, false, 4);
+            run_batch(s, &beside);
+            run_over(s, &over, which);
+            for (int64_t p = 0; p < 3; ++p) {
+                assert_true(same_bits(&beside, p, &over, p));
+            }
+            free_batch(&beside);
+            free_batch(&over);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_is_right),
+        cmocka_unit_test(any_layout_gives_the_same_bits),
+        cmocka_unit_test(a_batch_changes_no_bit),
+        cmocka_unit_test(a_bad_problem_fails_alone),
+        cmocka_unit_test(matrices_without_a_root),
+        cmocka_unit_test(graded_and_extreme_scales),
+        cmocka_unit_test(small_singular_values_are_exact),
+        cmocka_unit_test(a_matrix_of_rank_one),
+        cmocka_unit_test(results_may_replace_their_inputs),
     };
     return cmocka_run_group_tests(tests, open_hosts, close_hosts);
 }
