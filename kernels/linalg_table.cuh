@@ -16,6 +16,11 @@ template <gm_linalg_kind kind> constexpr gm_linalg_entry linalg_entry = {nullptr
                                                            linalg_##name};
 
 GM_LINALG_ON_DEVICE(GM_LINALG_LU, lu)
+GM_LINALG_ON_DEVICE(GM_LINALG_CHOLESKY, cholesky)
+GM_LINALG_ON_DEVICE(GM_LINALG_QR, qr)
+GM_LINALG_ON_DEVICE(GM_LINALG_SOLVE, solve)
+GM_LINALG_ON_DEVICE(GM_LINALG_TRIANGULAR_SOLVE, triangular_solve)
+GM_LINALG_ON_DEVICE(GM_LINALG_INVERSE, inverse)
 GM_LINALG_ON_DEVICE(GM_LINALG_DETERMINANT, determinant)
 GM_LINALG_ON_DEVICE(GM_LINALG_SVD, svd)
 GM_LINALG_ON_DEVICE(GM_LINALG_EIGEN_HERMITIAN, eigen_hermitian)
