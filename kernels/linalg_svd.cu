@@ -6,7 +6,8 @@
  * of W are rotated until all are orthogonal, W J_1 J_2 ... = U diag(s), V = J_1 J_2 ... A round of
  * the tournament takes n / 2 pairs at once, each by its own neighbouring threads, which keep to
  * their rows: a round has one barrier. A pair is orthogonal where |x^H y| <= eps sqrt(rows) |x| |y|,
- * so that small values come out as exact as large ones; after 40 sweeps it is NOT_CONVERGED.
+ * so that small values come out as exact as large ones; after 40 sweeps it is NOT_CONVERGED. The
+ * squares of the columns are taken once a sweep and follow the rotations in it.
  * Columns that vanish, and those of a complete basis, are completed by an axis less its part in the
  * span of the others, the axis that they span least. Order, sharing and sums depend on the sizes
  * alone.
@@ -66,21 +67,21 @@ __device__ bool orthogonalize(const Group &g, const Scratch &s, const svd_sizes 
     bool rotated = false;
     for (int first = 0; first < pairs_of(z.columns); first += split.groups) {
         const column_pair at = pair_of(z.columns, round, first + split.group);
-        R xx = 0, yy = 0;
+        const R xx = at.used ? s.values[at.p] : R(0), yy = at.used ? s.values[at.q] : R(0);
         T xy = number_of<T>(0);
         for (int i = at.used ? split.member : z.rows; i < z.rows; i += split.width) {
-            const T x = s.w(i, at.p), y = s.w(i, at.q);
-            xx += square_of(x);
-            yy += square_of(y);
-            xy += conjugate(x) * y;
+            xy += conjugate(s.w(i, at.p)) * s.w(i, at.q);
         }
-        xx = pair_sum(split, xx);
-        yy = pair_sum(split, yy);
         xy = pair_sum(split, xy);
+        __syncwarp(split.mask); /* the pair's threads have read the squares */
         const R size = modulus(xy);
         if (xx > zero && yy > zero && size > enough * sqrt(xx) * sqrt(yy)) {
             const rotation<T> j = rotation_of(xx, yy, xy, size);
             rotated = true;
+            if (split.member == 0) {
+                s.values[at.p] = xx - j.s / j.c * size;
+                s.values[at.q] = yy + j.s / j.c * size;
+            }
             for (int i = split.member; i < z.rows; i += split.width) {
                 rotate(j, s.w(i, at.p), s.w(i, at.q));
             }
@@ -93,16 +94,31 @@ __device__ bool orthogonalize(const Group &g, const Scratch &s, const svd_sizes 
     return rotated;
 }
 
+/* The squares of the columns, to s.values. Rotations move them from column to column; they are taken
+ * anew in every sweep. Ends with a barrier. */
+template <class T, class Group, class Scratch>
+__device__ void take_squares(const Group &g, const Scratch &s, const svd_sizes &z) {
+    for (int j = g.team; j < z.columns; j += g.teams) {
+        real_type<T> sum = 0;
+        for (int i = g.member; i < z.rows; i += g.members) {
+            sum += square_of(s.w(i, j));
+        }
+        sum = g.team_sum(sum);
+        if (g.member == 0) {
+            s.values[j] = sum;
+        }
+    }
+    g.sync();
+}
+
 /* Norms of the columns, their order, and the columns over their norms. Ends with a barrier. */
 template <class T, class Group, class Scratch>
 __device__ void normalize(const Group &g, const Scratch &s, const svd_sizes &z) {
     using R = real_type<T>;
+    take_squares<T>(g, s, z);
     for (int j = g.team; j < z.wanted; j += g.teams) {
-        R sum = 0;
-        for (int i = j < z.columns ? g.member : z.rows; i < z.rows; i += g.members) {
-            sum += square_of(s.w(i, j));
-        }
-        const R size = sqrt(g.team_sum(sum));
+        const R size = j < z.columns ? sqrt(s.values[j]) : R(0);
+        g.team_sync(); /* the team has read it */
         for (int i = size > NOTHING<R> ? g.member : z.rows; i < z.rows; i += g.members) {
             s.w(i, j) = s.w(i, j) / size;
         }
@@ -184,6 +200,7 @@ __device__ bool singular_values(const Group &g, const Scratch &s, const svd_size
     bool done = false;
     for (int sweep = 0; sweep < MOST_SWEEPS && !done; ++sweep) {
         bool rotated = false;
+        take_squares<T>(g, s, z);
         for (int round = 0; round < rounds_of(z.columns); ++round) {
             rotated |= orthogonalize<T>(g, s, z, round);
         }

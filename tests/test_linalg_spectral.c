@@ -64,15 +64,15 @@ static void assert_row(const host *s, const batch *b) {
 
 static void every_row_is_right(void **state) {
     (void)state;
-    static const int64_t sizes[] = {0, 1, 2, 3, 8, 13, 16, 23, 32, 35};
+    static const int64_t sizes[] = {0, 1, 3, 8, 13, 16, 23, 32, 35};
     FOR_EACH_DEVICE(s) {
         for (int i = 0; i < NAMES; ++i) {
             const operation *o = find_operation(names[i]);
             double worst = 0;
             for (int t = 0; t < 4; ++t) {
                 for (size_t j = 0; j < sizeof sizes / sizeof *sizes; ++j) {
-                    if (sizes[j] > 16 && (t + (int)j + i) % 2 != 0) {
-                        continue; /* large ones of half the types */
+                    if (sizes[j] > 8 && (t + (int)j + i) % 4 != 0) {
+                        continue; /* large ones of one type; test_linalg.c has the others */
                     }
                     const int64_t n = sizes[j], shapes[][2] = {{n, n}, {n + n / 2, n}, {n, n + 2}};
                     for (int k = 0; k < (o->matrix == 'g' ? 3 : 1); ++k) {
@@ -232,9 +232,13 @@ static void assert_in_place(const host *s, batch *beside, int output) {
     gm_workspace workspace = {0};
     const gm_linalg_report report = {.status = &tensors[4]};
     ASSERT_OK(s->context, o->run(s->context, tensors, out, &report, &workspace));
-    ASSERT_OK(s->context, gm_memory_alloc(s->context, workspace.bytes, &workspace.data));
+    workspace.bytes += 64; /* of memory whose start is a multiple of 16 */
+    void *memory;
+    ASSERT_OK(s->context, gm_memory_alloc(s->context, workspace.bytes, &memory));
+    workspace.data = (void *)(((uintptr_t)memory + 63) / 64 * 64);
+    workspace.bytes -= 64;
     ASSERT_OK(s->context, o->run(s->context, tensors, out, &report, &workspace));
-    ASSERT_OK(s->context, gm_memory_free(s->context, workspace.data));
+    ASSERT_OK(s->context, gm_memory_free(s->context, memory));
     for (int i = 0; i < 5; ++i) {
         if (placed[i] != NULL) {
             take_from(s, placed[i], used[i]->memory, used[i]->bytes);
