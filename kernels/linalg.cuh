@@ -45,8 +45,8 @@ template <class T> struct view {
 };
 
 template <class T>
-__device__ view<T> view_of(const gm_linalg_args &args, const gm_linalg_matrix &m, int64_t problem,
-                           int64_t layer0 = 0, int64_t layer1 = 0) {
+__host__ __device__ view<T> view_of(const gm_linalg_args &args, const gm_linalg_matrix &m,
+                                    int64_t problem, int64_t layer0 = 0, int64_t layer1 = 0) {
     T *data = static_cast<T *>(m.data);
     if (data != nullptr) {
         data += gm_linalg_offset(&args, &m, problem) + layer0 * m.extra_stride[0] +

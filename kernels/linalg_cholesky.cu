@@ -7,30 +7,12 @@
  */
 #include "kernels/linalg_group.cuh"
 #include "kernels/linalg_table.cuh"
+#include "kernels/linalg_vendor.cuh"
 
 namespace gm {
 namespace {
 
 using namespace linalg;
-
-/* The Hermitian matrix behind a view of which the upper triangle is not read. */
-template <class T> struct hermitian {
-    view<T> lower;
-
-    __device__ __forceinline__ T operator()(int i, int j) const {
-        return i > j    ? lower(i, j)
-               : i == j ? number_of<T>(real_part(lower(i, i)))
-                        : conjugate(lower(j, i));
-    }
-};
-
-template <class T> struct adjoint {
-    tile<T> a;
-
-    __device__ __forceinline__ T operator()(int i, int j) const {
-        return conjugate(a(j, i));
-    }
-};
 
 struct cholesky_item {
     template <class T> struct scratch {
@@ -50,12 +32,13 @@ struct cholesky_item {
                                                 const dims &) {
         using R = real_type<T>;
         const view<T> memory = view_of<T>(args, args.in[0], problem);
-        const hermitian<T> a = {memory};
-        const adjoint<T> lh = {s.l};
+        const hermitian_form<T> a = {memory};
+        const lower_form<T> lower = {a};
+        const adjoint_form<T> lh = {s.l};
         const int n = memory.rows;
         bool good = true;
         for_each(g, memory, [&](int i, int j) {
-            s.l(i, j) = i < j ? number_of<T>(0) : a(i, j);
+            s.l(i, j) = lower(i, j);
             good = good && is_finite(s.l(i, j));
         });
         if (!g.all(good)) {
@@ -72,9 +55,7 @@ struct cholesky_item {
             o.rcond = reciprocal_condition(n, norm_1(g, n, n, a), norm_1(g, n, n, s.x));
         }
         if (args.residual.data != nullptr) {
-            const auto error = [&](int i, int j) {
-                return dot(i, j, 0, (i < j ? i : j) + 1, s.l, lh) - a(i, j);
-            };
+            const cholesky_error<T> error = {s.l, a};
             o.residual = relative_norm(g, n, n, error, norm(g, n, n, a));
         }
         store(g, view_of<T>(args, args.out[0], problem), s.l);
@@ -87,6 +68,7 @@ const row cholesky_rows[] = {
     lanes_row<cholesky_item, 8>("linalg_cholesky_8"),
     lanes_row<cholesky_item, 16>("linalg_cholesky_16"),
     lanes_row<cholesky_item, 32>("linalg_cholesky_32"),
+    vendor_row("linalg_cholesky_vendor"),
     block_row<cholesky_item>("linalg_cholesky_block"),
 };
 

@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "kernels/linalg.cuh"
+#include "kernels/linalg_forms.cuh"
 
 namespace gm {
 namespace linalg {
@@ -84,7 +84,7 @@ __device__ void set(const Group &g, int m, int n, const tile<T> &to, F f) {
 
 template <class Group, class T>
 __device__ void set_identity(const Group &g, int m, int n, const tile<T> &to) {
-    set(g, m, n, to, [](int i, int j) { return number_of<T>(i == j); });
+    set(g, m, n, to, identity_form<T>());
 }
 
 /* ---- norms ----------------------------------------------------------------------------------- */
@@ -142,16 +142,6 @@ __device__ R relative_norm(const Group &g, int m, int n, const A &a, R scale) {
 }
 
 /* ---- products -------------------------------------------------------------------------------- */
-
-/* sum_l a(i, l) b(l, j), first <= l < end. */
-template <class A, class B>
-__device__ __forceinline__ auto dot(int i, int j, int first, int end, const A &a, const B &b) {
-    std::decay_t<decltype(a(0, 0))> sum = number_of<std::decay_t<decltype(a(0, 0))>>(0);
-    for (int l = first; l < end; ++l) {
-        sum += a(i, l) * b(l, j);
-    }
-    return sum;
-}
 
 /* c = a b, a m x k, b k x n; c overlaps neither. */
 template <class Group, class A, class B, class T>
@@ -222,6 +212,27 @@ __device__ lu_outcome factor_lu(const Group &g, int m, int n, const tile<T> &a, 
     return outcome;
 }
 
+/* The determinant, its sign and its logarithm from factors. */
+template <class Group, class T>
+__device__ void store_determinant(const Group &g, const gm_linalg_args &args, int64_t problem,
+                                  int n, const tile<T> &lu, bool odd) {
+    if (g.rank != 0) {
+        return;
+    }
+    T det = number_of<T>(odd ? -1 : 1), sign = det;
+    real_type<T> log_abs = 0;
+    for (int i = 0; i < n; ++i) {
+        const T pivot = lu(i, i);
+        const real_type<T> size = modulus(pivot);
+        det = det * pivot;
+        sign = size > 0 ? sign * (pivot / size) : number_of<T>(0);
+        log_abs += log(size);
+    }
+    store_number(args, args.out[0], problem, det);
+    store_number(args, args.out[1], problem, sign);
+    store_number(args, args.out[2], problem, log_abs);
+}
+
 /* ---- substitution ---------------------------------------------------------------------------- */
 
 enum triangle { LOWER, UPPER };
@@ -267,7 +278,7 @@ __device__ void substitute_lu(const Group &g, int n, int k, const tile<T> &lu, c
 template <class Group, class T>
 __device__ void invert_lu(const Group &g, int n, const tile<T> &lu, const int *permutation,
                           const tile<T> &x) {
-    set(g, n, n, x, [&](int i, int j) { return number_of<T>(permutation[i] == j); });
+    set(g, n, n, x, permuted_form<identity_form<T>>{{}, permutation});
     substitute_lu(g, n, n, lu, x);
 }
 

@@ -17,6 +17,7 @@
  */
 #include "kernels/linalg_solve.cuh"
 #include "kernels/linalg_table.cuh"
+#include "kernels/linalg_vendor.cuh"
 
 namespace gm {
 namespace {
@@ -55,10 +56,7 @@ finish_lu(const Group &g, const gm_linalg_args &args, int64_t problem, const vie
           const lu_scratch<T> &s, bool regular, real_type<T> rcond) {
     outcome<real_type<T>> o = {regular ? GM_STATUS_OK : GM_STATUS_SINGULAR, true, rcond, 0, 0};
     if (args.residual.data != nullptr) {
-        const auto error = [&](int i, int j) {
-            const T sum = dot(i, j, 0, i <= j ? i : j + 1, s.a, s.a);
-            return (i <= j ? sum + s.a(i, j) : sum) - a(s.permutation[i], j); /* L_ii is 1 */
-        };
+        const lu_error<T> error = {s.a, {a, s.permutation}};
         o.residual = relative_norm(g, a.rows, a.columns, error, norm(g, a.rows, a.columns, a));
     }
     const view<int32_t> rows = view_of<int32_t>(args, args.out[1], problem);
@@ -71,27 +69,6 @@ finish_lu(const Group &g, const gm_linalg_args &args, int64_t problem, const vie
     return o;
 }
 
-template <class Group, class T>
-__device__ outcome<real_type<T>> finish_determinant(const Group &g, const gm_linalg_args &args,
-                                                    int64_t problem, int n, const tile<T> &lu,
-                                                    bool odd, real_type<T> rcond) {
-    if (g.rank == 0) {
-        T det = number_of<T>(odd ? -1 : 1), sign = det;
-        real_type<T> log_abs = 0;
-        for (int i = 0; i < n; ++i) {
-            const T pivot = lu(i, i);
-            const real_type<T> size = modulus(pivot);
-            det = det * pivot;
-            sign = size > 0 ? sign * (pivot / size) : number_of<T>(0);
-            log_abs += log(size);
-        }
-        store_number(args, args.out[0], problem, det);
-        store_number(args, args.out[1], problem, sign);
-        store_number(args, args.out[2], problem, log_abs);
-    }
-    return {GM_STATUS_OK, true, rcond, 0, 0};
-}
-
 /* A^-1, which is in s.x. */
 template <class Group, class T>
 __device__ outcome<real_type<T>> finish_inverse(const Group &g, const gm_linalg_args &args,
@@ -101,9 +78,7 @@ __device__ outcome<real_type<T>> finish_inverse(const Group &g, const gm_linalg_
     const int n = a.rows;
     outcome<R> o = {GM_STATUS_OK, true, rcond, 0, 0};
     if (args.residual.data != nullptr) {
-        const auto error = [&](int i, int j) {
-            return dot(i, j, 0, n, a, s.x) - number_of<T>(i == j);
-        };
+        const product_error<view<T>, tile<T>, identity_form<T>> error = {a, s.x, {}, n};
         o.residual = relative_norm(g, n, n, error, norm(g, n, n, a) * norm(g, n, n, s.x));
     }
     return store(g, view_of<T>(args, args.out[0], problem), s.x) ? o
@@ -137,23 +112,24 @@ __device__ outcome<real_type<T>> lu_item::run(const Group &g, const gm_linalg_ar
         return finish_lu(g, args, problem, a, s, lu.regular, rcond);
     }
     if (args.kind == GM_LINALG_DETERMINANT) {
-        return finish_determinant(g, args, problem, a.rows, s.a, lu.odd, rcond);
+        store_determinant(g, args, problem, a.rows, s.a, lu.odd);
+        return {GM_STATUS_OK, true, rcond, 0, 0};
     }
     if (inverts) {
         return finish_inverse(g, args, problem, a, s, rcond);
     }
-    return solve_columns(
-        g, args, problem, a, s.x, d.k, rcond, [&](const view<T> &b, const tile<T> &x) {
-            set(g, b.rows, b.columns, x, [&](int i, int j) { return b(s.permutation[i], j); });
-            substitute_lu(g, b.rows, b.columns, s.a, x);
-        });
+    return solve_columns(g, args, problem, a, s.x, d.k, rcond,
+                         [&](const view<T> &b, const tile<T> &x) {
+                             set(g, b.rows, b.columns, x, permuted_form<view<T>>{b, s.permutation});
+                             substitute_lu(g, b.rows, b.columns, s.a, x);
+                         });
 }
 
 #define GM_LU_ROWS(name)                                                                           \
     {                                                                                              \
         lanes_row<lu_item, 4>("linalg_" name "_4"), lanes_row<lu_item, 8>("linalg_" name "_8"),    \
             lanes_row<lu_item, 16>("linalg_" name "_16"),                                          \
-            lanes_row<lu_item, 32>("linalg_" name "_32"),                                          \
+            lanes_row<lu_item, 32>("linalg_" name "_32"), vendor_row("linalg_" name "_vendor"),    \
             block_row<lu_item>("linalg_" name "_block"),                                           \
     }
 

@@ -11,20 +11,12 @@
  */
 #include "kernels/linalg_group.cuh"
 #include "kernels/linalg_table.cuh"
+#include "kernels/linalg_vendor.cuh"
 
 namespace gm {
 namespace {
 
 using namespace linalg;
-
-/* What is on and above the diagonal of a tile. */
-template <class T> struct upper_part {
-    tile<T> a;
-
-    __device__ __forceinline__ T operator()(int i, int j) const {
-        return i <= j ? a(i, j) : number_of<T>(0);
-    }
-};
 
 struct qr_item {
     template <class T> struct scratch {
@@ -50,7 +42,7 @@ struct qr_item {
         const view<T> a = view_of<T>(args, args.in[0], problem);
         const view<T> q = view_of<T>(args, args.out[0], problem);
         const int m = a.rows, n = a.columns, steps = m < n ? m : n;
-        const upper_part<T> r = {s.a};
+        const upper_form<T> r = {s.a};
         if (!load(g, a, s.a)) {
             return failed<R>(GM_STATUS_NON_FINITE);
         }
@@ -65,9 +57,7 @@ struct qr_item {
             form_q(g, m, q.columns, steps, s.a, s.tau, s.q);
         }
         if (args.residual.data != nullptr) {
-            const auto error = [&](int i, int j) {
-                return dot(i, j, 0, j < steps ? j + 1 : steps, s.q, s.a) - a(i, j);
-            };
+            const qr_error<T> error = {s.q, s.a, a, steps};
             o.residual = relative_norm(g, m, n, error, norm(g, m, n, a));
         }
         bool good = store(g, q, s.q);
@@ -79,7 +69,7 @@ struct qr_item {
 const row qr_rows[] = {
     lanes_row<qr_item, 4>("linalg_qr_4"),   lanes_row<qr_item, 8>("linalg_qr_8"),
     lanes_row<qr_item, 16>("linalg_qr_16"), lanes_row<qr_item, 32>("linalg_qr_32"),
-    block_row<qr_item>("linalg_qr_block"),
+    vendor_row("linalg_qr_vendor"),         block_row<qr_item>("linalg_qr_block"),
 };
 
 } // namespace

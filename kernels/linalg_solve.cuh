@@ -29,7 +29,7 @@ __device__ void add_columns(const Group &g, int n, int k, const A &op, const til
                             const view<T> &b, R norm_of_a, solve_norms<R> &norms) {
     const R size_x = norm(g, n, k, x), size_b = norm(g, n, k, b);
     const R scale = norm_of_a * size_x + size_b;
-    const auto rest = [&](int i, int j) { return dot(i, j, 0, n, op, x) - b(i, j); };
+    const product_error<A, tile<T>, view<T>> rest = {op, x, b, n};
     const R error = relative_norm(g, n, k, rest, scale);
     norms.error = hypotenuse(norms.error, error > 0 ? error * scale : R(0));
     norms.x = hypotenuse(norms.x, size_x);

@@ -8,31 +8,12 @@
  */
 #include "kernels/linalg_solve.cuh"
 #include "kernels/linalg_table.cuh"
+#include "kernels/linalg_vendor.cuh"
 
 namespace gm {
 namespace {
 
 using namespace linalg;
-
-/* op(A) into a tile; returns whether what is read is finite. */
-template <class Group, class T>
-__device__ bool load_triangle(const Group &g, const gm_triangular_options &o, const view<T> &a,
-                              const tile<T> &op) {
-    bool good = true;
-    for_each(g, a, [&](int i, int j) {
-        const bool read = o.upper ? i <= j : i >= j;
-        const T value = i == j && o.unit_diagonal ? number_of<T>(1)
-                        : read                    ? a(i, j)
-                                                  : number_of<T>(0);
-        good = good && is_finite(value);
-        if (o.transpose == GM_TRANSPOSE_NONE) {
-            op(i, j) = value;
-        } else {
-            op(j, i) = o.transpose == GM_TRANSPOSE ? value : conjugate(value);
-        }
-    });
-    return g.all(good);
-}
 
 struct triangular_item {
     template <class T> struct scratch {
@@ -52,10 +33,18 @@ struct triangular_item {
                                                 int64_t problem, const scratch<T> &s,
                                                 const dims &d) {
         using R = real_type<T>;
-        const gm_triangular_options &o = args.triangle;
         const view<T> a = view_of<T>(args, args.in[0], problem);
+        const triangle_form<T> op = {a, args.triangle};
         const int n = a.rows;
-        const bool good = load_triangle(g, o, a, s.op);
+        bool good = true;
+        for_each(g, a, [&](int i, int j) {
+            const bool turned = args.triangle.transpose != GM_TRANSPOSE_NONE;
+            const int row = turned ? j : i, column = turned ? i : j;
+            const T value = op(row, column);
+            s.op(row, column) = value;
+            good = good && is_finite(value);
+        });
+        good = g.all(good);
         if (!(finite(g, view_of<T>(args, args.in[1], problem)) && good)) {
             return failed<R>(GM_STATUS_NON_FINITE);
         }
@@ -66,7 +55,7 @@ struct triangular_item {
         if (!g.all(regular)) {
             return failed<R>(GM_STATUS_SINGULAR);
         }
-        const triangle which = !o.upper == (o.transpose == GM_TRANSPOSE_NONE) ? LOWER : UPPER;
+        const triangle which = op.is_lower() ? LOWER : UPPER;
         R rcond = 0;
         if (args.rcond.data != nullptr) {
             set_identity(g, n, n, s.x);
@@ -86,6 +75,7 @@ const row triangular_rows[] = {
     lanes_row<triangular_item, 8>("linalg_triangular_solve_8"),
     lanes_row<triangular_item, 16>("linalg_triangular_solve_16"),
     lanes_row<triangular_item, 32>("linalg_triangular_solve_32"),
+    vendor_row("linalg_triangular_solve_vendor"),
     block_row<triangular_item>("linalg_triangular_solve_block"),
 };
 

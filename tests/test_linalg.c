@@ -255,6 +255,43 @@ static void nothing_is_done_well(void **state) {
     }
 }
 
+/* ---- the tables of the devices --------------------------------------------------------------- */
+
+/* Each row of a device's tables: its kernel is the one that the size chooses, and is right. */
+static void every_kernel_of_a_device(void **state) {
+    (void)state;
+    static const char *const names[] = {"lu",       "determinant", "solve",           "inverse",
+                                        "cholesky", "qr",          "triangular_solve"};
+    static const struct {
+        int64_t m, n; /* square where the operation is */
+        const char *kernel;
+    } rows[] = {{4, 3, "_4"},      {5, 5, "_8"},        {16, 9, "_16"},       {17, 32, "_32"},
+                {33, 7, "_block"}, {40, 256, "_block"}, {262, 257, "_vendor"}};
+    const bool full = getenv("GENMATH_TEST_FULL") != NULL;
+    for (int s = EMU; s <= CUDA; ++s) {
+        for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
+            const operation *o = find_operation(names[i]);
+            for (size_t j = 0; j < sizeof rows / sizeof *rows && runs(&hosts[s], o); ++j) {
+                for (int t = 0; t < 4; ++t) {
+                    if (rows[j].n > 200 && (size_t)t != (i + j) % 4 && !full) {
+                        continue;
+                    }
+                    const int64_t n = o->matrix != 'g' && rows[j].m < 257 && rows[j].m > rows[j].n
+                                          ? rows[j].m
+                                          : rows[j].n;
+                    batch b = make_batch(o, dtypes[t], rows[j].m, n, 3, 2, ROWS, false, 3);
+                    run_batch(&hosts[s], &b);
+                    (void)check(&hosts[s], &b);
+                    char expected[64];
+                    snprintf(expected, sizeof expected, "linalg_%s%s", names[i], rows[j].kernel);
+                    assert_string_equal(gm_last_kernel(hosts[s].context), expected);
+                    free_batch(&b);
+                }
+            }
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(residuals_are_small_at_every_size),
@@ -264,6 +301,7 @@ int main(void) {
         cmocka_unit_test(batches_and_threads_change_no_bit),
         cmocka_unit_test(a_bad_problem_fails_alone),
         cmocka_unit_test(nothing_is_done_well),
+        cmocka_unit_test(every_kernel_of_a_device),
     };
     return cmocka_run_group_tests(tests, open_hosts, close_hosts);
 }

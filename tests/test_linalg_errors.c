@@ -258,16 +258,16 @@ static void backends_without_it_say_so(void **state) {
         const operation *o = &operations[i];
         if (!runs(&hosts[EMU], o)) {
             gm_context *c = hosts[EMU].context;
-            batch b = make_batch(o, GM_F64, 2, 2, 1, 0, ROWS, false, 1);
-            const gm_tensor in[INPUTS] = {b.in[0].tensor, b.in[1].tensor, b.in[2].tensor};
+            batch tiny = make_batch(o, GM_F64, 2, 2, 1, 0, ROWS, false, 1);
+            const gm_tensor in[INPUTS] = {tiny.in[0].tensor, tiny.in[1].tensor, tiny.in[2].tensor};
             const gm_tensor *to[OUTPUTS];
             for (int j = 0; j < OUTPUTS; ++j) {
-                to[j] = b.out[j].memory != NULL ? &b.out[j].tensor : NULL;
+                to[j] = tiny.out[j].memory != NULL ? &tiny.out[j].tensor : NULL;
             }
             const gm_linalg_report none = {0};
             REFUSED(UNSUPPORTED, "the emu backend has no kernel for it",
                     o->run(c, in, to, &none, w));
-            free_batch(&b);
+            free_batch(&tiny);
             ++lacking;
         }
     }
