@@ -13,7 +13,7 @@
  * others wait; (2) this one: 16 pairs side by side, two lanes each at 32. Not yet run on a GPU.
  * Source: Golub, Van Loan, 8.5.
  */
-#include "kernels/linalg_spectral.cuh"
+#include "kernels/linalg_spectral_vendor.cuh"
 #include "kernels/linalg_table.cuh"
 
 namespace gm {
@@ -118,52 +118,84 @@ template <class R> __device__ R ratio_of_moduli(int n, const R *w) {
 
 /* ---- eigenvalues ----------------------------------------------------------------------------- */
 
-struct eigen_hermitian_item {
-    template <class T> using scratch = hermitian_scratch<T, false>;
+/* What the items have in common: loading, and the decomposition here or by a library. */
+template <bool with_product> struct hermitian_item {
+    template <class T> using scratch = hermitian_scratch<T, with_product>;
+    static constexpr bool singular = false;
 
+    template <class T>
+    static __device__ hermitian_entries<T> entries(const gm_linalg_args &args, int64_t problem) {
+        return {view_of<T>(args, args.in[0], problem)};
+    }
+    /* The exponent of the scale is a multiple of this: of 2^exponent there must be a root. */
+    static constexpr int step = with_product ? 2 : 1;
+};
+
+/* load, diagonalize, conclude. */
+template <class Item, class T, class Group>
+__device__ outcome<real_type<T>> run_hermitian(const Group &g, const gm_linalg_args &args,
+                                               int64_t problem,
+                                               const typename Item::template scratch<T> &s) {
+    using R = real_type<T>;
+    const int n = static_cast<int>(args.in[0].rows);
+    const loaded<R> a =
+        load_scaled(g, Item::template entries<T>(args, problem), n, n, Item::step, s.a);
+    if (!a.finite) {
+        return failed<R>(GM_STATUS_NON_FINITE);
+    }
+    if (!diagonalize<T>(g, s, n, a.norm)) {
+        return failed<R>(GM_STATUS_NOT_CONVERGED);
+    }
+    return Item::template conclude<T>(g, args, problem, s, a);
+}
+
+struct eigen_hermitian_item : hermitian_item<false> {
     static dims sizes(const gm_linalg_args &args) {
         return sizes_of(args, 0);
+    }
+    static bool wants_vectors(const gm_linalg_args &args) {
+        return args.out[1].data != nullptr;
     }
 
     template <class T, class Group>
     static __device__ outcome<real_type<T>> run(const Group &g, const gm_linalg_args &args,
                                                 int64_t problem, const scratch<T> &s,
                                                 const dims &) {
+        return run_hermitian<eigen_hermitian_item, T>(g, args, problem, s);
+    }
+
+    template <class T, class Group>
+    static __device__ outcome<real_type<T>> conclude(const Group &g, const gm_linalg_args &args,
+                                                     int64_t problem, const scratch<T> &s,
+                                                     const loaded<real_type<T>> &a) {
         using R = real_type<T>;
         const int n = static_cast<int>(args.in[0].rows);
-        const hermitian_entries<T> entries = {view_of<T>(args, args.in[0], problem)};
-        const loaded<R> a = load_scaled(g, entries, n, n, 1, s.a);
-        if (!a.finite) {
-            return failed<R>(GM_STATUS_NON_FINITE);
-        }
-        if (!diagonalize<T>(g, s, n, a.norm)) {
-            return failed<R>(GM_STATUS_NOT_CONVERGED);
-        }
         outcome<R> result = {GM_STATUS_OK, true, ratio_of_moduli(n, s.w), 0, 0};
         if (args.residual.data != nullptr) { /* |A V - V diag(w)| / |A| */
-            load_at(g, entries, n, n, a.exponent, s.a);
+            load_at(g, entries<T>(args, problem), n, n, a.exponent, s.a);
             const auto error = [&](int i, int j) {
                 return dot(i, j, 0, n, s.a, s.v) - s.v(i, j) * s.w[j];
             };
             result.residual = relative_norm(g, n, n, error, a.norm);
         }
-        const bool finite = store(g, view_of<R>(args, args.out[0], problem), [&](int i, int) {
+        const bool good = store(g, view_of<R>(args, args.out[0], problem), [&](int i, int) {
             return times_power_of_2(s.w[s.order[i]], a.exponent);
         });
         (void)store(g, view_of<T>(args, args.out[1], problem),
                     [&](int i, int j) { return s.v(i, s.order[j]); });
-        return finite ? result : failed<R>(GM_STATUS_NON_FINITE);
+        return good ? result : failed<R>(GM_STATUS_NON_FINITE);
     }
 };
 
 /* ---- roots ----------------------------------------------------------------------------------- */
 
-struct root_item {
-    template <class T> using scratch = hermitian_scratch<T, true>;
-
+struct root_item : hermitian_item<true> {
     static dims sizes(const gm_linalg_args &args) {
         const bool product = args.kind == GM_LINALG_INVERSE_SQRT_PSD && args.residual.data != nullptr;
         return sizes_of(args, product ? args.in[0].columns : 0);
+    }
+    static bool wants_vectors(const gm_linalg_args &) {
+        return true;
     }
 
     /* f(w) in place of w; false where the matrix has none. */
@@ -200,11 +232,11 @@ struct root_item {
     }
 
     /* |S S - A| / |A|, or |T A T - I| / (|T|^2 |A|) */
-    template <class T, class Group, class Scratch, class Entries>
+    template <class T, class Group, class Scratch>
     static __device__ real_type<T> residual(const Group &g, const Scratch &s, bool inverse, int n,
-                                            const Entries &entries,
+                                            const hermitian_entries<T> &from,
                                             const loaded<real_type<T>> &a) {
-        load_at(g, entries, n, n, a.exponent, s.v);
+        load_at(g, from, n, n, a.exponent, s.v);
         if (!inverse) {
             const auto error = [&](int i, int j) {
                 return dot(i, j, 0, n, s.a, s.a) - s.v(i, j);
@@ -223,17 +255,16 @@ struct root_item {
     static __device__ outcome<real_type<T>> run(const Group &g, const gm_linalg_args &args,
                                                 int64_t problem, const scratch<T> &s,
                                                 const dims &) {
+        return run_hermitian<root_item, T>(g, args, problem, s);
+    }
+
+    template <class T, class Group>
+    static __device__ outcome<real_type<T>> conclude(const Group &g, const gm_linalg_args &args,
+                                                     int64_t problem, const scratch<T> &s,
+                                                     const loaded<real_type<T>> &a) {
         using R = real_type<T>;
         const int n = static_cast<int>(args.in[0].rows);
         const bool inverse = args.kind == GM_LINALG_INVERSE_SQRT_PSD;
-        const hermitian_entries<T> entries = {view_of<T>(args, args.in[0], problem)};
-        const loaded<R> a = load_scaled(g, entries, n, n, 2, s.a); /* of 2^exponent there is a root */
-        if (!a.finite) {
-            return failed<R>(GM_STATUS_NON_FINITE);
-        }
-        if (!diagonalize<T>(g, s, n, a.norm)) {
-            return failed<R>(GM_STATUS_NOT_CONVERGED);
-        }
         outcome<R> result = {GM_STATUS_OK, true, ratio_of_moduli(n, s.w), 0, 0};
         if (!roots_of(g, inverse, n, s.w, s.order)) {
             const R rcond = result.rcond;
@@ -243,7 +274,7 @@ struct root_item {
         }
         assemble<T>(g, s, n);
         if (args.residual.data != nullptr) {
-            result.residual = residual<T>(g, s, inverse, n, entries, a);
+            result.residual = residual(g, s, inverse, n, entries<T>(args, problem), a);
         }
         const int half = inverse ? -a.exponent / 2 : a.exponent / 2;
         const bool finite = store(g, view_of<T>(args, args.out[0], problem), [&](int i, int j) {
@@ -257,6 +288,7 @@ const row eigen_hermitian_rows[] = {
     lanes_row<eigen_hermitian_item, 8>("linalg_eigen_hermitian_8"),
     lanes_row<eigen_hermitian_item, 16>("linalg_eigen_hermitian_16"),
     lanes_row<eigen_hermitian_item, 32>("linalg_eigen_hermitian_32"),
+    spectral_vendor_row<eigen_hermitian_item>("linalg_eigen_hermitian_vendor"),
     block_row<eigen_hermitian_item>("linalg_eigen_hermitian_block"),
 };
 
@@ -264,6 +296,7 @@ const row root_rows[] = {
     lanes_row<root_item, 8>("linalg_root_8"),
     lanes_row<root_item, 16>("linalg_root_16"),
     lanes_row<root_item, 32>("linalg_root_32"),
+    spectral_vendor_row<root_item>("linalg_root_vendor"),
     block_row<root_item>("linalg_root_block"),
 };
 

@@ -17,7 +17,7 @@
  * (1) one thread rotates a pair, the others wait; (2) this one: 16 pairs side by side, two lanes
  * each at 32. Not yet run on a GPU. Source: Golub, Van Loan, 8.6.3; Hestenes (1958).
  */
-#include "kernels/linalg_spectral.cuh"
+#include "kernels/linalg_spectral_vendor.cuh"
 #include "kernels/linalg_table.cuh"
 
 namespace gm {
@@ -215,10 +215,6 @@ __device__ bool singular_values(const Group &g, const Scratch &s, const svd_size
     return done;
 }
 
-template <class T> __device__ tall_entries<T> entries_of(const view<T> &a) {
-    return {a, a.rows < a.columns};
-}
-
 /* s_min / s_max */
 template <class Scratch> __device__ auto ratio_of_values(int n, const Scratch &s) {
     using R = std::decay_t<decltype(s.values[0])>;
@@ -229,7 +225,43 @@ template <class Scratch> __device__ auto ratio_of_values(int n, const Scratch &s
 
 /* ---- singular values ------------------------------------------------------------------------- */
 
-struct svd_item {
+/* What the items have in common. */
+template <bool with_inverse> struct singular_item {
+    template <class T> using scratch = svd_scratch<T, with_inverse>;
+    static constexpr bool singular = true;
+    static constexpr int step = 1;
+
+    template <class T>
+    static __device__ tall_entries<T> entries(const gm_linalg_args &args, int64_t problem) {
+        return {view_of<T>(args, args.in[0], problem), args.in[0].rows < args.in[0].columns};
+    }
+};
+
+/* load, decompose, conclude. */
+template <class Item, class T, class Group>
+__device__ outcome<real_type<T>> run_singular(const Group &g, const gm_linalg_args &args,
+                                              int64_t problem,
+                                              const typename Item::template scratch<T> &s) {
+    using R = real_type<T>;
+    const svd_sizes z = Item::sizes_here(args);
+    const loaded<R> a = load_scaled(g, Item::template entries<T>(args, problem), z.rows, z.columns,
+                                    Item::step, s.w);
+    if (!a.finite) {
+        return failed<R>(GM_STATUS_NON_FINITE);
+    }
+    if (!singular_values<T>(g, s, z)) {
+        return failed<R>(GM_STATUS_NOT_CONVERGED);
+    }
+    return Item::template conclude<T>(g, args, problem, s, a);
+}
+
+inline __host__ __device__ svd_sizes sizes_of_svd(const gm_linalg_args &args, int wanted,
+                                                  bool vectors) {
+    const int m = static_cast<int>(args.in[0].rows), n = static_cast<int>(args.in[0].columns);
+    return {m > n ? m : n, m > n ? n : m, wanted, m < n, vectors};
+}
+
+struct svd_item : singular_item<false> {
     template <class T> using scratch = svd_scratch<T, false>;
 
     /* Columns of the long side's basis. */
@@ -243,6 +275,12 @@ struct svd_item {
 
     static dims sizes(const gm_linalg_args &args) {
         return sizes_of(args, wanted(args));
+    }
+    static __host__ __device__ bool wants_vectors(const gm_linalg_args &args) {
+        return args.out[0].data != nullptr || args.out[2].data != nullptr;
+    }
+    static __host__ __device__ svd_sizes sizes_here(const gm_linalg_args &args) {
+        return sizes_of_svd(args, wanted(args), wants_vectors(args));
     }
 
     template <class T, class Group>
@@ -266,22 +304,20 @@ struct svd_item {
     static __device__ outcome<real_type<T>> run(const Group &g, const gm_linalg_args &args,
                                                 int64_t problem, const scratch<T> &s,
                                                 const dims &) {
+        return run_singular<svd_item, T>(g, args, problem, s);
+    }
+
+    template <class T, class Group>
+    static __device__ outcome<real_type<T>> conclude(const Group &g, const gm_linalg_args &args,
+                                                     int64_t problem, const scratch<T> &s,
+                                                     const loaded<real_type<T>> &a) {
         using R = real_type<T>;
-        const tall_entries<T> entries = entries_of(view_of<T>(args, args.in[0], problem));
-        const int m = entries.a.rows, n = entries.a.columns;
-        const svd_sizes z = {m > n ? m : n, m > n ? n : m, wanted(args), entries.adjoint,
-                             args.out[0].data != nullptr || args.out[2].data != nullptr};
-        const loaded<R> a = load_scaled(g, entries, z.rows, z.columns, 1, s.w);
-        if (!a.finite) {
-            return failed<R>(GM_STATUS_NON_FINITE);
-        }
-        if (!singular_values<T>(g, s, z)) {
-            return failed<R>(GM_STATUS_NOT_CONVERGED);
-        }
+        const svd_sizes z = sizes_here(args);
+        const tall_entries<T> from = entries<T>(args, problem);
         outcome<R> result = {GM_STATUS_OK, true, ratio_of_values(z.columns, s), 0, 0};
         if (args.residual.data != nullptr) { /* |A - U S V^H| / |A| */
             const auto error = [&](int i, int j) {
-                T sum = -times_power_of_2(entries(i, j), -a.exponent);
+                T sum = -times_power_of_2(from(i, j), -a.exponent);
                 for (int k = 0; k < z.columns; ++k) {
                     sum += s.w(i, k) * s.values[k] * conjugate(s.v(j, k));
                 }
@@ -297,12 +333,18 @@ struct svd_item {
 
 /* ---- the pseudoinverse ----------------------------------------------------------------------- */
 
-struct pseudoinverse_item {
+struct pseudoinverse_item : singular_item<true> {
     template <class T> using scratch = svd_scratch<T, true>;
 
     static dims sizes(const gm_linalg_args &args) {
+        return sizes_of(args, sizes_here(args).wanted);
+    }
+    static bool wants_vectors(const gm_linalg_args &) {
+        return true;
+    }
+    static __host__ __device__ svd_sizes sizes_here(const gm_linalg_args &args) {
         const int64_t m = args.in[0].rows, n = args.in[0].columns;
-        return sizes_of(args, m < n ? m : n);
+        return sizes_of_svd(args, static_cast<int>(m < n ? m : n), true);
     }
 
     template <class R> static __device__ R cutoff_of(const gm_linalg_args &args) {
@@ -336,9 +378,9 @@ struct pseudoinverse_item {
     /* |W W^+ W - W| / (|W|^2 |W^+|) */
     template <class T, class Group>
     static __device__ real_type<T> residual(const Group &g, const scratch<T> &s,
-                                            const svd_sizes &z, const tall_entries<T> &entries,
+                                            const svd_sizes &z, const tall_entries<T> &from,
                                             const loaded<real_type<T>> &a) {
-        load_at(g, entries, z.rows, z.columns, a.exponent, s.w);
+        load_at(g, from, z.rows, z.columns, a.exponent, s.w);
         set(g, z.columns, z.columns, s.v, [&](int i, int j) {
             T sum = number_of<T>(0);
             for (int k = 0; k < z.rows; ++k) {
@@ -357,21 +399,19 @@ struct pseudoinverse_item {
     static __device__ outcome<real_type<T>> run(const Group &g, const gm_linalg_args &args,
                                                 int64_t problem, const scratch<T> &s,
                                                 const dims &) {
+        return run_singular<pseudoinverse_item, T>(g, args, problem, s);
+    }
+
+    template <class T, class Group>
+    static __device__ outcome<real_type<T>> conclude(const Group &g, const gm_linalg_args &args,
+                                                     int64_t problem, const scratch<T> &s,
+                                                     const loaded<real_type<T>> &a) {
         using R = real_type<T>;
-        const tall_entries<T> entries = entries_of(view_of<T>(args, args.in[0], problem));
-        const int m = entries.a.rows, n = entries.a.columns, least = m < n ? m : n;
-        const svd_sizes z = {m > n ? m : n, least, least, entries.adjoint, true};
-        const loaded<R> a = load_scaled(g, entries, z.rows, z.columns, 1, s.w);
-        if (!a.finite) {
-            return failed<R>(GM_STATUS_NON_FINITE);
-        }
-        if (!singular_values<T>(g, s, z)) {
-            return failed<R>(GM_STATUS_NOT_CONVERGED);
-        }
-        outcome<R> result = {GM_STATUS_OK, true, ratio_of_values(least, s), 0, 0};
+        const svd_sizes z = sizes_here(args);
+        outcome<R> result = {GM_STATUS_OK, true, ratio_of_values(z.columns, s), 0, 0};
         result.rank = invert(g, s, z, cutoff_of<R>(args));
         if (args.residual.data != nullptr) {
-            result.residual = residual(g, s, z, entries, a);
+            result.residual = residual(g, s, z, entries<T>(args, problem), a);
         }
         const bool good = store(g, view_of<T>(args, args.out[0], problem), [&](int i, int j) {
             return times_power_of_2(z.adjoint ? s.inverse(i, j) : conjugate(s.inverse(j, i)),
@@ -385,6 +425,7 @@ const row svd_rows[] = {
     lanes_row<svd_item, 8>("linalg_svd_8"),
     lanes_row<svd_item, 16>("linalg_svd_16"),
     lanes_row<svd_item, 32>("linalg_svd_32"),
+    spectral_vendor_row<svd_item>("linalg_svd_vendor"),
     block_row<svd_item>("linalg_svd_block"),
 };
 
@@ -392,6 +433,7 @@ const row pseudoinverse_rows[] = {
     lanes_row<pseudoinverse_item, 8>("linalg_pseudoinverse_8"),
     lanes_row<pseudoinverse_item, 16>("linalg_pseudoinverse_16"),
     lanes_row<pseudoinverse_item, 32>("linalg_pseudoinverse_32"),
+    spectral_vendor_row<pseudoinverse_item>("linalg_pseudoinverse_vendor"),
     block_row<pseudoinverse_item>("linalg_pseudoinverse_block"),
 };
 

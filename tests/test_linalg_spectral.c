@@ -50,10 +50,15 @@ static double check(const host *s, const batch *b) {
     return worst;
 }
 
-/* The name of the row that a size takes: the operation's kernel, then _8, _16, _32 or _block. */
+/* The name of the row that a size takes: the operation's, then _8, _16, _32, _vendor or _block. */
 static void assert_row(const host *s, const batch *b) {
-    const int64_t size = b->m > b->n ? b->m : b->n;
-    const char *row = size <= 8 ? "_8" : size <= 16 ? "_16" : size <= 32 ? "_32" : "_block";
+    const int64_t size = b->m > b->n ? b->m : b->n, least = b->m < b->n ? b->m : b->n;
+    const bool library = least > 128 && strcmp(b->operation->name, "eigen") != 0;
+    const char *row = size <= 8    ? "_8"
+                      : size <= 16 ? "_16"
+                      : size <= 32 ? "_32"
+                      : library    ? "_vendor"
+                                   : "_block";
     const char *kernel = gm_last_kernel(s->context);
     const size_t length = strlen(row);
     if (strlen(kernel) <= length || strcmp(kernel + strlen(kernel) - length, row) != 0) {
@@ -97,6 +102,40 @@ static void assert_failed(const batch *b, int64_t problem, gm_status expected) {
         for (int64_t e = 0; e < (out->memory != NULL ? count_of(out) : 0); ++e) {
             const number value = get(out, problem, e);
             assert_true(out->tensor.dtype == GM_I32 ? value == -1 : isnan(creal(value)));
+        }
+    }
+}
+
+/* Beyond 128 rows and columns a library decomposes; in the middle of the batch is a problem that
+ * is not finite. */
+static void large_problems_go_to_the_library(void **state) {
+    (void)state;
+    static const int64_t shapes[][2] = {{129, 129}, {140, 130}, {129, 133}};
+    FOR_EACH_DEVICE(s) {
+        for (int i = 0; i < NAMES; ++i) {
+            const operation *o = find_operation(names[i]);
+            for (int k = 0; k < (o->matrix == 'g' ? 3 : 1) && strcmp(o->name, "eigen") != 0; ++k) {
+                const int64_t m = shapes[k][0], n = shapes[k][1], problems = k == 0 ? 3 : 1;
+                batch b = make_batch(o, dtypes[(i + k) % 4], m, n, 1, problems, ROWS, false, 3);
+                batch first = make_batch(o, dtypes[(i + k) % 4], m, n, 1, 1, ROWS, false, 3);
+                if (k == 0) {
+                    set(&b.in[0], 1, n * n - 1, NAN);
+                }
+                run_batch(s, &b);
+                assert_row(s, &b);
+                run_batch(s, &first);
+                assert_true(same_bits(&b, 0, &first, 0));
+                (void)check(s, &first);
+                for (int64_t p = 0; p < problems; ++p) {
+                    if (k == 0 && p == 1) {
+                        assert_failed(&b, p, GM_STATUS_NON_FINITE);
+                    } else {
+                        assert_true(check_problem(&b, p) < THRESHOLD);
+                    }
+                }
+                free_batch(&b);
+                free_batch(&first);
+            }
         }
     }
 }
@@ -271,6 +310,7 @@ static void results_may_replace_their_inputs(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_is_right),
+        cmocka_unit_test(large_problems_go_to_the_library),
         cmocka_unit_test(matrices_without_a_root),
         cmocka_unit_test(graded_and_extreme_scales),
         cmocka_unit_test(small_singular_values_are_exact),
