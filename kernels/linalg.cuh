@@ -297,7 +297,9 @@ __device__ void finish(const Group &g, const gm_linalg_args &args, int64_t probl
     g.sync(); /* the next problem's scratch is this one's */
 }
 
-/* ---- launches -------------------------------------------------------------------------------- */
+/* ---- launches ----------------------------------------------------------------------------------
+ * Kernels are bound to one block a multiprocessor at least: registers are not what limits the
+ * blocks, scratch is, and without that bound the compiler spills to make room for more. */
 
 constexpr size_t SHARED_LIMIT = 48 * 1024; /* what every device gives without being asked */
 constexpr size_t SHARED_MOST = 64 * 1024;  /* what each of sm_80 on gives on request */
@@ -325,7 +327,7 @@ template <class T, class Item, int N> struct small_shape {
 };
 
 template <class T, class Item, int N>
-__global__ void __launch_bounds__(small_shape<T, Item, N>::threads)
+__global__ void __launch_bounds__(small_shape<T, Item, N>::threads, 1)
     linalg_lanes(const GM_GRID_CONSTANT gm_linalg_args args) {
     using shape = small_shape<T, Item, N>;
     using shared_memory = typename shape::shared;
@@ -343,7 +345,7 @@ __global__ void __launch_bounds__(small_shape<T, Item, N>::threads)
 }
 
 template <class T, class Item>
-__global__ void __launch_bounds__(BLOCK_THREADS)
+__global__ void __launch_bounds__(BLOCK_THREADS, 1)
     linalg_block(const GM_GRID_CONSTANT gm_linalg_args args, const dims d, size_t bytes) {
     GM_SHARED(block_shared, shared);
     const block_group g(&shared);

@@ -26,7 +26,7 @@ constexpr int VENDOR_ABOVE = 256; /* rows or columns */
 
 /* to = f, m x n; a thread takes every gridDim-th of the blocks of 256 entries of a column. */
 template <class T, class F>
-__global__ void __launch_bounds__(BLOCK_THREADS)
+__global__ void __launch_bounds__(BLOCK_THREADS, 1)
     linalg_fill(const tile<T> to, int m, int n, const GM_GRID_CONSTANT F f) {
     const int64_t stride = static_cast<int64_t>(gridDim.x) * BLOCK_THREADS;
     for (int64_t e = static_cast<int64_t>(blockIdx.x) * BLOCK_THREADS + threadIdx.x;
@@ -45,7 +45,7 @@ template <class R> struct state {
 
 /* LAPACK's exchanges as the permutation that they make; whether all pivots are not 0. */
 template <class T>
-__global__ void __launch_bounds__(BLOCK_THREADS)
+__global__ void __launch_bounds__(BLOCK_THREADS, 1)
     linalg_pivots(const tile<T> lu, int m, int n, const int32_t *pivots, int *permutation,
                   state<real_type<T>> *result) {
     GM_SHARED(block_shared, shared);
@@ -76,7 +76,7 @@ template <class R> __global__ void linalg_begin(state<R> *result, int32_t *info)
 
 /* A triangle is regular where no entry of its diagonal is 0. */
 template <class T>
-__global__ void __launch_bounds__(BLOCK_THREADS)
+__global__ void __launch_bounds__(BLOCK_THREADS, 1)
     linalg_diagonal(const tile<T> a, int n, state<real_type<T>> *result) {
     GM_SHARED(block_shared, shared);
     const block_group g(&shared);
@@ -92,7 +92,7 @@ __global__ void __launch_bounds__(BLOCK_THREADS)
 
 /* rcond of the matrix a from its inverse. */
 template <class T, class A>
-__global__ void __launch_bounds__(BLOCK_THREADS)
+__global__ void __launch_bounds__(BLOCK_THREADS, 1)
     linalg_condition(const GM_GRID_CONSTANT A a, const tile<T> inverse, int n,
                      state<real_type<T>> *result) {
     GM_SHARED(block_shared, shared);
@@ -181,7 +181,7 @@ __device__ bool store_outputs(const block_group &g, const finished<T> &p, bool o
 }
 
 template <class T>
-__global__ void __launch_bounds__(BLOCK_THREADS)
+__global__ void __launch_bounds__(BLOCK_THREADS, 1)
     linalg_finish(const GM_GRID_CONSTANT finished<T> p) {
     using R = real_type<T>;
     GM_SHARED(block_shared, shared);
