@@ -45,7 +45,7 @@ __host__ __device__ spectral_slot<T, Item> slot_at(const gm_linalg_args &args, c
 }
 
 template <class T, class Item>
-__global__ void __launch_bounds__(BLOCK_THREADS)
+__global__ void __launch_bounds__(BLOCK_THREADS, 1)
     spectral_begin(const GM_GRID_CONSTANT gm_linalg_args args, const dims d, size_t bytes,
                    int64_t first) {
     GM_SHARED(block_shared, shared);
@@ -65,7 +65,7 @@ __global__ void __launch_bounds__(BLOCK_THREADS)
 }
 
 template <class T, class Item>
-__global__ void __launch_bounds__(BLOCK_THREADS)
+__global__ void __launch_bounds__(BLOCK_THREADS, 1)
     spectral_end(const GM_GRID_CONSTANT gm_linalg_args args, const dims d, size_t bytes,
                  int64_t first) {
     using R = real_type<T>;
