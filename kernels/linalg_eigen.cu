@@ -39,8 +39,8 @@ template <class T> struct eigen_scratch {
 
     __host__ __device__ constexpr eigen_scratch(arena &memory, const dims &d)
         : h(memory.take_tile<C>(d, d.n, d.n)), z(memory.take_tile<C>(d, d.n, d.n)),
-          w(memory.take<C>(d.n)), column(memory.take<C>(d.n)),
-          last(memory.take<real_type<T>>(d.n)), permutation(memory.take<int>(d.n)) {
+          w(memory.take<C>(d.n)), column(memory.take<C>(d.n)), last(memory.take<real_type<T>>(d.n)),
+          permutation(memory.take<int>(d.n)) {
     }
 };
 
@@ -124,8 +124,7 @@ template <class R> __device__ complex<R> root_of(complex<R> a) {
 
 /* The eigenvalue of the block that ends at row k that is closer to its last entry; every tenth time
  * another number, which breaks a cycle. */
-template <class R>
-__device__ complex<R> shift_of(const tile<complex<R>> &h, int k, int step) {
+template <class R> __device__ complex<R> shift_of(const tile<complex<R>> &h, int k, int step) {
     const complex<R> p = h(k - 1, k - 1), q = h(k - 1, k), r = h(k, k - 1), last = h(k, k);
     if (step % 10 == 9) {
         return last + complex<R>{modulus(r), 0};
@@ -141,8 +140,7 @@ template <class R> struct chain_rotation {
     complex<R> s;
 };
 
-template <class R>
-__device__ chain_rotation<R> chain_rotation_of(complex<R> x, complex<R> y) {
+template <class R> __device__ chain_rotation<R> chain_rotation_of(complex<R> x, complex<R> y) {
     const R left = modulus(x), size = hypotenuse(left, modulus(y));
     if (!(size > 0)) {
         return {1, {0, 0}};
@@ -190,8 +188,7 @@ __device__ void qr_step(const Group &g, const Scratch &s, int n, int low, int hi
 }
 
 /* The first row of the block that ends at row `high` and has no 0 beside its diagonal. */
-template <class R>
-__device__ int block_start(const tile<complex<R>> &h, int high, R norm) {
+template <class R> __device__ int block_start(const tile<complex<R>> &h, int high, R norm) {
     int low = high;
     for (; low > 0; --low) {
         const R beside = modulus(h(low, low)) + modulus(h(low - 1, low - 1));
@@ -331,9 +328,8 @@ struct eigen_item {
             result.residual = relative_norm(g, n, n, error, a.norm);
         }
         (void)store(g, view_of<C>(args, args.out[1], problem), s.z);
-        const bool good = store(g, view_of<C>(args, args.out[0], problem), [&](int i, int) {
-            return times_power_of_2(s.w[i], a.exponent);
-        });
+        const bool good = store(g, view_of<C>(args, args.out[0], problem),
+                                [&](int i, int) { return times_power_of_2(s.w[i], a.exponent); });
         if (args.rcond.data != nullptr) {
             result.rcond = rcond_of_vectors<R>(g, s, n);
         }

@@ -47,8 +47,8 @@ __device__ bool rotate_columns(const Group &g, const Scratch &s, int n, real_typ
         const column_pair at = pair_of(n, round, index);
         rotation<T> j = {0, 0, number_of<T>(0)};
         if (at.used && modulus(s.a(at.p, at.q)) > enough) {
-            j = rotation_of(real_part(s.a(at.p, at.p)), real_part(s.a(at.q, at.q)),
-                            s.a(at.p, at.q), modulus(s.a(at.p, at.q)));
+            j = rotation_of(real_part(s.a(at.p, at.p)), real_part(s.a(at.q, at.q)), s.a(at.p, at.q),
+                            modulus(s.a(at.p, at.q)));
             rotated = true;
         }
         __syncwarp(split.mask); /* the pair's threads have read what they write now */
@@ -191,7 +191,8 @@ struct eigen_hermitian_item : hermitian_item<false> {
 
 struct root_item : hermitian_item<true> {
     static dims sizes(const gm_linalg_args &args) {
-        const bool product = args.kind == GM_LINALG_INVERSE_SQRT_PSD && args.residual.data != nullptr;
+        const bool product =
+            args.kind == GM_LINALG_INVERSE_SQRT_PSD && args.residual.data != nullptr;
         return sizes_of(args, product ? args.in[0].columns : 0);
     }
     static bool wants_vectors(const gm_linalg_args &) {
@@ -238,9 +239,7 @@ struct root_item : hermitian_item<true> {
                                             const loaded<real_type<T>> &a) {
         load_at(g, from, n, n, a.exponent, s.v);
         if (!inverse) {
-            const auto error = [&](int i, int j) {
-                return dot(i, j, 0, n, s.a, s.a) - s.v(i, j);
-            };
+            const auto error = [&](int i, int j) { return dot(i, j, 0, n, s.a, s.a) - s.v(i, j); };
             return relative_norm(g, n, n, error, a.norm);
         }
         multiply(g, n, n, n, s.a, s.v, s.product);
@@ -277,9 +276,8 @@ struct root_item : hermitian_item<true> {
             result.residual = residual(g, s, inverse, n, entries<T>(args, problem), a);
         }
         const int half = inverse ? -a.exponent / 2 : a.exponent / 2;
-        const bool finite = store(g, view_of<T>(args, args.out[0], problem), [&](int i, int j) {
-            return times_power_of_2(s.a(i, j), half);
-        });
+        const bool finite = store(g, view_of<T>(args, args.out[0], problem),
+                                  [&](int i, int j) { return times_power_of_2(s.a(i, j), half); });
         return finite ? result : failed<R>(GM_STATUS_NON_FINITE);
     }
 };

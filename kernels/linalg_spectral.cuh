@@ -37,9 +37,7 @@ template <class T> struct tall_entries {
 template <class T> struct hermitian_entries {
     view<T> a;
     __device__ __forceinline__ T operator()(int i, int j) const {
-        return i > j   ? a(i, j)
-               : i < j ? conjugate(a(j, i))
-                       : number_of<T>(real_part(a(i, i)));
+        return i > j ? a(i, j) : i < j ? conjugate(a(j, i)) : number_of<T>(real_part(a(i, i)));
     }
 };
 

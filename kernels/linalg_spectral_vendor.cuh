@@ -52,9 +52,8 @@ __global__ void __launch_bounds__(BLOCK_THREADS, 1)
     const block_group g(&shared);
     const spectral_slot<T, Item> slot = slot_at<T, Item>(args, d, bytes, blockIdx.x);
     const int m = d.m > d.n ? d.m : d.n, n = d.m < d.n ? d.m : d.n;
-    const loaded<real_type<T>> a =
-        load_scaled(g, Item::template entries<T>(args, first + blockIdx.x), m, n, Item::step,
-                    slot.input);
+    const loaded<real_type<T>> a = load_scaled(
+        g, Item::template entries<T>(args, first + blockIdx.x), m, n, Item::step, slot.input);
     if (!a.finite) {
         set_identity(g, m, n, slot.input);
     }
@@ -90,7 +89,7 @@ __global__ void __launch_bounds__(BLOCK_THREADS, 1)
     finish(g, args, problem,
            !slot.state->finite ? failed<R>(GM_STATUS_NON_FINITE)
            : !converged        ? failed<R>(GM_STATUS_NOT_CONVERGED)
-                        : Item::template conclude<T>(g, args, problem, slot.s, *slot.state));
+                               : Item::template conclude<T>(g, args, problem, slot.s, *slot.state));
 }
 
 /* The launches of a call; the sizes of its workspace. */

@@ -5,12 +5,11 @@
  * One-sided Jacobi (Hestenes) on W = A, or A^H where A has more columns than rows: pairs of columns
  * of W are rotated until all are orthogonal, W J_1 J_2 ... = U diag(s), V = J_1 J_2 ... A round of
  * the tournament takes n / 2 pairs at once, each by its own neighbouring threads, which keep to
- * their rows: a round has one barrier. A pair is orthogonal where |x^H y| <= eps sqrt(rows) |x| |y|,
- * so that small values come out as exact as large ones; after 40 sweeps it is NOT_CONVERGED. The
- * squares of the columns are taken once a sweep and follow the rotations in it.
- * Columns that vanish, and those of a complete basis, are completed by an axis less its part in the
- * span of the others, the axis that they span least. Order, sharing and sums depend on the sizes
- * alone.
+ * their rows: a round has one barrier. A pair is orthogonal where |x^H y| <= eps sqrt(rows) |x|
+ * |y|, so that small values come out as exact as large ones; after 40 sweeps it is NOT_CONVERGED.
+ * The squares of the columns are taken once a sweep and follow the rotations in it. Columns that
+ * vanish, and those of a complete basis, are completed by an axis less its part in the span of the
+ * others, the axis that they span least. Order, sharing and sums depend on the sizes alone.
  *
  * Scratch: W, V (and for the pseudoinverse a third matrix), s and its order: for 32 in shared
  * memory 17 KiB of double, 34 of complex double, half as much again for the pseudoinverse. Ladder:
@@ -94,8 +93,8 @@ __device__ bool orthogonalize(const Group &g, const Scratch &s, const svd_sizes 
     return rotated;
 }
 
-/* The squares of the columns, to s.values. Rotations move them from column to column; they are taken
- * anew in every sweep. Ends with a barrier. */
+/* The squares of the columns, to s.values. Rotations move them from column to column; they are
+ * taken anew in every sweep. Ends with a barrier. */
 template <class T, class Group, class Scratch>
 __device__ void take_squares(const Group &g, const Scratch &s, const svd_sizes &z) {
     for (int j = g.team; j < z.columns; j += g.teams) {
@@ -218,7 +217,7 @@ __device__ bool singular_values(const Group &g, const Scratch &s, const svd_size
 /* s_min / s_max */
 template <class Scratch> __device__ auto ratio_of_values(int n, const Scratch &s) {
     using R = std::decay_t<decltype(s.values[0])>;
-    return n == 0                       ? R(1)
+    return n == 0                     ? R(1)
            : s.values[s.order[0]] > 0 ? s.values[s.order[n - 1]] / s.values[s.order[0]]
                                       : R(0);
 }
@@ -295,9 +294,8 @@ struct svd_item : singular_item<false> {
         (void)store(g, view_of<T>(args, args.out[2], problem), [&](int i, int j) {
             return conjugate(z.adjoint ? s.w(j, column(i)) : s.v(j, s.order[i]));
         });
-        return store(g, view_of<R>(args, args.out[1], problem), [&](int i, int) {
-            return times_power_of_2(s.values[s.order[i]], exponent);
-        });
+        return store(g, view_of<R>(args, args.out[1], problem),
+                     [&](int i, int) { return times_power_of_2(s.values[s.order[i]], exponent); });
     }
 
     template <class T, class Group>
@@ -377,8 +375,8 @@ struct pseudoinverse_item : singular_item<true> {
 
     /* |W W^+ W - W| / (|W|^2 |W^+|) */
     template <class T, class Group>
-    static __device__ real_type<T> residual(const Group &g, const scratch<T> &s,
-                                            const svd_sizes &z, const tall_entries<T> &from,
+    static __device__ real_type<T> residual(const Group &g, const scratch<T> &s, const svd_sizes &z,
+                                            const tall_entries<T> &from,
                                             const loaded<real_type<T>> &a) {
         load_at(g, from, z.rows, z.columns, a.exponent, s.w);
         set(g, z.columns, z.columns, s.v, [&](int i, int j) {
@@ -422,10 +420,8 @@ struct pseudoinverse_item : singular_item<true> {
 };
 
 const row svd_rows[] = {
-    lanes_row<svd_item, 8>("linalg_svd_8"),
-    lanes_row<svd_item, 16>("linalg_svd_16"),
-    lanes_row<svd_item, 32>("linalg_svd_32"),
-    spectral_vendor_row<svd_item>("linalg_svd_vendor"),
+    lanes_row<svd_item, 8>("linalg_svd_8"),   lanes_row<svd_item, 16>("linalg_svd_16"),
+    lanes_row<svd_item, 32>("linalg_svd_32"), spectral_vendor_row<svd_item>("linalg_svd_vendor"),
     block_row<svd_item>("linalg_svd_block"),
 };
 

@@ -248,12 +248,11 @@ gm_status vendor_spectrum_work(gm_call *call, const vendor_spectrum *s, int *ele
         return status;
     }
     const typed_functions &t = open_libraries().typed[type_of(s->dtype)];
-    return s->singular
-               ? check(call, t.gesvd_size(h.solver, s->m, s->n, elements), "gesvd")
-               : check(call,
-                       t.heevd_size(h.solver, mode_of(s), CUBLAS_FILL_MODE_LOWER, s->n, s->a,
-                                    s->lda, s->w, elements),
-                       "heevd");
+    return s->singular ? check(call, t.gesvd_size(h.solver, s->m, s->n, elements), "gesvd")
+                       : check(call,
+                               t.heevd_size(h.solver, mode_of(s), CUBLAS_FILL_MODE_LOWER, s->n,
+                                            s->a, s->lda, s->w, elements),
+                               "heevd");
 }
 
 gm_status vendor_spectrum_run(gm_call *call, const vendor_spectrum *s) {
@@ -265,8 +264,8 @@ gm_status vendor_spectrum_run(gm_call *call, const vendor_spectrum *s) {
     const typed_functions &t = open_libraries().typed[type_of(s->dtype)];
     if (!s->singular) {
         return check(call,
-                     t.heevd(h.solver, mode_of(s), CUBLAS_FILL_MODE_LOWER, s->n, s->a, s->lda,
-                             s->w, s->work, s->work_elements, s->info),
+                     t.heevd(h.solver, mode_of(s), CUBLAS_FILL_MODE_LOWER, s->n, s->a, s->lda, s->w,
+                             s->work, s->work_elements, s->info),
                      "heevd");
     }
     const signed char u = s->columns == 0 ? 'N' : s->columns == s->n ? 'S' : 'A';

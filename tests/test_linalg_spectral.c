@@ -251,8 +251,8 @@ static void a_matrix_of_rank_one(void **state) {
 /* The same operation with the result over a: the bits that `beside` has. */
 static void assert_in_place(const host *s, batch *beside, int output) {
     const operation *o = beside->operation;
-    batch over = make_batch(o, beside->dtype, beside->m, beside->n, 1, beside->problems, ROWS,
-                            false, 4);
+    batch over =
+        make_batch(o, beside->dtype, beside->m, beside->n, 1, beside->problems, ROWS, false, 4);
     array *const used[] = {&over.in[0], &over.out[0], &over.out[1], &over.out[2], &over.status};
     gm_tensor tensors[5];
     const gm_tensor *out[OUTPUTS];
@@ -294,12 +294,13 @@ static void assert_in_place(const host *s, batch *beside, int output) {
 /* Results over their inputs, in shared memory and in the workspace. */
 static void results_may_replace_their_inputs(void **state) {
     (void)state;
-    static const char *const of[] = {"eigen_hermitian", "eigen",            "svd",
-                                     "pseudoinverse",   "inverse_sqrt_psd", "sqrt_psd"};
+    static const char *const of[] = {"eigen_hermitian",  "eigen",   "svd", "pseudoinverse",
+                                     "inverse_sqrt_psd", "sqrt_psd"};
     FOR_EACH_DEVICE(s) {
         for (int i = 0; i < 12; ++i) {
             const int64_t n = i < 6 ? 6 : 34;
-            batch beside = make_batch(find_operation(of[i % 6]), GM_C128, n, n, 1, 2, ROWS, false, 4);
+            batch beside =
+                make_batch(find_operation(of[i % 6]), GM_C128, n, n, 1, 2, ROWS, false, 4);
             run_batch(s, &beside);
             assert_in_place(s, &beside, i % 6 < 2 ? 1 : 0);
             free_batch(&beside);

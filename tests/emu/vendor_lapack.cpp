@@ -48,7 +48,8 @@ TYPED(z, lapack_complex_double, LAPACK_zungqr)
 TYPED(c, lapack_complex_float, LAPACK_cungqr)
 #undef TYPED
 
-/* Work of 5 n + m elements: what the real type takes; of the complex one the second part is real. */
+/* Work of 5 n + m elements: what the real type takes; of the complex one the second part is real.
+ */
 #define TYPED_REAL(letter, real)                                                                   \
     void spectrum_##letter(const vendor_spectrum &s) {                                             \
         real *a = static_cast<real *>(s.a), *w = static_cast<real *>(s.w);                         \
