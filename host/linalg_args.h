@@ -36,6 +36,7 @@ typedef struct gm_linalg_args {
     int64_t power;
     double t;      /* the functions' factor; Magnus: the step */
     double cutoff; /* relative, > 0 */
+    float cutoff_f32; /* the same: no double in float kernels */
     void *workspace;
     size_t workspace_bytes;
 } gm_linalg_args;

@@ -302,6 +302,7 @@ __device__ void finish(const Group &g, const gm_linalg_args &args, int64_t probl
  * blocks, scratch is, and without that bound the compiler spills to make room for more. */
 
 constexpr size_t SHARED_LIMIT = 48 * 1024; /* what every device gives without being asked */
+constexpr size_t SHARED_MOST = 64 * 1024;  /* what each of sm_80 on gives on request */
 
 __host__ __device__ constexpr dims small_dims(int n) {
     return {n, n, n, 1};
@@ -322,7 +323,7 @@ template <class T, class Item, int N> struct small_shape {
     struct shared {
         alignas(16) char scratch[problems][bytes];
     };
-    static_assert(sizeof(shared) <= SHARED_LIMIT, "a problem's scratch fits");
+    static_assert(sizeof(shared) <= SHARED_MOST, "a problem's scratch fits");
 };
 
 template <class T, class Item, int N>
@@ -376,6 +377,17 @@ gm_status run_lanes(gm_call *call, const gm_linalg_args &args) {
     using shape = small_shape<T, Item, N>;
     const int64_t blocks = (args.problems + shape::problems - 1) / shape::problems;
     const unsigned grid = static_cast<unsigned>(blocks < 0x100000 ? blocks : 0x100000);
+    if (sizeof(typename shape::shared) > SHARED_LIMIT) {
+        const gm_status status = check_cuda(
+            call,
+            cudaFuncSetAttribute(linalg_lanes<T, Item, N>,
+                                 cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                 static_cast<int>(sizeof(typename shape::shared))),
+            call->kernel);
+        if (status != GM_STATUS_OK) {
+            return status;
+        }
+    }
     GM_LAUNCH((linalg_lanes<T, Item, N>), grid, static_cast<unsigned>(shape::threads),
               sizeof(typename shape::shared), stream_of(call), args);
     return check_cuda(call, cudaGetLastError(), call->kernel);

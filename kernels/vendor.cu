@@ -26,6 +26,13 @@ struct typed_functions {
                                    const void *, int *);
     cusolverStatus_t (*ungqr)(cusolverDnHandle_t, int, int, int, void *, int, const void *, void *,
                               int, int *);
+    cusolverStatus_t (*heevd_size)(cusolverDnHandle_t, cusolverEigMode_t, cublasFillMode_t, int,
+                                   const void *, int, const void *, int *);
+    cusolverStatus_t (*heevd)(cusolverDnHandle_t, cusolverEigMode_t, cublasFillMode_t, int, void *,
+                              int, void *, void *, int, int *);
+    cusolverStatus_t (*gesvd_size)(cusolverDnHandle_t, int, int, int *);
+    cusolverStatus_t (*gesvd)(cusolverDnHandle_t, signed char, signed char, int, int, void *, int,
+                              void *, void *, int, void *, int, void *, int, void *, int *);
     cublasStatus_t (*trsm)(cublasHandle_t, cublasSideMode_t, cublasFillMode_t, cublasOperation_t,
                            cublasDiagType_t, int, int, const void *, const void *, int, void *,
                            int);
@@ -72,6 +79,11 @@ void find_typed(libraries &l, void *blas, void *solver, int type) {
     find(l, solver, &t.ungqr_size,
          is_complex ? "cusolverDn%cungqr_bufferSize" : "cusolverDn%corgqr_bufferSize", letter);
     find(l, solver, &t.ungqr, is_complex ? "cusolverDn%cungqr" : "cusolverDn%corgqr", letter);
+    find(l, solver, &t.heevd_size,
+         is_complex ? "cusolverDn%cheevd_bufferSize" : "cusolverDn%csyevd_bufferSize", letter);
+    find(l, solver, &t.heevd, is_complex ? "cusolverDn%cheevd" : "cusolverDn%csyevd", letter);
+    find(l, solver, &t.gesvd_size, "cusolverDn%cgesvd_bufferSize", letter);
+    find(l, solver, &t.gesvd, "cusolverDn%cgesvd", letter);
     find(l, blas, &t.trsm, "cublas%ctrsm_v2", letter);
 }
 
@@ -223,6 +235,45 @@ gm_status vendor_substitute(gm_call *call, const vendor_substitution *s) {
                      s->unit ? CUBLAS_DIAG_UNIT : CUBLAS_DIAG_NON_UNIT, s->n, s->k, alpha, s->a,
                      s->lda, s->b, s->ldb),
                  "trsm");
+}
+
+static cusolverEigMode_t mode_of(const vendor_spectrum *s) {
+    return s->columns > 0 ? CUSOLVER_EIG_MODE_VECTOR : CUSOLVER_EIG_MODE_NOVECTOR;
+}
+
+gm_status vendor_spectrum_work(gm_call *call, const vendor_spectrum *s, int *elements) {
+    stream_handles h;
+    const gm_status status = handles_of(call, &h);
+    if (status != GM_STATUS_OK) {
+        return status;
+    }
+    const typed_functions &t = open_libraries().typed[type_of(s->dtype)];
+    return s->singular ? check(call, t.gesvd_size(h.solver, s->m, s->n, elements), "gesvd")
+                       : check(call,
+                               t.heevd_size(h.solver, mode_of(s), CUBLAS_FILL_MODE_LOWER, s->n,
+                                            s->a, s->lda, s->w, elements),
+                               "heevd");
+}
+
+gm_status vendor_spectrum_run(gm_call *call, const vendor_spectrum *s) {
+    stream_handles h;
+    const gm_status status = handles_of(call, &h);
+    if (status != GM_STATUS_OK) {
+        return status;
+    }
+    const typed_functions &t = open_libraries().typed[type_of(s->dtype)];
+    if (!s->singular) {
+        return check(call,
+                     t.heevd(h.solver, mode_of(s), CUBLAS_FILL_MODE_LOWER, s->n, s->a, s->lda, s->w,
+                             s->work, s->work_elements, s->info),
+                     "heevd");
+    }
+    const signed char u = s->columns == 0 ? 'N' : s->columns == s->n ? 'S' : 'A';
+    const signed char vh = s->columns == 0 ? 'N' : 'S';
+    return check(call,
+                 t.gesvd(h.solver, u, vh, s->m, s->n, s->a, s->lda, s->w, s->u, s->ldu, s->vh,
+                         s->ldvh, s->work, s->work_elements, nullptr, s->info),
+                 "gesvd");
 }
 
 } // namespace gm

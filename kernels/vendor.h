@@ -52,4 +52,25 @@ struct vendor_substitution {
 
 gm_status vendor_substitute(gm_call *call, const vendor_substitution *s);
 
+/* a, used up, to singular values w descending, m >= n, u with `columns` columns, n or m, and the
+ * adjoint vh of v, n x n; or, not singular, the lower triangle of a Hermitian a, n x n, to
+ * eigenvalues w ascending and vectors in place of a. columns 0: values only. */
+struct vendor_spectrum {
+    bool singular;
+    gm_dtype dtype;
+    int m, n, columns;
+    void *a;
+    int lda;
+    void *w, *u;
+    int ldu;
+    void *vh;
+    int ldvh;
+    int32_t *info;
+    void *work;
+    int work_elements; /* of dtype: as vendor_spectrum_work says for these sizes */
+};
+
+gm_status vendor_spectrum_work(gm_call *call, const vendor_spectrum *s, int *elements);
+gm_status vendor_spectrum_run(gm_call *call, const vendor_spectrum *s);
+
 } // namespace gm

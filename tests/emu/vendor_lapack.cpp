@@ -48,6 +48,46 @@ TYPED(z, lapack_complex_double, LAPACK_zungqr)
 TYPED(c, lapack_complex_float, LAPACK_cungqr)
 #undef TYPED
 
+/* Work of 5 n + m elements: what the real type takes; of the complex one the second part is real.
+ */
+#define TYPED_REAL(letter, real)                                                                   \
+    void spectrum_##letter(const vendor_spectrum &s) {                                             \
+        real *a = static_cast<real *>(s.a), *w = static_cast<real *>(s.w);                         \
+        real *work = static_cast<real *>(s.work);                                                  \
+        const char *const u = s.columns == 0 ? "N" : s.columns == s.n ? "S" : "A";                 \
+        if (s.singular) {                                                                          \
+            LAPACK_##letter##gesvd(u, s.columns == 0 ? "N" : "S", &s.m, &s.n, a, &s.lda, w,        \
+                                   static_cast<real *>(s.u), &s.ldu, static_cast<real *>(s.vh),    \
+                                   &s.ldvh, work, &s.work_elements, s.info);                       \
+        } else {                                                                                   \
+            LAPACK_##letter##syev(s.columns == 0 ? "N" : "V", "L", &s.n, a, &s.lda, w, work,       \
+                                  &s.work_elements, s.info);                                       \
+        }                                                                                          \
+    }
+TYPED_REAL(d, double)
+TYPED_REAL(s, float)
+#undef TYPED_REAL
+#define TYPED_COMPLEX(letter, scalar, real)                                                        \
+    void spectrum_##letter(const vendor_spectrum &s) {                                             \
+        scalar *a = static_cast<scalar *>(s.a), *work = static_cast<scalar *>(s.work);             \
+        real *w = static_cast<real *>(s.w);                                                        \
+        const lapack_int first = 2 * s.n + s.m;                                                    \
+        real *rest = reinterpret_cast<real *>(work + first);                                       \
+        const char *const u = s.columns == 0 ? "N" : s.columns == s.n ? "S" : "A";                 \
+        if (s.singular) {                                                                          \
+            LAPACK_##letter##gesvd(u, s.columns == 0 ? "N" : "S", &s.m, &s.n, a, &s.lda, w,        \
+                                   static_cast<scalar *>(s.u), &s.ldu,                             \
+                                   static_cast<scalar *>(s.vh), &s.ldvh, work, &first, rest,       \
+                                   s.info);                                                        \
+        } else {                                                                                   \
+            LAPACK_##letter##heev(s.columns == 0 ? "N" : "V", "L", &s.n, a, &s.lda, w, work,       \
+                                  &first, rest, s.info);                                           \
+        }                                                                                          \
+    }
+TYPED_COMPLEX(z, lapack_complex_double, double)
+TYPED_COMPLEX(c, lapack_complex_float, float)
+#undef TYPED_COMPLEX
+
 void substitute(const vendor_substitution &s) {
     const auto upper = s.upper ? CblasUpper : CblasLower;
     const auto transpose = s.transpose ? CblasConjTrans : CblasNoTrans;
@@ -97,6 +137,21 @@ gm_status vendor_run(gm_call *call, const vendor_factor *factor) {
 gm_status vendor_substitute(gm_call *call, const vendor_substitution *substitution) {
     const vendor_substitution s = *substitution;
     return queue(call, [s] { substitute(s); });
+}
+
+gm_status vendor_spectrum_work(gm_call *, const vendor_spectrum *s, int *elements) {
+    *elements = 5 * s->n + s->m;
+    return GM_STATUS_OK;
+}
+
+gm_status vendor_spectrum_run(gm_call *call, const vendor_spectrum *spectrum) {
+    const vendor_spectrum s = *spectrum;
+    return queue(call, [s] {
+        s.dtype == GM_F64    ? spectrum_d(s)
+        : s.dtype == GM_F32  ? spectrum_s(s)
+        : s.dtype == GM_C128 ? spectrum_z(s)
+                             : spectrum_c(s);
+    });
 }
 
 } // namespace gm
