@@ -112,6 +112,27 @@ static void permutation_matrices_are_exact(void **state) {
     }
 }
 
+/* Ones in the first column and on the diagonal: all candidates are equal, and the first is taken.
+ */
+static void of_equal_pivots_the_first_is_taken(void **state) {
+    (void)state;
+    static const int64_t sizes[] = {3, 8, 20, 45};
+    FOR_EACH_BACKEND(s, "lu") {
+        for (int i = 0; i < 16; ++i) {
+            const int64_t n = sizes[i / 4];
+            double a[45 * 45], rows[45];
+            for (int64_t e = 0; e < n * n; ++e) {
+                a[e] = e % n == 0 || e % (n + 1) == 0;
+                rows[e / n] = (double)(e / n);
+            }
+            batch r = solve_one(s, "lu", dtypes[i % 4], n, n, 0, a, NULL);
+            assert_values(s, &r.out[1], rows, 0);
+            assert_values(s, &r.out[0], a, 0);
+            free_batch(&r);
+        }
+    }
+}
+
 static void determinants_out_of_range_have_logarithms(void **state) {
     (void)state;
     static const double large[] = {1e200, 0, 0, 1e200}, nothing[4] = {0};
@@ -550,6 +571,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(factors_of_integers_are_exact),
         cmocka_unit_test(permutation_matrices_are_exact),
+        cmocka_unit_test(of_equal_pivots_the_first_is_taken),
         cmocka_unit_test(determinants_out_of_range_have_logarithms),
         cmocka_unit_test(triangles_of_every_kind),
         cmocka_unit_test(singular_problems_say_so),
