@@ -222,6 +222,30 @@ static void small_singular_values_are_exact(void **state) {
     }
 }
 
+/* A Jordan block's vectors are all one, found through numbers out of the range of the type. */
+static void defective_matrices_have_vectors(void **state) {
+    (void)state;
+    enum { N = 12 };
+    double jordan[N * N] = {0};
+    for (int i = 0; i < N; ++i) {
+        jordan[i * N + i] = 0.5;
+        if (i + 1 < N) {
+            jordan[i * N + i + 1] = 1;
+        }
+    }
+    FOR_EACH_BACKEND(s, "eigen") {
+        for (int t = 0; t < 4; ++t) {
+            batch b = solve_one(s, "eigen", dtypes[t], N, N, jordan);
+            (void)check(s, &b);
+            assert_true(creal(get(&b.rcond, 0, 0)) < 16 * eps_of(dtypes[t]));
+            for (int j = 0; j < N; ++j) { /* (1, 0, ...) to the root that the rounding allows */
+                assert_true(fabs(cabs(get(&b.out[1], 0, j)) - 1) < 16 * eps_of(dtypes[t]));
+            }
+            free_batch(&b);
+        }
+    }
+}
+
 /* The outer product of ones has one value, and a complete basis beside it; its pseudoinverse is
  * its transpose over the square of that value. */
 static void a_matrix_of_rank_one(void **state) {
@@ -315,6 +339,7 @@ int main(void) {
         cmocka_unit_test(matrices_without_a_root),
         cmocka_unit_test(graded_and_extreme_scales),
         cmocka_unit_test(small_singular_values_are_exact),
+        cmocka_unit_test(defective_matrices_have_vectors),
         cmocka_unit_test(a_matrix_of_rank_one),
         cmocka_unit_test(results_may_replace_their_inputs),
     };
