@@ -112,6 +112,9 @@ static void complete(matrix a) {
 
 static double units(const batch *b, double error, double scale) {
     const double size = (double)(b->m > b->n ? b->m : b->n);
+    if (isnan(error) || isnan(scale)) {
+        return INFINITY; /* fmax passes a NaN over */
+    }
     return scale > 0   ? error / (scale * eps_of(b->dtype) * (size > 0 ? size : 1))
            : error > 0 ? INFINITY
                        : 0;
