@@ -119,14 +119,17 @@ $(CUDA_MODULE): $(KERNELS:%.cu=$(B)/cuda/%.o)
 # run time and tell it what the order of threads is. Kernels and tests are instrumented.
 EMU_SELF_TESTS := test_block test_warp test_half test_functions test_runtime test_primitives \
     test_seeded_bugs seeded_bugs
-EMU_SOURCES := $(filter-out $(EMU_SELF_TESTS:%=tests/emu/%.cpp) tests/emu/unsupported.cpp, \
+# vendor_*.cpp answer in the emu module what vendor libraries do in the cuda module.
+EMU_VENDOR := $(wildcard tests/emu/vendor_*.cpp)
+EMU_SOURCES := $(filter-out $(EMU_SELF_TESTS:%=tests/emu/%.cpp) tests/emu/unsupported.cpp $(EMU_VENDOR), \
     $(wildcard tests/emu/*.cpp))
 EMU_OBJECTS := $(EMU_SOURCES:%.cpp=$(B)/%.o)
-EMU_KERNELS := $(patsubst %.cu,$(B)/emu/%.o,$(filter-out kernels/jit.cu,$(KERNELS)))
+EMU_VENDOR_OBJECTS := $(EMU_VENDOR:%.cpp=$(B)/%.o)
+EMU_KERNELS := $(patsubst %.cu,$(B)/emu/%.o,$(filter-out kernels/jit.cu kernels/vendor.cu,$(KERNELS)))
 # A local array that is too large must touch the guard page below a thread's stack, not jump over it.
 EMU_COMPILE = $(CXX) -Itests/emu $(wordlist 2,99,$(CXX_COMPILE)) -fstack-clash-protection -DGM_KERNEL_SYSTEMS
 
-$(EMU_OBJECTS): SANITIZE :=
+$(EMU_OBJECTS) $(EMU_VENDOR_OBJECTS): SANITIZE :=
 $(B)/tests/emu/%.o: tests/emu/%.cpp
 	$(call say,CXX,$<)
 	@mkdir -p $(@D)
@@ -143,9 +146,9 @@ $(B)/emu/%.o: %.cu
 	$(Q)$(EMU_COMPILE) -x c++ -c $< -o $@
 
 EMU_MODULE := $(B)/libgenmath-emu.so
-$(EMU_MODULE): $(EMU_KERNELS) $(EMU_OBJECTS)
+$(EMU_MODULE): $(EMU_KERNELS) $(EMU_OBJECTS) $(EMU_VENDOR_OBJECTS)
 	$(call say,LD,$@)
-	$(Q)$(CXX) -shared $(SANITIZE) $^ -o $@ -pthread
+	$(Q)$(CXX) -shared $(SANITIZE) $^ -o $@ $(BUNDLE_LINK) -lopenblas -pthread
 
 MODULES := $(EMU_MODULE) $(if $(NVCC),$(if $(filter release,$(CONFIG)),$(CUDA_MODULE)))
 

@@ -2,6 +2,7 @@
 #ifndef GENMATH_HOST_LINALG_ARGS_H
 #define GENMATH_HOST_LINALG_ARGS_H
 
+#include <genmath/compiler.h>
 #include <genmath/linalg.h>
 
 #include "host/linalg_kinds.h"
@@ -35,13 +36,14 @@ typedef struct gm_linalg_args {
     int64_t power;
     double t;      /* the functions' factor; Magnus: the step */
     double cutoff; /* relative, > 0 */
+    float cutoff_f32; /* the same: no double in float kernels */
     void *workspace;
     size_t workspace_bytes;
 } gm_linalg_args;
 
 /* The offset of a problem in elements: the last axis of the batch runs fastest. */
-static inline int64_t gm_linalg_offset(const gm_linalg_args *args, const gm_linalg_matrix *matrix,
-                                       int64_t problem) {
+GM_INLINE int64_t gm_linalg_offset(const gm_linalg_args *args, const gm_linalg_matrix *matrix,
+                                   int64_t problem) {
     int64_t offset = 0;
     for (int32_t axis = args->batch_axes - 1; axis >= 0; --axis) {
         offset += problem % args->batch_shape[axis] * matrix->batch_stride[axis];

@@ -3,6 +3,7 @@
 
 #include "kernels/jit.cuh"
 #include "kernels/launch.cuh"
+#include "kernels/linalg_table.cuh"
 
 namespace gm {
 namespace {
@@ -125,7 +126,7 @@ const gm_backend backend = {
     contract_group_choose,
     contract_group_bind,
     contract_group_run,
-    {}, /* linalg */
+    GM_LINALG_TABLE,
     fft_prepare,
     fft_run,
     fft_release,

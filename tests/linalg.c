@@ -6,13 +6,24 @@
 host hosts[HOSTS] = {
     {"ref", {.backend = GM_BACKEND_REF}, NULL},
     {"cpu", {.backend = GM_BACKEND_CPU, .threads = 1}, NULL},
+    {"emu", {.backend = GM_BACKEND_EMU}, NULL},
+    {"cuda", {.backend = GM_BACKEND_CUDA}, NULL},
     {"cpu, 3 threads", {.backend = GM_BACKEND_CPU, .threads = 3}, NULL},
 };
+
+bool is_device(const host *s) {
+    return s == &hosts[EMU] || s == &hosts[CUDA];
+}
 
 int open_hosts(void **state) {
     (void)state;
     for (int i = 0; i < HOSTS; ++i) {
-        ASSERT_OK(NULL, gm_context_create(&hosts[i].options, &hosts[i].context));
+        const gm_status status = gm_context_create(&hosts[i].options, &hosts[i].context);
+        if (status != GM_STATUS_OK && is_device(&hosts[i])) {
+            print_message("skip: %s: %s\n", hosts[i].name, gm_last_error(NULL));
+            continue;
+        }
+        ASSERT_OK(NULL, status);
     }
     return 0;
 }
@@ -98,6 +109,38 @@ const operation *find_operation(const char *name) {
     }
     fail_msg("no operation %s", name);
     return NULL;
+}
+
+bool runs(const host *s, const operation *o) {
+    static signed char known[HOSTS][sizeof operations / sizeof *operations];
+    signed char *has = &known[s - hosts][o - operations];
+    if (!is_device(s) || *has != 0 || s->context == NULL) {
+        return s->context != NULL && *has >= 0;
+    }
+    const gm_workspace nothing = {0};
+    gm_workspace workspace = nothing;
+    batch none = make_batch(o, GM_F64, 2, 2, 1, 0, ROWS, false, 1);
+    const gm_tensor in[INPUTS] = {none.in[0].tensor, none.in[1].tensor, none.in[2].tensor};
+    const gm_tensor *out[OUTPUTS];
+    for (int i = 0; i < OUTPUTS; ++i) {
+        out[i] = none.out[i].memory != NULL ? &none.out[i].tensor : NULL;
+    }
+    const gm_status status = o->run(s->context, in, out, &(gm_linalg_report){0}, &workspace);
+    free_batch(&none);
+    if (status == GM_STATUS_UNSUPPORTED) {
+        print_message("skip: %s\n", gm_last_error(s->context));
+    } else {
+        ASSERT_OK(s->context, status);
+    }
+    *has = status == GM_STATUS_OK ? 1 : -1;
+    return *has > 0;
+}
+
+bool runs_all(const host *s, const char *const *names) {
+    while (*names != NULL && runs(s, find_operation(*names))) {
+        ++names;
+    }
+    return *names == NULL;
 }
 
 /* ---- arrays ---------------------------------------------------------------------------------- */
@@ -380,28 +423,67 @@ static void check_guards(array *a, bool input) {
     assert_guards(a, input);
 }
 
-void run_batch(const host *s, batch *b) {
-    const gm_tensor in[INPUTS] = {b->in[0].tensor, b->in[1].tensor, b->in[2].tensor};
-    const gm_tensor *out[OUTPUTS];
-    for (int i = 0; i < OUTPUTS; ++i) {
-        out[i] = b->out[i].memory != NULL ? &b->out[i].tensor : NULL;
+void *place_on(const host *s, void *memory, size_t bytes) {
+    void *placed = memory;
+    if (is_device(s)) {
+        ASSERT_OK(s->context, gm_memory_alloc(s->context, bytes, &placed));
+        ASSERT_OK(s->context, gm_memory_upload(s->context, placed, memory, bytes));
     }
-    const gm_linalg_report report = {&b->status.tensor,
-                                     b->rcond.memory != NULL ? &b->rcond.tensor : NULL,
-                                     b->residual.memory != NULL ? &b->residual.tensor : NULL};
-    each_array(b, remember);
+    return placed;
+}
+
+void take_from(const host *s, void *placed, void *memory, size_t bytes) {
+    if (is_device(s)) {
+        ASSERT_OK(s->context, gm_memory_download(s->context, memory, placed, bytes));
+        ASSERT_OK(s->context, gm_memory_free(s->context, placed));
+    }
+}
+
+/* Runs with a guarded workspace of the size that is asked for. */
+static void run_guarded(const host *s, const operation *o, const gm_tensor *in,
+                        const gm_tensor *const *out, const gm_linalg_report *report) {
     gm_workspace workspace = {0};
-    ASSERT_OK(s->context, b->operation->run(s->context, in, out, &report, &workspace));
-    uint8_t *memory = aligned_alloc(64, (workspace.bytes + 63) / 64 * 64 + GUARD);
+    ASSERT_OK(s->context, o->run(s->context, in, out, report, &workspace));
+    const size_t bytes = (workspace.bytes + 63) / 64 * 64 + GUARD;
+    uint8_t *memory = aligned_alloc(64, bytes);
     assert_non_null(memory);
     memset(memory, 0xff, workspace.bytes); /* NaN, to show scratch that is read before written */
-    memset(memory + workspace.bytes, 0x5a, GUARD);
-    workspace.data = memory;
-    ASSERT_OK(s->context, b->operation->run(s->context, in, out, &report, &workspace));
-    for (int i = 0; i < GUARD; ++i) {
-        assert_int_equal(memory[workspace.bytes + (size_t)i], 0x5a);
+    memset(memory + workspace.bytes, 0x5a, bytes - workspace.bytes);
+    workspace.data = place_on(s, memory, bytes);
+    ASSERT_OK(s->context, o->run(s->context, in, out, report, &workspace));
+    take_from(s, workspace.data, memory, bytes);
+    for (size_t i = workspace.bytes; i < bytes; ++i) {
+        assert_int_equal(memory[i], 0x5a);
     }
     free(memory);
+}
+
+enum { ARRAYS = INPUTS + OUTPUTS + 3 };
+
+void run_batch(const host *s, batch *b) {
+    each_array(b, remember);
+    array *const arrays[ARRAYS] = {&b->in[0],  &b->in[1],  &b->in[2], &b->out[0],  &b->out[1],
+                                   &b->out[2], &b->status, &b->rcond, &b->residual};
+    gm_tensor tensors[ARRAYS];
+    const gm_tensor *wanted[ARRAYS];
+    void *copies[ARRAYS];
+    for (int i = 0; i < ARRAYS; ++i) {
+        const array *a = arrays[i];
+        tensors[i] = a->tensor;
+        wanted[i] = a->memory != NULL ? &tensors[i] : NULL;
+        if (a->memory != NULL) {
+            copies[i] = place_on(s, a->memory, a->bytes);
+            tensors[i].data = (uint8_t *)copies[i] + ((uint8_t *)a->tensor.data - a->memory);
+        }
+    }
+    const gm_linalg_report report = {wanted[INPUTS + OUTPUTS], wanted[INPUTS + OUTPUTS + 1],
+                                     wanted[INPUTS + OUTPUTS + 2]};
+    run_guarded(s, b->operation, tensors, wanted + INPUTS, &report);
+    for (int i = 0; i < ARRAYS; ++i) {
+        if (wanted[i] != NULL) {
+            take_from(s, copies[i], arrays[i]->memory, arrays[i]->bytes);
+        }
+    }
     each_array(b, check_guards);
 }
 

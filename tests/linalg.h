@@ -1,7 +1,7 @@
 /*
  * The operations of linear algebra under one shape, so that a test can walk them: a table of what
  * each takes and gives, problems of seeded random numbers in any layout with guarded memory, and an
- * independent check of each result. Host backends only: their memory is the heap.
+ * independent check of each result. A device gets copies of the guarded memory.
  */
 #ifndef GENMATH_TESTS_LINALG_H
 #define GENMATH_TESTS_LINALG_H
@@ -21,11 +21,13 @@ typedef double complex number;
 typedef struct host {
     const char *name;
     gm_context_options options;
-    gm_context *context;
+    gm_context *context; /* NULL: there is none here */
 } host;
 
-enum { REF, CPU, CPU_3, HOSTS };
+/* Those before BACKENDS are the backends; the rest are one of them in another way. */
+enum { REF, CPU, EMU, CUDA, BACKENDS, CPU_3 = BACKENDS, HOSTS };
 extern host hosts[HOSTS];
+bool is_device(const host *s);
 int open_hosts(void **state);
 int close_hosts(void **state);
 
@@ -52,6 +54,19 @@ extern const operation operations[];
 extern const int operation_count;
 
 const operation *find_operation(const char *name);
+
+/* Whether the host is here and has the operation; a lack is printed when it is first seen. */
+bool runs(const host *s, const operation *o);
+bool runs_all(const host *s, const char *const *names);
+
+/* The backends that have all of the operations named behind s. */
+#define FOR_EACH_BACKEND(s, ...)                                                                   \
+    for (const host *s = hosts; s < hosts + BACKENDS; ++s)                                         \
+        if (runs_all(s, (const char *const[]){__VA_ARGS__, NULL}))
+
+/* Memory as the backend reaches it: a copy on a device, else the memory itself; and back. */
+void *place_on(const host *s, void *memory, size_t bytes);
+void take_from(const host *s, void *placed, void *memory, size_t bytes);
 
 /* ---- a problem and its result ---------------------------------------------------------------- */
 

@@ -112,6 +112,9 @@ static void complete(matrix a) {
 
 static double units(const batch *b, double error, double scale) {
     const double size = (double)(b->m > b->n ? b->m : b->n);
+    if (isnan(error) || isnan(scale)) {
+        return INFINITY; /* fmax passes a NaN over */
+    }
     return scale > 0   ? error / (scale * eps_of(b->dtype) * (size > 0 ? size : 1))
            : error > 0 ? INFINITY
                        : 0;
@@ -126,11 +129,11 @@ static double check_lu(const batch *b, int64_t p, matrix a) {
     const matrix lu = from(&b->out[0], p, 0, b->m, b->n);
     const int64_t k = b->m < b->n ? b->m : b->n;
     const matrix l = new_matrix(b->m, k), u = new_matrix(k, b->n), pa = new_matrix(b->m, b->n);
-    uint64_t seen[2] = {0};
+    const matrix seen = new_matrix(1, b->m);
     for (int64_t i = 0; i < b->m; ++i) {
         const int64_t row = (int64_t)creal(get(&b->out[1], p, i));
-        assert_true(row >= 0 && row < b->m && !(seen[row / 64] >> row % 64 & 1));
-        seen[row / 64] |= UINT64_C(1) << row % 64;
+        assert_true(row >= 0 && row < b->m && seen.x[row] == 0);
+        seen.x[row] = 1;
         for (int64_t j = 0; j < b->n; ++j) {
             const number x = lu.x[i * b->n + j];
             pa.x[i * b->n + j] = a.x[row * b->n + j];

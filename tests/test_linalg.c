@@ -1,5 +1,5 @@
 /*
- * Every operation of linear algebra on ref and cpu, all types and sizes: residuals under one
+ * Every operation of linear algebra on every backend, all types and sizes: residuals under one
  * threshold, any layout, guards, determinism, and problems that fail beside others that do not.
  */
 #include <math.h>
@@ -42,6 +42,7 @@ static double check(const host *s, const batch *b) {
 /* Square, tall and wide problems of every size. */
 static void residuals_are_small_at_every_size(void **state) {
     (void)state;
+    const bool full = getenv("GENMATH_TEST_FULL") != NULL;
     for (int i = 0; i < operation_count; ++i) {
         const operation *o = &operations[i];
         double worst[HOSTS] = {0};
@@ -53,7 +54,12 @@ static void residuals_are_small_at_every_size(void **state) {
                 }
                 const int64_t n = sizes[j], shapes[][2] = {{n, n}, {n + n / 2 + 1, n}, {n, n + 2}};
                 for (int k = 0; k < (o->matrix == 'g' ? 3 : 1); ++k) {
-                    for (int s = 0; s < CPU_3; ++s) {
+                    for (int s = 0; s < BACKENDS; ++s) {
+                        const int turn = n <= 20 ? t + j : (t + j) / 2;
+                        const bool sampled = is_device(&hosts[s]) && n >= 8 && (turn + i) % 2 != 0;
+                        if (!runs(&hosts[s], o) || (sampled && !full)) {
+                            continue; /* an emulated device: not each size in each type */
+                        }
                         batch b = make_batch(o, dtypes[t], shapes[k][0], shapes[k][1], 1 + j % 3,
                                              n > 20 ? 1 : 3, ROWS, false, (uint64_t)(100 * j + t));
                         run_batch(&hosts[s], &b);
@@ -63,8 +69,8 @@ static void residuals_are_small_at_every_size(void **state) {
                 }
             }
         }
-        print_message("%-20s worst scaled residual: ref %.2g, cpu %.2g\n", o->name, worst[REF],
-                      worst[CPU]);
+        print_message("%-20s worst scaled residual: ref %.2g, cpu %.2g, emu %.2g\n", o->name,
+                      worst[REF], worst[CPU], worst[EMU]);
     }
 }
 
@@ -73,7 +79,10 @@ static void any_layout_gives_the_same_bits(void **state) {
     (void)state;
     for (int i = 0; i < operation_count; ++i) {
         for (int t = 0; t < 4; ++t) {
-            for (int s = 0; s < CPU_3; ++s) {
+            for (int s = 0; s < BACKENDS; ++s) {
+                if (!runs(&hosts[s], &operations[i])) {
+                    continue;
+                }
                 batch rows = make_batch(&operations[i], dtypes[t], 7, 5, 3, 4, ROWS, false, 7);
                 run_batch(&hosts[s], &rows);
                 for (layout l = COLUMNS; l < LAYOUTS; ++l) {
@@ -99,6 +108,9 @@ static void a_shared_matrix_is_one_of_many(void **state) {
     (void)state;
     for (int i = 0; i < operation_count; ++i) {
         for (int s = 0; s < HOSTS; ++s) {
+            if (!runs(&hosts[s], &operations[i])) {
+                continue;
+            }
             batch shared = make_batch(&operations[i], GM_C128, 6, 4, 2, 5, ROWS, true, 3);
             batch solo = make_batch(&operations[i], GM_C128, 6, 4, 2, 1, ROWS, false, 3);
             run_batch(&hosts[s], &shared);
@@ -119,51 +131,67 @@ static void batches_of_several_axes(void **state) {
     static _Alignas(64) char memory[1 << 16];
     double a[OUTER * INNER * SIZE], turned[OUTER * INNER * SIZE], flat[OUTER * INNER * SIZE],
         out[OUTER * INNER * SIZE];
+    memset(flat, 0, sizeof flat);
+    memset(out, 0xff, sizeof out);
     uint64_t seed = 4;
     for (int e = 0; e < OUTER * INNER * SIZE; ++e) {
         a[e] = (double)(next_random(&seed) >> 40) * 0x1p-24 + (e % SIZE % (N + 1) == 0 ? 3 : 0);
         turned[(e / SIZE % INNER * OUTER + e / SIZE / INNER) * SIZE + e % SIZE] = a[e];
     }
-    const gm_tensor one = gm_tensor_3d(a, GM_F64, OUTER * INNER, N, N);
-    const gm_tensor to = gm_tensor_3d(flat, GM_F64, OUTER * INNER, N, N);
-    const gm_tensor two = {turned, GM_F64, 4, {OUTER, INNER, N, N}, {SIZE, OUTER * SIZE, N, 1}};
-    const gm_tensor result = {out, GM_F64, 4, {OUTER, INNER, N, N}, {SIZE * INNER, SIZE, N, 1}};
-    for (int s = 0; s < HOSTS; ++s) {
-        gm_workspace workspace = {memory, sizeof memory};
-        ASSERT_OK(hosts[s].context,
-                  gm_linalg_inverse(hosts[s].context, &one, &to, NULL, &workspace));
-        ASSERT_OK(hosts[s].context,
-                  gm_linalg_inverse(hosts[s].context, &two, &result, NULL, &workspace));
+    for (int i = 0; i < HOSTS; ++i) {
+        const host *s = &hosts[i];
+        if (!runs(s, find_operation("inverse"))) {
+            continue;
+        }
+        void *in = place_on(s, a, sizeof a), *placed = place_on(s, turned, sizeof turned);
+        void *to = place_on(s, flat, sizeof flat), *back = place_on(s, out, sizeof out);
+        gm_workspace workspace = {place_on(s, memory, sizeof memory), sizeof memory};
+        const gm_tensor one = gm_tensor_3d(in, GM_F64, OUTER * INNER, N, N);
+        const gm_tensor first = gm_tensor_3d(to, GM_F64, OUTER * INNER, N, N);
+        const gm_tensor two = {placed, GM_F64, 4, {OUTER, INNER, N, N}, {SIZE, OUTER * SIZE, N, 1}};
+        const gm_tensor second = {
+            back, GM_F64, 4, {OUTER, INNER, N, N}, {SIZE * INNER, SIZE, N, 1}};
+        ASSERT_OK(s->context, gm_linalg_inverse(s->context, &one, &first, NULL, &workspace));
+        ASSERT_OK(s->context, gm_linalg_inverse(s->context, &two, &second, NULL, &workspace));
+        take_from(s, in, a, sizeof a);
+        take_from(s, placed, turned, sizeof turned);
+        take_from(s, to, flat, sizeof flat);
+        take_from(s, back, out, sizeof out);
+        take_from(s, workspace.data, memory, sizeof memory);
         assert_memory_equal(flat, out, sizeof flat);
     }
 }
 
-/* A problem's bits are its own: alone, in a batch, on one thread and on three. */
+/* A problem's bits are its own: alone, in a batch, on one thread and on three, and a second time.
+ */
 static void batches_and_threads_change_no_bit(void **state) {
     (void)state;
-    enum { PROBLEMS = 150 };
-    for (int i = 0; i < operation_count; ++i) {
-        for (int t = 0; t < 4; ++t) {
-            const int64_t n = t == 0 ? 33 : 6, problems = t == 0 ? 7 : PROBLEMS;
-            batch one =
-                make_batch(&operations[i], dtypes[t], n + 1, n, 2, problems, ROWS, false, 9);
-            batch three =
-                make_batch(&operations[i], dtypes[t], n + 1, n, 2, problems, ROWS, false, 9);
-            run_batch(&hosts[CPU], &one);
-            run_batch(&hosts[CPU_3], &three);
-            for (int64_t p = 0; p < problems; ++p) {
-                assert_true(same_bits(&one, p, &three, p));
-            }
-            for (int64_t p = 0; p < problems; p += problems / 3) {
-                batch solo = make_batch(&operations[i], dtypes[t], n + 1, n, 2, 1, ROWS, false,
-                                        9 + (uint64_t)p);
-                run_batch(&hosts[CPU_3], &solo);
-                assert_true(same_bits(&one, p, &solo, 0));
-                free_batch(&solo);
-            }
-            free_batch(&one);
-            free_batch(&three);
+    static const int pairs[][2] = {{CPU, CPU_3}, {EMU, EMU}, {CUDA, CUDA}};
+    for (int i = 0; i < operation_count * 4 * 3; ++i) {
+        const operation *o = &operations[i / 12];
+        const host *here = &hosts[pairs[i % 3][0]], *there = &hosts[pairs[i % 3][1]];
+        const int t = i / 3 % 4;
+        const int64_t n = t == 0 ? 33 : 6, problems = t == 0            ? (is_device(here) ? 3 : 7)
+                                                      : is_device(here) ? 40
+                                                                        : 150;
+        if (!runs(here, o)) {
+            continue;
         }
+        batch one = make_batch(o, dtypes[t], n + 1, n, 2, problems, ROWS, false, 9);
+        batch three = make_batch(o, dtypes[t], n + 1, n, 2, problems, ROWS, false, 9);
+        run_batch(here, &one);
+        run_batch(there, &three);
+        for (int64_t p = 0; p < problems; ++p) {
+            assert_true(same_bits(&one, p, &three, p));
+        }
+        for (int64_t p = 0; p < problems; p += problems / 3) {
+            batch solo = make_batch(o, dtypes[t], n + 1, n, 2, 1, ROWS, false, 9 + (uint64_t)p);
+            run_batch(there, &solo);
+            assert_true(same_bits(&one, p, &solo, 0));
+            free_batch(&solo);
+        }
+        free_batch(&one);
+        free_batch(&three);
     }
 }
 
@@ -186,6 +214,9 @@ static void a_bad_problem_fails_alone(void **state) {
     for (int i = 0; i < operation_count; ++i) {
         for (int t = 0; t < 4; ++t) {
             for (int s = 0; s < HOSTS; ++s) {
+                if (!runs(&hosts[s], &operations[i])) {
+                    continue;
+                }
                 batch good = make_batch(&operations[i], dtypes[t], 7, 5, 2, 5, ROWS, false, 21);
                 batch bad = make_batch(&operations[i], dtypes[t], 7, 5, 2, 5, ROWS, false, 21);
                 const int inputs = bad.in[1].memory != NULL ? 2 : 1;
@@ -213,6 +244,9 @@ static void nothing_is_done_well(void **state) {
     (void)state;
     for (int i = 0; i < operation_count; ++i) {
         for (int s = 0; s < HOSTS; ++s) {
+            if (!runs(&hosts[s], &operations[i])) {
+                continue;
+            }
             batch none = make_batch(&operations[i], GM_F32, 3, 2, 2, 0, ROWS, false, 1);
             batch empty = make_batch(&operations[i], GM_F64, 0, 0, 0, 2, ROWS, false, 1);
             run_batch(&hosts[s], &none);
@@ -220,6 +254,44 @@ static void nothing_is_done_well(void **state) {
             assert_statuses(&hosts[s], &empty);
             free_batch(&none);
             free_batch(&empty);
+        }
+    }
+}
+
+/* ---- the tables of the devices --------------------------------------------------------------- */
+
+/* Each row of a device's tables: its kernel is the one that the size chooses, and is right. */
+static void every_kernel_of_a_device(void **state) {
+    (void)state;
+    static const char *const names[] = {"lu",       "determinant", "solve",           "inverse",
+                                        "cholesky", "qr",          "triangular_solve"};
+    static const struct {
+        int64_t m, n; /* square where the operation is */
+        const char *kernel;
+    } rows[] = {{4, 3, "_4"},      {5, 5, "_8"},       {16, 9, "_16"},       {17, 32, "_32"},
+                {33, 7, "_block"}, {256, 3, "_block"}, {262, 257, "_vendor"}};
+    const bool full = getenv("GENMATH_TEST_FULL") != NULL;
+    for (int s = EMU; s <= CUDA; ++s) {
+        for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
+            const operation *o = find_operation(names[i]);
+            for (size_t j = 0; j < sizeof rows / sizeof *rows && runs(&hosts[s], o); ++j) {
+                for (int t = 0; t < 4; ++t) {
+                    const bool square = o->matrix != 'g', large = rows[j].m > 200;
+                    const bool slow =
+                        square && rows[j].m == 256; /* 256 steps of an emulated block */
+                    if (((large && (size_t)t != (i + j) % 4) || slow) && !full) {
+                        continue;
+                    }
+                    const int64_t n = square && rows[j].m > rows[j].n ? rows[j].m : rows[j].n;
+                    batch b = make_batch(o, dtypes[t], rows[j].m, n, 3, 2, ROWS, false, 3);
+                    run_batch(&hosts[s], &b);
+                    (void)check(&hosts[s], &b);
+                    char expected[64];
+                    snprintf(expected, sizeof expected, "linalg_%s%s", names[i], rows[j].kernel);
+                    assert_string_equal(gm_last_kernel(hosts[s].context), expected);
+                    free_batch(&b);
+                }
+            }
         }
     }
 }
@@ -233,6 +305,7 @@ int main(void) {
         cmocka_unit_test(batches_and_threads_change_no_bit),
         cmocka_unit_test(a_bad_problem_fails_alone),
         cmocka_unit_test(nothing_is_done_well),
+        cmocka_unit_test(every_kernel_of_a_device),
     };
     return cmocka_run_group_tests(tests, open_hosts, close_hosts);
 }

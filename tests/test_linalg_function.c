@@ -4,7 +4,7 @@
 
 #include "linalg.h"
 
-#define FOR_EACH_HOST(s) for (const host *s = hosts; s < hosts + CPU_3; ++s)
+#define FOR_EACH_HOST(s) for (const host *s = hosts; s <= hosts + CPU; ++s)
 
 enum { SCRATCH = 1 << 22 };
 static _Alignas(64) char scratch[SCRATCH];

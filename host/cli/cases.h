@@ -35,6 +35,9 @@ typedef struct gm_case {
     X(contract)                                                                                    \
     X(contract_group)                                                                              \
     X(tensor)                                                                                      \
+    X(linalg)                                                                                      \
+    X(linalg_spectral)                                                                             \
+    X(linalg_function)                                                                             \
     X(fft)
 
 #define GM_CASE_DECLARE(name)                                                                      \

@@ -88,6 +88,7 @@ static gm_status set_cutoff(gm_context *context, double cutoff, gm_linalg_args *
     const bool single = args->dtype == GM_F32 || args->dtype == GM_C64;
     const double size = (double)(a->rows > a->columns ? a->rows : a->columns);
     args->cutoff = cutoff > 0 ? cutoff : size * (single ? (double)FLT_EPSILON : DBL_EPSILON);
+    args->cutoff_f32 = (float)args->cutoff;
     return GM_STATUS_OK;
 }
 

@@ -3,7 +3,7 @@
  * errors, the report and the workspace are those of linalg.h.
  *
  * Vectors are determined up to a factor of modulus 1, and those of equal or close values up to a
- * rotation among them: ref and cpu may differ there, each with a small residual.
+ * rotation among them: backends may differ there, each with a small residual.
  */
 #ifndef GENMATH_DECOMPOSE_H
 #define GENMATH_DECOMPOSE_H
@@ -23,7 +23,8 @@ extern "C" {
  * Without u and vh only the values are computed, which is faster.
  * Status NOT_CONVERGED. rcond: s_min / s_max. residual: |A - U S V^H| / |A|; needs u, vh and r = k.
  * Cost: about 4 m^2 n + 22 n^3 with vectors, 8/3 n^3 without. cpu: bidiagonalization and divide and
- * conquer (LAPACK xGESDD); ref: one-sided Jacobi. Source: Golub, Van Loan, 8.6.
+ * conquer (LAPACK xGESDD); ref: one-sided Jacobi; cuda, emu: that too, QR iteration of a vendor
+ * library where m and n exceed 128. Source: Golub, Van Loan, 8.6.
  */
 gm_status gm_linalg_svd(gm_context *context, const gm_tensor *a, const gm_tensor *u,
                         const gm_tensor *s, const gm_tensor *vh, const gm_linalg_report *report,
@@ -34,8 +35,8 @@ gm_status gm_linalg_svd(gm_context *context, const gm_tensor *a, const gm_tensor
  * a [in] (..., n, n): the diagonal's real part and what is below it are read
  * w [out] (..., n) real; needed. v [out] (..., n, n): eigenvectors in its columns
  * rcond: min |w| / max |w|. residual: |A V - V diag(w)| / |A|; needs v.
- * Cost: 9 n^3, 4/3 n^3 without v. cpu: LAPACK xSYEVD; ref: cyclic Jacobi. Source: Golub, Van Loan,
- * 8.3 to 8.5.
+ * Cost: 9 n^3, 4/3 n^3 without v. cpu: LAPACK xSYEVD; ref: cyclic Jacobi; cuda, emu: that too, a
+ * vendor library beyond n = 128. Source: Golub, Van Loan, 8.3 to 8.5.
  */
 gm_status gm_linalg_eigen_hermitian(gm_context *context, const gm_tensor *a, const gm_tensor *w,
                                     const gm_tensor *v, const gm_linalg_report *report,
@@ -48,8 +49,8 @@ gm_status gm_linalg_eigen_hermitian(gm_context *context, const gm_tensor *a, con
  * rcond: of the matrix V in the 1-norm, an estimate; at the unit roundoff A has no basis of
  * eigenvectors, or none that can be told from there: w is then certain only to its root of order
  * the size of the Jordan block. Needs v. residual: |A V - V diag(w)| / |A|; needs v.
- * Cost: about 25 n^3, 10 n^3 without v. cpu: LAPACK xGEEV; ref: complex QR with shifts. Source:
- * Golub, Van Loan, 7.5.
+ * Cost: about 25 n^3, 10 n^3 without v. cpu: LAPACK xGEEV; the others: complex QR with shifts, on
+ * cuda a problem on one multiprocessor whatever its size. Source: Golub, Van Loan, 7.5.
  */
 gm_status gm_linalg_eigen(gm_context *context, const gm_tensor *a, const gm_tensor *w,
                           const gm_tensor *v, const gm_linalg_report *report,
