@@ -1,6 +1,6 @@
 /*
- * Singular values, A = U diag(s) V^H, and the pseudoinverse, A^+ = V diag(1/s) U^H over the values
- * above the cutoff.
+ * Singular values, A = U diag(s) V^H, the pseudoinverse, A^+ = V diag(1/s) U^H over the values
+ * above the cutoff, and least squares of least norm, X = A^+ B.
  *
  * One-sided Jacobi (Hestenes) on W = A, or A^H where A has more columns than rows: pairs of columns
  * of W are rotated until all are orthogonal, W J_1 J_2 ... = U diag(s), V = J_1 J_2 ... A round of
@@ -16,6 +16,7 @@
  * (1) one thread rotates a pair, the others wait; (2) this one: 16 pairs side by side, two lanes
  * each at 32. Not yet run on a GPU. Source: Golub, Van Loan, 8.6.3; Hestenes (1958).
  */
+#include "kernels/linalg_solve.cuh"
 #include "kernels/linalg_spectral_vendor.cuh"
 #include "kernels/linalg_table.cuh"
 
@@ -433,9 +434,99 @@ const row pseudoinverse_rows[] = {
     block_row<pseudoinverse_item>("linalg_pseudoinverse_block"),
 };
 
+/* ---- least squares --------------------------------------------------------------------------- */
+
+/* X = A^+ B, min(m, n) columns at a time: X and A X - B are where W and V were, the longer of the
+ * two in W. All is of the scaled A; X is scaled when it is stored. */
+struct least_squares_item : pseudoinverse_item {
+    template <class T, class Group>
+    static __device__ outcome<real_type<T>> run(const Group &g, const gm_linalg_args &args,
+                                                int64_t problem, const scratch<T> &s,
+                                                const dims &) {
+        return run_singular<least_squares_item, T>(g, args, problem, s);
+    }
+
+    /* x = A^+ b */
+    template <class T, class Group>
+    static __device__ void apply(const Group &g, const scratch<T> &s, const svd_sizes &z,
+                                 const view<T> &b, int n, const tile<T> &x) {
+        set(g, n, b.columns, x, [&](int i, int j) {
+            T sum = number_of<T>(0);
+            for (int k = 0; k < b.rows; ++k) {
+                sum += (z.adjoint ? s.inverse(i, k) : conjugate(s.inverse(k, i))) * b(k, j);
+            }
+            return sum;
+        });
+    }
+
+    /* Adds |A^H (A x - b)| / |A|, and |x| and |b|. */
+    template <class T, class Group>
+    static __device__ void add_residual(const Group &g, const view<T> &a, int exponent,
+                                        real_type<T> norm_of_a, const tile<T> &x, const view<T> &b,
+                                        const tile<T> &rest, solve_norms<real_type<T>> &norms) {
+        using R = real_type<T>;
+        const auto scaled = [&](int i, int j) { return times_power_of_2(a(i, j), -exponent); };
+        set(g, b.rows, b.columns, rest,
+            [&](int i, int j) { return dot(i, j, 0, a.columns, scaled, x) - b(i, j); });
+        const R size_x = norm(g, a.columns, b.columns, x), size_b = norm(g, b.rows, b.columns, b);
+        const R scale = norm_of_a * size_x + size_b;
+        const auto turned = [&](int i, int j) { return conjugate(scaled(j, i)) / norm_of_a; };
+        const auto normal = [&](int i, int j) { return dot(i, j, 0, b.rows, turned, rest); };
+        const R error =
+            norm_of_a > 0 ? relative_norm(g, a.columns, b.columns, normal, scale) : R(0);
+        norms.error = hypotenuse(norms.error, error > 0 ? error * scale : R(0));
+        norms.x = hypotenuse(norms.x, size_x);
+        norms.b = hypotenuse(norms.b, size_b);
+    }
+
+    template <class T, class Group>
+    static __device__ outcome<real_type<T>> conclude(const Group &g, const gm_linalg_args &args,
+                                                     int64_t problem, const scratch<T> &s,
+                                                     const loaded<real_type<T>> &from) {
+        using R = real_type<T>;
+        const svd_sizes z = sizes_here(args);
+        const view<T> a = view_of<T>(args, args.in[0], problem);
+        const view<T> b = view_of<T>(args, args.in[1], problem);
+        const view<T> out = view_of<T>(args, args.out[0], problem);
+        const tile<T> x = z.adjoint ? s.w : s.v, rest = z.adjoint ? s.v : s.w;
+        if (!finite(g, b)) {
+            return failed<R>(GM_STATUS_NON_FINITE);
+        }
+        outcome<R> result = {GM_STATUS_OK, true, ratio_of_values(z.columns, s), 0, 0};
+        result.rank = invert(g, s, z, cutoff_of<R>(args));
+        if (z.columns == 0) {
+            (void)store(g, out, [](int, int) { return number_of<T>(0); });
+            return result;
+        }
+        solve_norms<R> norms = {0, 0, 0};
+        bool good = true;
+        for (int first = 0; first < b.columns; first += z.columns) {
+            const int left = b.columns - first, count = left < z.columns ? left : z.columns;
+            const view<T> right = columns_of(b, first, count);
+            apply(g, s, z, right, a.columns, x);
+            if (args.residual.data != nullptr) {
+                add_residual(g, a, from.exponent, from.norm, x, right, rest, norms);
+            }
+            good &= store(g, columns_of(out, first, count),
+                          [&](int i, int j) { return times_power_of_2(x(i, j), -from.exponent); });
+        }
+        result.residual = norms.residual(from.norm);
+        return good ? result : failed<R>(GM_STATUS_NON_FINITE);
+    }
+};
+
+const row least_squares_rows[] = {
+    lanes_row<least_squares_item, 8>("linalg_least_squares_8"),
+    lanes_row<least_squares_item, 16>("linalg_least_squares_16"),
+    lanes_row<least_squares_item, 32>("linalg_least_squares_32"),
+    spectral_vendor_row<least_squares_item>("linalg_least_squares_vendor"),
+    block_row<least_squares_item>("linalg_least_squares_block"),
+};
+
 } // namespace
 
 GM_LINALG_DEFINE(svd, svd_rows)
 GM_LINALG_DEFINE(pseudoinverse, pseudoinverse_rows)
+GM_LINALG_DEFINE(least_squares, least_squares_rows)
 
 } // namespace gm

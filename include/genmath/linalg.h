@@ -22,13 +22,17 @@
  * call: its status says why, its outputs are NaN (-1 where they are integers) unless said
  * otherwise, and its neighbours do not notice.
  *
- * Determinism: the bits of a problem's results depend on its own data, on the backend and, on cpu,
- * on the machine's OpenBLAS: not on the batch around it or on the number of threads.
+ * Determinism: the bits of a problem's results depend on its own data, on the backend, on cpu on
+ * the machine's OpenBLAS and on cuda on its vendor libraries: not on the batch around it or on the
+ * number of threads.
  *
  * Cost: the flops said in each. cpu works on as many problems at once as it has threads, each with
  * LAPACK on one thread; ref is for checking. Nothing is allocated by genmath; OpenBLAS keeps a
  * buffer of its own for each thread that has called it. For the time of a call that runs on cpu,
  * the number of OpenBLAS's threads in this process is 1, and afterwards what it was before.
+ * cuda has some lanes of a warp for each problem of up to 32 rows and columns, a block for a larger
+ * one, and for the largest, one after another, cuSOLVER and cuBLAS, which are opened when a size is
+ * first asked for; without them the blocks do those too.
  */
 #ifndef GENMATH_LINALG_H
 #define GENMATH_LINALG_H
@@ -59,8 +63,8 @@ typedef struct gm_linalg_report {
     const gm_tensor *status;
     /* The reciprocal 1 / (|A| |A^-1|) of the condition number in the 1-norm, where a function does
      * not say otherwise: 0 for a singular matrix, below the unit roundoff if no digit of the
-     * result is certain. ref computes the inverse; cpu estimates |A^-1| from below (Higham,
-     * LAPACK xxxCON), which is seldom off by more than 3. */
+     * result is certain. ref, emu and cuda compute the inverse; cpu estimates |A^-1| from below
+     * (Higham, LAPACK xxxCON), which is seldom off by more than 3. */
     const gm_tensor *rcond;
     /* The relative error in the data that would explain the result, in the Frobenius norm; the
      * formula is said in each function. A few units in the last place times n is as it should be.
