@@ -18,6 +18,7 @@ static const struct {
     {gm_contract_cases, &gm_contract_cases_count},
     {gm_tensor_cases, &gm_tensor_cases_count},
     {gm_linalg_cases, &gm_linalg_cases_count},
+    {gm_linalg_function_cases, &gm_linalg_function_cases_count},
 };
 enum { TABLES = sizeof tables / sizeof tables[0] };
 

@@ -23,7 +23,7 @@
  * otherwise, and its neighbours do not notice.
  *
  * Determinism: the bits of a problem's results depend on its own data, on the backend and, on cpu,
- * on the machine's OpenBLAS: not on the batch around it or on the number of threads.
+ * on the machine's OpenBLAS and vector instructions: not on the batch around it or on the number of threads.
  *
  * Cost: the flops said in each. cpu works on as many problems at once as it has threads, each with
  * LAPACK on one thread; ref is for checking. Nothing is allocated by genmath; OpenBLAS keeps a
@@ -60,7 +60,8 @@ typedef struct gm_linalg_report {
     /* The reciprocal 1 / (|A| |A^-1|) of the condition number in the 1-norm, where a function does
      * not say otherwise: 0 for a singular matrix, below the unit roundoff if no digit of the
      * result is certain. ref computes the inverse; cpu estimates |A^-1| from below (Higham,
-     * LAPACK xxxCON), which is seldom off by more than 3. */
+     * LAPACK xxxCON), which is seldom off by more than 3, but computes it where it works on real
+     * square matrices of at most 8 rows, many at once on the lanes of a vector. */
     const gm_tensor *rcond;
     /* The relative error in the data that would explain the result, in the Frobenius norm; the
      * formula is said in each function. A few units in the last place times n is as it should be.
