@@ -337,18 +337,23 @@ static matrix series(matrix a, double t, int k) {
     for (int64_t i = 0; i < size; ++i) {
         sum[i] = term[i] = (i % (a.m + 1) == 0) / tgammal(k + 1);
     }
-    for (int j = 1; j < 60; ++j) {
+    long double largest = 1;
+    for (int j = 1; largest > 1e-25L; ++j) { /* terms fall faster than geometrically by then */
         memset(next, 0, (size_t)size * sizeof *next);
         for (int64_t i = 0; i < a.m; ++i) {
             for (int64_t l = 0; l < a.m; ++l) {
+                const long double complex left = term[i * a.m + l];
                 for (int64_t c = 0; c < a.m; ++c) {
-                    next[i * a.m + c] += term[i * a.m + l] * a.x[l * a.m + c];
+                    const double real = creal(a.x[l * a.m + c]), imag = cimag(a.x[l * a.m + c]);
+                    next[i * a.m + c] += imag == 0 ? left * real : left * CMPLX(real, imag);
                 }
             }
         }
+        largest = 0;
         for (int64_t i = 0; i < size; ++i) {
             term[i] = next[i] * t / (j + k);
             sum[i] += term[i];
+            largest = fmaxl(largest, cabsl(term[i]));
         }
     }
     const matrix r = new_matrix(a.m, a.m);

@@ -39,6 +39,13 @@ static double check(const host *s, const batch *b) {
     return worst;
 }
 
+/* Rows at most on an emulated device: phi works on four times as many, Magnus on three
+ * exponentials.
+ */
+static int64_t most_rows(const operation *o) {
+    return strcmp(o->name, "phi") == 0 ? 16 : strncmp(o->name, "magnus", 6) == 0 ? 17 : 33;
+}
+
 /* Square, tall and wide problems of every size. */
 static void residuals_are_small_at_every_size(void **state) {
     (void)state;
@@ -56,7 +63,8 @@ static void residuals_are_small_at_every_size(void **state) {
                 for (int k = 0; k < (o->matrix == 'g' ? 3 : 1); ++k) {
                     for (int s = 0; s < BACKENDS; ++s) {
                         const int turn = n <= 20 ? t + j : (t + j) / 2;
-                        const bool sampled = is_device(&hosts[s]) && n >= 8 && (turn + i) % 2 != 0;
+                        const bool sampled = is_device(&hosts[s]) && n >= 8 &&
+                                             ((turn + i) % 2 != 0 || n > most_rows(o));
                         if (!runs(&hosts[s], o) || (sampled && !full)) {
                             continue; /* an emulated device: not each size in each type */
                         }
@@ -171,9 +179,9 @@ static void batches_and_threads_change_no_bit(void **state) {
         const operation *o = &operations[i / 12];
         const host *here = &hosts[pairs[i % 3][0]], *there = &hosts[pairs[i % 3][1]];
         const int t = i / 3 % 4;
-        const int64_t n = t == 0 ? 33 : 6, problems = t == 0            ? (is_device(here) ? 3 : 7)
-                                                      : is_device(here) ? 40
-                                                                        : 150;
+        const bool device = is_device(here);
+        const int64_t n = t != 0 ? 6 : device && most_rows(o) < 33 ? 9 : 33; /* phi: 36 */
+        const int64_t problems = t == 0 ? (device ? 3 : 7) : device ? 40 : 150;
         if (!runs(here, o)) {
             continue;
         }
@@ -296,6 +304,41 @@ static void every_kernel_of_a_device(void **state) {
     }
 }
 
+/* Functions of matrices: phi works on four times as many rows, the sides of a Kronecker product's
+ * other matrix are 2 and 3. */
+static void every_kernel_of_functions(void **state) {
+    (void)state;
+    static const struct {
+        const char *operation, *kernel;
+        int64_t n[4]; /* for the rows below */
+    } cases[] = {
+        {"exp", "linalg_exp", {3, 8, 32, 33}},
+        {"exp_apply", "linalg_exp_apply", {3, 8, 32, 33}},
+        {"power", "linalg_power", {4, 5, 9, 40}},
+        {"phi", "linalg_phi", {1, 2, 8, 9}},
+        {"magnus 2", "linalg_magnus", {4, 7, 10, 33}},
+        {"magnus 4", "linalg_magnus", {2, 5, 9, 34}},
+        {"kronecker_apply", "linalg_kronecker_apply", {3, 7, 31, 33}},
+        {"kronecker_solve", "linalg_kronecker_solve", {4, 8, 12, 33}},
+    };
+    static const char *const rows[] = {"_4", "_8", "_32", "_block"};
+    for (int s = EMU; s <= CUDA; ++s) {
+        for (size_t i = 0; i < 4 * sizeof cases / sizeof *cases; ++i) {
+            const operation *o = find_operation(cases[i / 4].operation);
+            for (size_t t = i % 2; t < 4 && runs(&hosts[s], o); t += 2) {
+                const int64_t n = cases[i / 4].n[i % 4];
+                batch b = make_batch(o, dtypes[(t + i / 4) % 4], n, n, 3, 2, ROWS, false, 3);
+                run_batch(&hosts[s], &b);
+                (void)check(&hosts[s], &b);
+                char expected[64];
+                snprintf(expected, sizeof expected, "%s%s", cases[i / 4].kernel, rows[i % 4]);
+                assert_string_equal(gm_last_kernel(hosts[s].context), expected);
+                free_batch(&b);
+            }
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(residuals_are_small_at_every_size),
@@ -306,6 +349,7 @@ int main(void) {
         cmocka_unit_test(a_bad_problem_fails_alone),
         cmocka_unit_test(nothing_is_done_well),
         cmocka_unit_test(every_kernel_of_a_device),
+        cmocka_unit_test(every_kernel_of_functions),
     };
     return cmocka_run_group_tests(tests, open_hosts, close_hosts);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/cpu/cpu.h"
+#include "host/cpu/linalg_small.h"
 #include "host/internal.h"
 
 #define GM_LINALG_EACH "host/cpu/linalg_base.inc"
@@ -67,6 +68,9 @@ static size_t scratch_of(const gm_linalg_args *args) {
 }
 
 size_t gm_cpu_linalg_workspace(gm_call *call, const gm_linalg_args *args) {
+    if (gm_cpu_linalg_small_suits(args)) {
+        return 1; /* what a group of problems needs fits onto the stack */
+    }
     return (size_t)gm_pool_threads(call->pool) * scratch_of(args);
 }
 
@@ -83,6 +87,9 @@ static void run_block(void *argument, int64_t block, int32_t thread) {
 }
 
 gm_status gm_cpu_linalg(gm_call *call, const gm_linalg_args *args) {
+    if (gm_cpu_linalg_small_suits(args)) {
+        return gm_cpu_linalg_small(call, args);
+    }
     const int64_t entries = args->in[0].rows * args->in[0].columns;
     job j = {.args = args,
              .item = item_of(args),

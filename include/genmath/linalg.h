@@ -23,8 +23,8 @@
  * otherwise, and its neighbours do not notice.
  *
  * Determinism: the bits of a problem's results depend on its own data, on the backend, on cpu on
- * the machine's OpenBLAS and on cuda on its vendor libraries: not on the batch around it or on the
- * number of threads.
+ * the machine's OpenBLAS and vector instructions and on cuda on its vendor libraries: not on the
+ * batch around it or on the number of threads.
  *
  * Cost: the flops said in each. cpu works on as many problems at once as it has threads, each with
  * LAPACK on one thread; ref is for checking. Nothing is allocated by genmath; OpenBLAS keeps a
@@ -63,8 +63,9 @@ typedef struct gm_linalg_report {
     const gm_tensor *status;
     /* The reciprocal 1 / (|A| |A^-1|) of the condition number in the 1-norm, where a function does
      * not say otherwise: 0 for a singular matrix, below the unit roundoff if no digit of the
-     * result is certain. ref, emu and cuda compute the inverse; cpu estimates |A^-1| from below
-     * (Higham, LAPACK xxxCON), which is seldom off by more than 3. */
+     * result is certain. ref, emu and cuda compute the inverse, and so does cpu for real square
+     * matrices of at most 8 rows; else cpu estimates |A^-1| from below (Higham, LAPACK xxxCON),
+     * which is seldom off by more than 3. */
     const gm_tensor *rcond;
     /* The relative error in the data that would explain the result, in the Frobenius norm; the
      * formula is said in each function. A few units in the last place times n is as it should be.
