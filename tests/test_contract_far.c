@@ -18,7 +18,7 @@ enum { FAR_BYTES = 8192, LARGE = 4 << 20, HOLE = 5, LONGEST = 600 };
 
 typedef struct far_memory {
     unsigned char *row[2];
-    int64_t apart; /* bytes, of either sign */
+    int64_t apart; /* bytes */
     /* Not between the rows: ranges of bytes that overlap are refused. */
     unsigned char *near;
     void *hole;
@@ -34,14 +34,15 @@ static bool open_memory(gm_context *context, far_memory *f) {
                    -1, 0);
     ASSERT_OK(context, gm_memory_alloc(context, LARGE, &memory[1]));
     ASSERT_OK(context, gm_memory_alloc(context, LARGE, &memory[2]));
-    f->row[0] = memory[0];
-    f->row[1] = memory[1];
+    const int lower = (uintptr_t)memory[1] < (uintptr_t)memory[0]; /* bulk copies go up only */
+    f->row[0] = memory[lower];
+    f->row[1] = memory[1 - lower];
     f->near = memory[2];
-    f->apart = (int64_t)((intptr_t)memory[1] - (intptr_t)memory[0]);
+    f->apart = (int64_t)((intptr_t)f->row[1] - (intptr_t)f->row[0]);
     const bool between = ((uintptr_t)memory[2] > (uintptr_t)memory[0]) !=
                          ((uintptr_t)memory[2] > (uintptr_t)memory[1]);
     const bool good =
-        f->hole != MAP_FAILED && llabs(f->apart) >> 32 > 0 && f->apart % 16 == 0 && !between;
+        f->hole != MAP_FAILED && f->apart >> 32 > 0 && f->apart % 16 == 0 && !between;
     if (!good) {
         printf("skip: no memory over 2^32 bytes apart\n");
     }
