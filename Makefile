@@ -102,6 +102,10 @@ $(B)/embedded_headers.inc: $(EMBEDDED_FILES)
 ARCHITECTURES := sm_80, sm_90a, sm_100, PTX of sm_100
 GENCODE := -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90a,code=sm_90a \
     -gencode arch=compute_100,code=[sm_100,compute_100]
+# Linear algebra is thousands of kernels, for every type and size class: machine code for Hopper, which
+# the driver makes from the PTX for other devices when a kernel is first used.
+LINALG_GENCODE := -gencode arch=compute_80,code=[sm_90,compute_80]
+$(B)/cuda/kernels/linalg_%.o: GENCODE := $(LINALG_GENCODE)
 NVCC_FLAGS = -std=c++17 -O3 $(GENCODE) -I. -Iinclude -I$(B) -DGM_KERNEL_SYSTEMS \
     '-DGM_ARCHITECTURES="$(ARCHITECTURES)"' -Xcompiler -fPIC,-Wall,-Wextra $(if $(CI),-Werror all-warnings,)
 

@@ -10,6 +10,8 @@
  * many at a time as fit: n of them, or 64 with the scratch in the workspace. The degree of a step
  * is chosen for A, where it ends by the columns that are taken together. Not yet run on a GPU.
  */
+#include <genmath/math.h>
+
 #include "kernels/linalg_shared.cuh"
 #include "kernels/linalg_table.cuh"
 
@@ -110,15 +112,20 @@ template <class R> __device__ taylor_plan plan_taylor(R norm) {
     return best;
 }
 
+/* CUDA's own sine and cosine in single precision reduce large arguments in double. */
 __device__ __forceinline__ float exponential(float z) {
-    return exp(z);
+    return gm_exp_f32(z);
 }
 __device__ __forceinline__ double exponential(double z) {
-    return exp(z);
+    return gm_exp_f64(z);
 }
-template <class R> __device__ __forceinline__ complex<R> exponential(complex<R> z) {
-    const R size = exp(z.x);
-    return {size * cos(z.y), size * sin(z.y)};
+__device__ __forceinline__ complex<float> exponential(complex<float> z) {
+    const float size = gm_exp_f32(z.x);
+    return {size * gm_cos_f32(z.y), size * gm_sin_f32(z.y)};
+}
+__device__ __forceinline__ complex<double> exponential(complex<double> z) {
+    const double size = gm_exp_f64(z.x);
+    return {size * gm_cos_f64(z.y), size * gm_sin_f64(z.y)};
 }
 
 template <class T> struct action_scratch {
