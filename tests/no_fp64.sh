@@ -184,5 +184,5 @@ for file in $files; do
         ;;
     esac
 done
-[ -n "${GENMATH_TEST_FULL:-}" ] || echo "skip: $slow takes long: GENMATH_TEST_FULL=1"
+[ -n "${GENMATH_TEST_FULL:-}" ] || echo "skip: reduce.cu and linear algebra take long: GENMATH_TEST_FULL=1"
 exit $failed
