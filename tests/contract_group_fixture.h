@@ -106,8 +106,8 @@ static void poison_output(item *it, const group_run *r) {
     }
 }
 
-/* Runs a group; false where the target is without. */
-static bool run_group(const target *t, group_run *r) {
+/* Runs a group; what it gives replaces the outputs. */
+static void run_group(const target *t, group_run *r) {
     static arguments a;
     gm_context *context = t->context;
     gm_contract_group_plan *plan;
@@ -141,7 +141,6 @@ static bool run_group(const target *t, group_run *r) {
     free(after);
     gm_contract_group_plan_destroy(plan);
     take_back(context, r, &a);
-    return true;
 }
 
 /* ---- problems -------------------------------------------------------------------------------- */
