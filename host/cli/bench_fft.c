@@ -16,20 +16,12 @@
 
 #include "host/cli/bench.h"
 
-#define TRY(expression)                                                                            \
-    do {                                                                                           \
-        const gm_status try_status = (expression);                                                 \
-        if (try_status != GM_STATUS_OK) {                                                          \
-            return try_status;                                                                     \
-        }                                                                                          \
-    } while (0)
-
 static gm_status make_normals(gm_context *context, gm_dtype dtype, int32_t ndim,
                               const int64_t *shape, gm_tensor *tensor) {
     const gm_random_stream normals = {.seed = 3, .stream = GM_STREAM_FILL};
     int64_t elements;
-    TRY(gm_case_alloc(context, dtype, ndim, shape, tensor));
-    TRY(gm_tensor_elements(tensor, &elements));
+    CASE_TRY(gm_case_alloc(context, dtype, ndim, shape, tensor));
+    CASE_TRY(gm_tensor_elements(tensor, &elements));
     const bool pairs = dtype == GM_C64 || dtype == GM_C128;
     const gm_dtype real = dtype == GM_F32 || dtype == GM_C64 ? GM_F32 : GM_F64;
     const gm_tensor all = gm_tensor_1d(tensor->data, real, elements * (pairs ? 2 : 1));
@@ -77,10 +69,10 @@ static gm_status setup_fft(gm_context *context, gm_fft_kind kind, gm_dtype dtype
     s->options.length[1] = rows > 0 ? columns : 0;
     int64_t in[] = {batch, s->options.length[0], columns}, out[] = {batch, in[1], columns};
     out[last] = kind == GM_FFT_REAL_TO_COMPLEX ? columns / 2 + 1 : columns;
-    TRY(make_normals(context, kind == GM_FFT_FORWARD ? pair : dtype, 1 + last, in, &s->x));
-    TRY(gm_case_alloc(context, kind == GM_FFT_DCT2 ? dtype : pair, 1 + last, out, &s->y));
-    TRY(gm_fft_plan_create(context, &s->options, &s->plan));
-    TRY(gm_fft_workspace_size(s->plan, &s->bytes));
+    CASE_TRY(make_normals(context, kind == GM_FFT_FORWARD ? pair : dtype, 1 + last, in, &s->x));
+    CASE_TRY(gm_case_alloc(context, kind == GM_FFT_DCT2 ? dtype : pair, 1 + last, out, &s->y));
+    CASE_TRY(gm_fft_plan_create(context, &s->options, &s->plan));
+    CASE_TRY(gm_fft_workspace_size(s->plan, &s->bytes));
     return gm_memory_alloc(context, (size_t)s->bytes, &s->workspace);
 }
 
@@ -125,8 +117,8 @@ static gm_status verify_fft(gm_context *reference, gm_context *context, void *st
     const int64_t rows = two ? s->y.shape[1] : 1, columns = s->y.shape[two ? 2 : 1];
     int64_t in, out;
     (void)reference;
-    TRY(gm_tensor_elements(&s->x, &in));
-    TRY(gm_tensor_elements(&s->y, &out));
+    CASE_TRY(gm_tensor_elements(&s->x, &in));
+    CASE_TRY(gm_tensor_elements(&s->y, &out));
     void *x = malloc((size_t)in * gm_dtype_size(s->x.dtype));
     void *y = malloc((size_t)out * gm_dtype_size(s->y.dtype));
     gm_status status =
@@ -186,10 +178,11 @@ static gm_status setup_conv(gm_context *context, gm_conv_algorithm algorithm, in
         s->options.pad_before[i] = (taps - 1) / 2;
         s->options.pad_after[i] = taps - 1 - (taps - 1) / 2;
     }
-    TRY(make_normals(context, GM_F32, 2 + dims, x, &s->x));
-    TRY(make_normals(context, GM_F32, 2 + dims, w, &s->w));
-    TRY(gm_case_alloc(context, GM_F32, 2 + dims, x, &s->y));
-    TRY(gm_conv_plan_create(context, GM_CONV_FORWARD, &s->x, &s->w, &s->y, &s->options, &s->plan));
+    CASE_TRY(make_normals(context, GM_F32, 2 + dims, x, &s->x));
+    CASE_TRY(make_normals(context, GM_F32, 2 + dims, w, &s->w));
+    CASE_TRY(gm_case_alloc(context, GM_F32, 2 + dims, x, &s->y));
+    CASE_TRY(
+        gm_conv_plan_create(context, GM_CONV_FORWARD, &s->x, &s->w, &s->y, &s->options, &s->plan));
     return gm_memory_alloc(context, gm_conv_workspace(s->plan), &s->workspace);
 }
 
@@ -207,7 +200,7 @@ static gm_status reference_slice(gm_context *reference, const conv_bench *s, gm_
     o.algorithm = GM_CONV_CONTRACTION;
     gm_conv_plan *plan;
     void *workspace = NULL;
-    TRY(gm_conv_plan_create(reference, GM_CONV_FORWARD, x, w, want, &o, &plan));
+    CASE_TRY(gm_conv_plan_create(reference, GM_CONV_FORWARD, x, w, want, &o, &plan));
     const size_t bytes = gm_conv_workspace(plan);
     gm_status status = gm_memory_alloc(reference, bytes, &workspace);
     if (status == GM_STATUS_OK) {

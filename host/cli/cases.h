@@ -59,6 +59,15 @@ typedef enum gm_case_verdict { GM_CASE_PASS, GM_CASE_FAIL, GM_CASE_SKIP } gm_cas
 gm_case_verdict gm_case_judge(const gm_case *item, gm_context *reference, gm_context *subject,
                               gm_case_result *result);
 
+/* Of a function that returns a gm_status: ends it with the first that is not OK. */
+#define CASE_TRY(expression)                                                                       \
+    do {                                                                                           \
+        const gm_status case_try = (expression);                                                   \
+        if (case_try != GM_STATUS_OK) {                                                            \
+            return case_try;                                                                       \
+        }                                                                                          \
+    } while (0)
+
 /*
  * Memory for cases, row-major. An allocated tensor is filled with bytes of all ones, which is NaN
  * in every floating type, so that what an operation forgets to write shows. upload allocates and

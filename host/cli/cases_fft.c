@@ -18,14 +18,6 @@
 
 #include "host/cli/cases.h"
 
-#define TRY(expression)                                                                            \
-    do {                                                                                           \
-        const gm_status try_status = (expression);                                                 \
-        if (try_status != GM_STATUS_OK) {                                                          \
-            return try_status;                                                                     \
-        }                                                                                          \
-    } while (0)
-
 enum { MOST_TENSORS = 4 };
 
 /* Tensors in a context's memory, the last one the result; complex ones are filled as reals. */
@@ -37,9 +29,9 @@ typedef struct fft_tensors {
 static gm_status make_random(gm_context *context, gm_dtype dtype, int32_t ndim,
                              const int64_t *shape, uint64_t seed, gm_tensor *tensor) {
     const gm_random_stream normals = {.seed = seed, .stream = GM_STREAM_FILL};
-    TRY(gm_case_alloc(context, dtype, ndim, shape, tensor));
+    CASE_TRY(gm_case_alloc(context, dtype, ndim, shape, tensor));
     int64_t elements;
-    TRY(gm_tensor_elements(tensor, &elements));
+    CASE_TRY(gm_tensor_elements(tensor, &elements));
     const bool complex_type = dtype == GM_C128 || dtype == GM_C64;
     const gm_tensor reals =
         gm_tensor_1d(tensor->data, dtype == GM_F32 || dtype == GM_C64 ? GM_F32 : GM_F64,
@@ -130,10 +122,10 @@ static gm_status run_fft(gm_context *context, const void *problem, fft_tensors *
     out[last] = o->kind == GM_FFT_REAL_TO_COMPLEX ? half : out[last];
     const gm_dtype real = single ? GM_F32 : GM_F64, pair = single ? GM_C64 : GM_C128;
     gm_tensor *x = &t->tensor[0], *y = &t->tensor[MOST_TENSORS - 1];
-    TRY(make_random(context, in_complex ? pair : real, 1 + last, in, 11, x));
-    TRY(gm_case_alloc(context, out_complex ? pair : real, 1 + last, out, y));
+    CASE_TRY(make_random(context, in_complex ? pair : real, 1 + last, in, 11, x));
+    CASE_TRY(gm_case_alloc(context, out_complex ? pair : real, 1 + last, out, y));
     gm_fft_plan *plan;
-    TRY(gm_fft_plan_create(context, o, &plan));
+    CASE_TRY(gm_fft_plan_create(context, o, &plan));
     int64_t bytes;
     gm_status status = gm_fft_workspace_size(plan, &bytes);
     status =
@@ -158,8 +150,8 @@ static gm_status fft_lengths(gm_context *reference, gm_context *subject, gm_fft_
         const double n = (double)(b > 0 ? a * b : a);
         const bool prime = a == 101; /* over 47: Bluestein's */
         const double log_n = 1 + log2(prime ? 4 * n : n);
-        TRY(compare_results(reference, subject, run_fft, &o, false,
-                            (prime ? 3 : 1) * epsilon_of(dtype) * log_n, result));
+        CASE_TRY(compare_results(reference, subject, run_fft, &o, false,
+                                 (prime ? 3 : 1) * epsilon_of(dtype) * log_n, result));
     }
     return GM_STATUS_OK;
 }
@@ -179,16 +171,16 @@ static gm_status run_structured(gm_context *context, const void *problem, fft_te
                                                              : GM_C128;
     gm_tensor *k = &t->tensor[0], *x = &t->tensor[1], *row = &t->tensor[2];
     gm_tensor *y = &t->tensor[MOST_TENSORS - 1];
-    TRY(make_random(context, o->dtype, 2, (int64_t[]){5, m}, 1, k));
-    TRY(make_random(context, o->dtype, 2, (int64_t[]){5, o->n}, 2, x));
-    TRY(make_random(context, o->dtype, 2, (int64_t[]){5, o->n}, 3, row));
-    TRY(gm_case_alloc(context, out, 2, (int64_t[]){5, results}, y));
+    CASE_TRY(make_random(context, o->dtype, 2, (int64_t[]){5, m}, 1, k));
+    CASE_TRY(make_random(context, o->dtype, 2, (int64_t[]){5, o->n}, 2, x));
+    CASE_TRY(make_random(context, o->dtype, 2, (int64_t[]){5, o->n}, 3, row));
+    CASE_TRY(gm_case_alloc(context, out, 2, (int64_t[]){5, results}, y));
     const gm_structured_arrays arrays = {.kernel = k,
                                          .row = o->kind == GM_TOEPLITZ_APPLY ? row : NULL,
                                          .x = o->kind == GM_CIRCULANT_EIGENVALUES ? NULL : x,
                                          .y = y};
     gm_structured_plan *plan;
-    TRY(gm_structured_plan_create(context, o, &plan));
+    CASE_TRY(gm_structured_plan_create(context, o, &plan));
     int64_t bytes;
     gm_status status = gm_structured_workspace_size(plan, &bytes);
     status =
@@ -211,9 +203,9 @@ static gm_status structured_lengths(gm_context *reference, gm_context *subject,
         const double m = (double)(kind <= GM_CIRCULANT_EIGENVALUES ? o.n : o.m), n = (double)o.n;
         const double norms = kind == GM_CIRCULANT_EIGENVALUES ? m : 0.25 * sqrt(m * n);
         const double prime = o.n == 101 && kind <= GM_CIRCULANT_EIGENVALUES ? 3 : 1;
-        TRY(compare_results(reference, subject, run_structured, &o, true,
-                            4 * prime * epsilon_of(dtype) * (1 + log2(4 * (m + n))) * norms,
-                            result));
+        CASE_TRY(compare_results(reference, subject, run_structured, &o, true,
+                                 4 * prime * epsilon_of(dtype) * (1 + log2(4 * (m + n))) * norms,
+                                 result));
     }
     return GM_STATUS_OK;
 }
@@ -238,9 +230,9 @@ static gm_status run_conv(gm_context *context, const void *problem, fft_tensors 
     for (int i = 0; i < 3; ++i) {
         const bool is_result = i == (int)p->operation;
         tensors[i] = is_result ? &t->tensor[MOST_TENSORS - 1] : &t->tensor[next++];
-        TRY(is_result
-                ? gm_case_alloc(context, p->dtype, 4, shapes[i], tensors[i])
-                : make_random(context, p->dtype, 4, shapes[i], (uint64_t)(5 + i), tensors[i]));
+        CASE_TRY(is_result
+                     ? gm_case_alloc(context, p->dtype, 4, shapes[i], tensors[i])
+                     : make_random(context, p->dtype, 4, shapes[i], (uint64_t)(5 + i), tensors[i]));
     }
     const gm_conv_options o = {.stride = {STRIDE, STRIDE},
                                .pad_before = {PAD, PAD},
@@ -250,7 +242,8 @@ static gm_status run_conv(gm_context *context, const void *problem, fft_tensors 
                                                 ? GM_CONV_CONTRACTION
                                                 : GM_CONV_FFT};
     gm_conv_plan *plan;
-    TRY(gm_conv_plan_create(context, p->operation, tensors[1], tensors[2], tensors[0], &o, &plan));
+    CASE_TRY(
+        gm_conv_plan_create(context, p->operation, tensors[1], tensors[2], tensors[0], &o, &plan));
     const size_t bytes = gm_conv_workspace(plan);
     gm_status status = gm_memory_alloc(context, bytes, &t->workspace);
     if (status == GM_STATUS_OK) {

@@ -16,14 +16,6 @@
 
 #include "host/cli/cases.h"
 
-#define TRY(expression)                                                                            \
-    do {                                                                                           \
-        const gm_status try_status = (expression);                                                 \
-        if (try_status != GM_STATUS_OK) {                                                          \
-            return try_status;                                                                     \
-        }                                                                                          \
-    } while (0)
-
 enum { MOST_PROBLEMS = 5, RIGHT_SIDES = 3, RESULTS = 6 };
 
 static int64_t problems_of(int64_t n) {
@@ -121,33 +113,34 @@ static gm_status alloc_results(gm_context *c, const operation *o, gm_dtype dtype
     for (int i = 0; i < o->results; ++i) {
         const char kind = o->shape[i];
         const int64_t shape[] = {problems_of(n), n, kind == 'k' ? RIGHT_SIDES : n};
-        TRY(gm_case_alloc(c,
-                          kind == 'v'   ? GM_I32
-                          : kind == 'r' ? real_of(dtype)
-                                        : dtype,
-                          kind == 'm' || kind == 'k' ? 3
-                          : kind == 'v'              ? 2
-                                                     : 1,
-                          shape, &to->result[i]));
+        CASE_TRY(gm_case_alloc(c,
+                               kind == 'v'   ? GM_I32
+                               : kind == 'r' ? real_of(dtype)
+                                             : dtype,
+                               kind == 'm' || kind == 'k' ? 3
+                               : kind == 'v'              ? 2
+                                                          : 1,
+                               shape, &to->result[i]));
     }
     const int64_t problems = problems_of(n);
-    TRY(gm_case_alloc(c, real_of(dtype), 1, &problems, &to->result[3]));
-    TRY(gm_case_alloc(c, real_of(dtype), 1, &problems, &to->result[4]));
+    CASE_TRY(gm_case_alloc(c, real_of(dtype), 1, &problems, &to->result[3]));
+    CASE_TRY(gm_case_alloc(c, real_of(dtype), 1, &problems, &to->result[4]));
     return gm_case_alloc(c, GM_I32, 1, &problems, &to->result[5]);
 }
 
 /* Runs with fresh results and a workspace of the size that is asked for. */
 static gm_status run_on(gm_context *c, const operation *o, gm_dtype dtype, int64_t n, const void *a,
                         const void *b, operands *to) {
-    TRY(gm_case_upload(c, a, dtype, 3, (const int64_t[]){problems_of(n), n, n}, &to->a));
-    TRY(gm_case_upload(c, b, dtype, 3, (const int64_t[]){problems_of(n), n, RIGHT_SIDES}, &to->b));
-    TRY(alloc_results(c, o, dtype, n, to));
+    CASE_TRY(gm_case_upload(c, a, dtype, 3, (const int64_t[]){problems_of(n), n, n}, &to->a));
+    CASE_TRY(
+        gm_case_upload(c, b, dtype, 3, (const int64_t[]){problems_of(n), n, RIGHT_SIDES}, &to->b));
+    CASE_TRY(alloc_results(c, o, dtype, n, to));
     const gm_linalg_report report = {&to->result[5], &to->result[3],
                                      o->residual ? &to->result[4] : NULL};
     gm_workspace workspace = {0};
-    TRY(o->run(c, to, &report, &workspace));
+    CASE_TRY(o->run(c, to, &report, &workspace));
     const int64_t bytes = ((int64_t)workspace.bytes + 63) / 64 * 64;
-    TRY(gm_case_alloc(c, GM_U8, 1, &bytes, &to->workspace));
+    CASE_TRY(gm_case_alloc(c, GM_U8, 1, &bytes, &to->workspace));
     workspace.data = to->workspace.data;
     return o->run(c, to, &report, &workspace);
 }
@@ -179,7 +172,7 @@ static double distance(gm_dtype dtype, int64_t count, const void *want, const vo
 static gm_status compare(gm_context *reference, gm_context *subject, const gm_tensor *want,
                          const gm_tensor *got, double *error) {
     int64_t count;
-    TRY(gm_tensor_elements(want, &count));
+    CASE_TRY(gm_tensor_elements(want, &count));
     const size_t bytes = (size_t)count * gm_dtype_size(want->dtype) + 1;
     void *left = malloc(bytes), *right = malloc(bytes);
     gm_status status = left == NULL || right == NULL ? GM_STATUS_OUT_OF_MEMORY : GM_STATUS_OK;
@@ -199,9 +192,9 @@ static gm_status compare_reports(gm_context *reference, gm_context *subject, con
                                  const operands *want, const operands *got, double *error) {
     double wanted[MOST_PROBLEMS], conditions[MOST_PROBLEMS], residuals[MOST_PROBLEMS];
     const gm_dtype real = want->result[3].dtype;
-    TRY(gm_case_download(reference, &want->result[3], wanted));
-    TRY(gm_case_download(subject, &got->result[3], conditions));
-    TRY(gm_case_download(subject, &got->result[4], residuals));
+    CASE_TRY(gm_case_download(reference, &want->result[3], wanted));
+    CASE_TRY(gm_case_download(subject, &got->result[3], conditions));
+    CASE_TRY(gm_case_download(subject, &got->result[4], residuals));
     for (int64_t i = 0; i < want->result[3].shape[0]; ++i) {
         const double truth = read_real(wanted, real, i), rcond = read_real(conditions, real, i);
         if (!(rcond > truth * (1 - 1e-4) && rcond < 3 * truth)) {
@@ -216,9 +209,9 @@ static gm_status compare_reports(gm_context *reference, gm_context *subject, con
 static gm_status compare_results(gm_context *reference, gm_context *subject, const operation *o,
                                  const operands *want, const operands *got, double *error) {
     for (int i = 0; i < o->results; ++i) {
-        TRY(compare(reference, subject, &want->result[i], &got->result[i], error));
+        CASE_TRY(compare(reference, subject, &want->result[i], &got->result[i], error));
     }
-    TRY(compare(reference, subject, &want->result[5], &got->result[5], error));
+    CASE_TRY(compare(reference, subject, &want->result[5], &got->result[5], error));
     return compare_reports(reference, subject, o, want, got, error);
 }
 
@@ -261,7 +254,7 @@ static gm_status run(gm_context *reference, gm_context *subject, int index, int6
     snprintf(result->detail, sizeof result->detail, "in n eps, largest of the types");
     for (int t = 0; t < 4; ++t) {
         if (n < 200 || t == index % 4) { /* the reference takes its time with a large one */
-            TRY(run_type(reference, subject, &operations[index], dtypes[t], n, result));
+            CASE_TRY(run_type(reference, subject, &operations[index], dtypes[t], n, result));
         }
     }
     return GM_STATUS_OK;

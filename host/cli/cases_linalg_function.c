@@ -16,14 +16,6 @@
 
 #include "host/cli/cases.h"
 
-#define TRY(expression)                                                                            \
-    do {                                                                                           \
-        const gm_status try_status = (expression);                                                 \
-        if (try_status != GM_STATUS_OK) {                                                          \
-            return try_status;                                                                     \
-        }                                                                                          \
-    } while (0)
-
 enum { PROBLEMS = 3, COLUMNS = 2, INNER = 3, MOST_AXES = 5 };
 
 /* What a call reads and writes. Shapes as letters behind the batch: n, k = COLUMNS, i = INNER, x =
@@ -107,13 +99,13 @@ static gm_status run_on(gm_context *c, const operation *o, gm_dtype dtype, int64
             continue;
         }
         const int32_t axes = shape_of(o->shape[i], n, shape);
-        TRY(i == OUT ? gm_case_alloc(c, dtype, axes, shape, &t[i])
-                     : gm_case_upload(c, numbers[i], dtype, axes, shape, &t[i]));
+        CASE_TRY(i == OUT ? gm_case_alloc(c, dtype, axes, shape, &t[i])
+                          : gm_case_upload(c, numbers[i], dtype, axes, shape, &t[i]));
     }
     gm_workspace workspace = {0};
-    TRY(o->run(c, t, &workspace));
+    CASE_TRY(o->run(c, t, &workspace));
     const int64_t bytes = ((int64_t)workspace.bytes + 127) / 64 * 64;
-    TRY(gm_case_alloc(c, GM_U8, 1, &bytes, scratch));
+    CASE_TRY(gm_case_alloc(c, GM_U8, 1, &bytes, scratch));
     workspace.data = (void *)(((uintptr_t)scratch->data + 63) / 64 * 64);
     return o->run(c, t, &workspace);
 }
@@ -122,7 +114,7 @@ static gm_status run_on(gm_context *c, const operation *o, gm_dtype dtype, int64
 static gm_status compare(gm_context *reference, gm_context *subject, gm_dtype real, int64_t parts,
                          const gm_tensor *want, const gm_tensor *got, double *error) {
     int64_t count;
-    TRY(gm_tensor_elements(want, &count));
+    CASE_TRY(gm_tensor_elements(want, &count));
     const size_t bytes = (size_t)count * gm_dtype_size(want->dtype);
     void *left = malloc(bytes), *right = malloc(bytes), *zeros = calloc(1, bytes);
     gm_status status =
@@ -179,7 +171,7 @@ static gm_status run(gm_context *reference, gm_context *subject, int index, int6
     result->bound = 30; /* n eps, the threshold of LAPACK's tests */
     snprintf(result->detail, sizeof result->detail, "in n eps, largest of the types");
     for (int t = 0; t < 4; ++t) {
-        TRY(run_type(reference, subject, &operations[index], dtypes[t], n, result));
+        CASE_TRY(run_type(reference, subject, &operations[index], dtypes[t], n, result));
     }
     return GM_STATUS_OK;
 }

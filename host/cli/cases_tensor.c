@@ -17,28 +17,20 @@
 GM_TENSOR_OPERATIONS(DEFINE)
 #undef DEFINE
 
-#define TRY(expression)                                                                            \
-    do {                                                                                           \
-        const gm_status try_status = (expression);                                                 \
-        if (try_status != GM_STATUS_OK) {                                                          \
-            return try_status;                                                                     \
-        }                                                                                          \
-    } while (0)
-
 gm_status gm_tensor_operands_make(gm_context *context, gm_dtype dtype, int64_t rows,
                                   int64_t columns, gm_tensor_operands *t) {
     const int64_t shape[2] = {rows, columns};
     const gm_random_stream normals = {.seed = 7, .stream = GM_STREAM_FILL};
     const gm_random_stream places = {.seed = 8, .stream = GM_STREAM_FILL};
-    TRY(gm_case_alloc(context, dtype, 2, shape, &t->x));
-    TRY(gm_case_alloc(context, dtype, 2, shape, &t->y));
-    TRY(gm_case_alloc(context, dtype, 1, &rows, &t->r));
-    TRY(gm_case_alloc(context, dtype, 1, &columns, &t->s));
-    TRY(gm_case_alloc(context, GM_I32, 1, &rows, &t->indices));
-    TRY(gm_random_fill_normal(context, &normals, 0.5, 2, &t->x));
-    TRY(gm_random_fill_uniform(context, &places, 0, 1, &t->y));
-    TRY(gm_random_fill_integers(context, &places, 0, rows, &t->indices));
-    TRY(gm_tensor_permute(&t->x, (const int32_t[]){1, 0}, &t->transposed));
+    CASE_TRY(gm_case_alloc(context, dtype, 2, shape, &t->x));
+    CASE_TRY(gm_case_alloc(context, dtype, 2, shape, &t->y));
+    CASE_TRY(gm_case_alloc(context, dtype, 1, &rows, &t->r));
+    CASE_TRY(gm_case_alloc(context, dtype, 1, &columns, &t->s));
+    CASE_TRY(gm_case_alloc(context, GM_I32, 1, &rows, &t->indices));
+    CASE_TRY(gm_random_fill_normal(context, &normals, 0.5, 2, &t->x));
+    CASE_TRY(gm_random_fill_uniform(context, &places, 0, 1, &t->y));
+    CASE_TRY(gm_random_fill_integers(context, &places, 0, rows, &t->indices));
+    CASE_TRY(gm_tensor_permute(&t->x, (const int32_t[]){1, 0}, &t->transposed));
     t->row = gm_tensor_1d(t->x.data, dtype, columns);
     return GM_STATUS_OK;
 }
@@ -65,7 +57,7 @@ static double magnitude(gm_dtype dtype, const void *values, int64_t n) {
 static gm_status compare_written(gm_context *reference, gm_context *subject, const gm_tensor *a,
                                  const gm_tensor *b, gm_case_result *result) {
     int64_t n;
-    TRY(gm_tensor_elements(a, &n));
+    CASE_TRY(gm_tensor_elements(a, &n));
     const size_t bytes = (size_t)n * gm_dtype_size(a->dtype) + 1;
     void *want = malloc(bytes), *got = malloc(bytes);
     gm_status status = want == NULL || got == NULL ? GM_STATUS_OUT_OF_MEMORY : GM_STATUS_OK;
