@@ -6,6 +6,10 @@
 
 #include <genmath/philox.h>
 
+#include "host/ising_graph.h"
+
+#include <genmath/philox.h>
+
 /* ---- lattices and plans ---------------------------------------------------------------------- */
 
 static void lattices_have_their_edges(void **state) {
@@ -70,7 +74,113 @@ static void numbers_become_multiples_of_a_quantum(void **state) {
     }
 }
 
+/* Sites have one position each, neighbours different colours, and each position its site's row. */
+static void assert_positions(const gm_ising_model *m, const gm_ising_problem *p) {
+    int32_t *colour = malloc((size_t)(m->sites + 1) * sizeof *colour);
+    int64_t entries = 0;
+    memset(colour, 0xff, (size_t)m->sites * sizeof *colour);
+    for (int32_t c = 0; c < p->colours; ++c) {
+        assert_int_equal(p->colour[2 * c] % 4, 0);
+        for (int32_t at = p->colour[2 * c]; at < p->colour[2 * c + 1]; ++at) {
+            assert_true(p->site[at] >= 0 && colour[p->site[at]] == -1);
+            colour[p->site[at]] = c;
+        }
+    }
+    for (int64_t i = 0; i < m->sites; ++i) {
+        assert_true((colour[i] < 0) == (m->clamped != NULL && m->clamped[i] != 0));
+    }
+    for (int64_t e = 0; e < m->edges; ++e) {
+        const int32_t a = m->ends[2 * e], b = m->ends[2 * e + 1];
+        assert_true(colour[a] < 0 || colour[a] != colour[b]);
+    }
+    for (int32_t at = 0; at < p->positions; ++at) {
+        for (int32_t k = p->first[at]; k < p->first[at + 1]; ++k, ++entries) {
+            assert_true(p->site[at] >= 0 && p->site[p->neighbour[k]] >= 0);
+        }
+    }
+    assert_int_equal(entries, 2 * m->edges);
+    free(colour);
+}
+
+/* Complete graphs need as many colours as sites, odd wheels 4, even wheels 3, trees 2. */
+static void graphs_are_coloured(void **state) {
+    (void)state;
+    enum { sites = 40 };
+    int32_t ends[sites * sites];
+    uint8_t clamped[sites] = {0};
+    for (int kind = 0; kind < 200; ++kind) {
+        gm_ising_model m = {.sites = 3 + kind % 38, .ends = ends};
+        const int32_t n = (int32_t)m.sites;
+        const int shape = kind < 190 ? kind % 4 : 4;
+        uint64_t random = (uint64_t)kind;
+        for (int32_t a = 0; a < n; ++a) {
+            for (int32_t b = a + 1; b < n; ++b) {
+                const bool rim = a > 0 && (b == a + 1 || (a == 1 && b == n - 1 && n > 3));
+                const bool joined = shape == 0   ? true
+                                    : shape == 1 ? a == 0 || rim
+                                    : shape == 2 ? a == (b - 1) / 2
+                                                 : next_random(&random) % 5 == 0;
+                if (joined) {
+                    ends[2 * m.edges] = kind % 2 != 0 ? b : a;
+                    ends[2 * m.edges++ + 1] = kind % 2 != 0 ? a : b;
+                }
+            }
+        }
+        for (int32_t i = 0; i < n; ++i) {
+            clamped[i] = next_random(&random) % 4 == 0;
+        }
+        m.clamped = shape == 4 ? clamped : NULL;
+        gm_ising_problem p;
+        gm_ising_info info;
+        void *memory;
+        ASSERT_OK(subjects[0].context, gm_ising_graph(subjects[0].context, &m, &p, &info, &memory));
+        assert_positions(&m, &p);
+        if (shape == 0 || (shape == 1 && n > 4) || shape == 2) {
+            assert_int_equal(p.colours, shape == 0 ? n : shape == 2 ? 2 : n % 2 == 0 ? 4 : 3);
+        }
+        free(memory);
+    }
+}
+
 /* ---- bits ------------------------------------------------------------------------------------ */
+
+/*
+ * At beta = 0 the heat bath leaves a spin up where the top bit of its word is 1: word p % 4 of
+ * block sweep * blocks + p / 4 for the p-th place of the order, index first_chain + chain. Two
+ * colours of 6 sites each begin at places 0 and 8 and make 4 blocks.
+ */
+static void noise_is_addressed_by_chain_sweep_and_place(void **state) {
+    (void)state;
+    enum { chains = 9, sites = 12 };
+    static const uint64_t firsts[][2] = {
+        {0, 0}, {5, 7}, {UINT64_C(0xfffffffd), UINT64_C(0x3fffffff)}, {UINT64_MAX - 3, 1u << 30}};
+    static const double beta[chains];
+    gm_ising_model model = {0};
+    int32_t *ends = set_lattice(&model, 2, (const int64_t[]){3, 4}, 0);
+    FOR_EACH_SUBJECT(s) {
+        for (int k = 0; k < 2 * COUNT(firsts); ++k) {
+            const uint64_t seed = UINT64_C(0xfedcba9876543210), *first = firsts[k / 2];
+            const bool raster = k % 2 != 0;
+            model.order = raster ? GM_ISING_RASTER : GM_ISING_COLOURED;
+            int8_t spins[chains * sites];
+            draw_spins(3, &model, chains, spins);
+            const chains_run r = {.chains = chains,
+                                  .sweeps = {seed, first[0], first[1], 3},
+                                  .beta = beta,
+                                  .spins = spins};
+            run_chains(s, &model, &r);
+            for (uint64_t i = 0; i < chains * sites; ++i) {
+                const uint64_t site = i % sites, colour = (site / 4 + site % 4) % 2;
+                const uint64_t place = raster ? site : 8 * colour + site / 2;
+                const gm_words w =
+                    gm_philox_block(seed, first[0] + i / sites, GM_STREAM_CHAIN_ACCEPT,
+                                    (first[1] + 2) * (raster ? 3 : 4) + place / 4);
+                assert_int_equal(spins[i] == 1, gm_word(w, place % 4) >> 31);
+            }
+        }
+    }
+    free(ends);
+}
 
 typedef struct bit_case {
     const char *name;
@@ -659,6 +769,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lattices_have_their_edges),
         cmocka_unit_test(numbers_become_multiples_of_a_quantum),
+        cmocka_unit_test(graphs_are_coloured),
+        cmocka_unit_test(noise_is_addressed_by_chain_sweep_and_place),
         cmocka_unit_test(backends_agree_to_the_bit),
         cmocka_unit_test(cuts_change_no_bits),
         cmocka_unit_test(large_lattices_agree_too),
