@@ -11,6 +11,8 @@
  */
 #include "tests/ising_fixture.h"
 
+#include "host/ising_args.h"
+
 #define Z_BOUND 5.2
 
 /* ---- all states ------------------------------------------------------------------------------ */
@@ -374,6 +376,52 @@ static void enumeration_is_right(void **state) {
     free(l.energy);
 }
 
+/* ---- a single decision ----------------------------------------------------------------------- */
+
+/* A threshold is 2^32 times a probability, rounded; the double arithmetic before that is good to
+ * some units in the last place, 2^-19 of a step. Even is exact, and no cost is too large. */
+static void thresholds_are_rounded_probabilities(void **state) {
+    (void)state;
+    static const double betas[] = {0, 1e-300, 0.01, 0.3, -0.3, 1, 17, 1e300};
+    for (int k = 0; k < COUNT(betas); ++k) {
+        for (int32_t f = 0; f < 400; f = f * 5 / 4 + 1) {
+            const long double cost = 2.0L * 0.37 * f * fabsl(betas[k]);
+            const long double metropolis = expl(-cost), heat = 1 / (1 + expl(cost));
+            const uint32_t t[2] = {gm_ising_threshold(HEAT, 2 * 0.37, betas[k], f),
+                                   gm_ising_threshold(METROPOLIS, 2 * 0.37, betas[k], f)};
+            assert_true(fabsl((long double)t[0] - heat * 0x1p32L) < 0.5L + 0x1p-16L);
+            assert_true(t[0] <= 1u << 31);
+            const long double most = 0x1p32L - 1;
+            assert_true(fabsl((long double)t[1] - fminl(metropolis * 0x1p32L, most)) <
+                        0.5L + 0x1p-16L);
+        }
+        assert_true(gm_ising_threshold(HEAT, 1, betas[k], 0) == 1u << 31);
+    }
+}
+
+/* Of the 2^32 words, exactly `threshold` go against the field: the ones below it. */
+static void words_are_compared_exactly(void **state) {
+    (void)state;
+    static const uint32_t thresholds[] = {0, 1, 1u << 20, 1u << 31, 0xffffffffu};
+    for (int k = 0; k < COUNT(thresholds); ++k) {
+        const uint32_t t = thresholds[k], words[] = {0, t - 1, t, t + 1, 0xffffffffu};
+        for (int w = 0; w < COUNT(words); ++w) {
+            const uint32_t against = words[w] < t;
+            for (uint32_t up = 0; up < 2; ++up) {
+                for (int32_t field = -3; field <= 3; field += 3) {
+                    const uint32_t likely = field >= 0;
+                    assert_int_equal(gm_ising_decide(HEAT, field, up, words[w], t),
+                                     against ? !likely : likely);
+                    const uint32_t expected = field == 0                ? !up
+                                              : up == likely && against ? !likely
+                                                                        : likely;
+                    assert_int_equal(gm_ising_decide(METROPOLIS, field, up, words[w], t), expected);
+                }
+            }
+        }
+    }
+}
+
 /* ---- rows of the matrix ---------------------------------------------------------------------- */
 
 /* The law after a sweep from one state: what a sweep expects of each state's indicator. */
@@ -547,6 +595,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(enumeration_is_right),
         cmocka_unit_test(moments_are_exact),
+        cmocka_unit_test(thresholds_are_rounded_probabilities),
+        cmocka_unit_test(words_are_compared_exactly),
         cmocka_unit_test(rows_are_exact),
         cmocka_unit_test(large_tori_have_their_energy),
     };

@@ -13,6 +13,10 @@
 #include "host/ising_args.h"
 #include "host/ref/ref.h"
 
+#if GM_HAVE_X86_TARGETS
+#include <immintrin.h>
+#endif
+
 enum {
     LANES = 32,
     FEWEST_LANES = 4,       /* below, a chain by itself is faster */
@@ -143,6 +147,143 @@ GM_INLINE void update_run(group *g, uint64_t sweep, int32_t first, int32_t last,
     }
 }
 
+#if GM_HAVE_X86_TARGETS
+/* ---- AVX-512, fields of 16 bits -------------------------------------------------------------- */
+
+enum { MOST_ROWS = 12 }; /* of the table that are compared one by one; more are gathered */
+
+/* What the updates of a quad add to; |2 f| <= 2046, so that 16 bits hold four. */
+typedef struct quad_sums {
+    __m512i change, risen, flipped;
+} quad_sums;
+
+/* Where the word is below the threshold of the lane's |field|. reach: of this position; fields of
+ * signs have its parity. */
+GM_TARGET_AVX512 static inline __mmask32 against_avx512(const group *g, __m512i magnitude,
+                                                        int32_t reach, const uint32_t *words) {
+    const int32_t step = g->problem->spins == GM_ISING_SIGNS ? 2 : 1;
+    const __m512i w0 = _mm512_loadu_si512(words), w1 = _mm512_loadu_si512(words + 16);
+    if (reach / step < MOST_ROWS) {
+        __mmask32 against = 0;
+        for (int32_t row = step == 2 ? reach % 2 : 0; row <= reach; row += step) {
+            const uint32_t *t = g->table + row * LANES;
+            const __mmask16 m0 = _mm512_cmplt_epu32_mask(w0, _mm512_loadu_si512(t));
+            const __mmask16 m1 = _mm512_cmplt_epu32_mask(w1, _mm512_loadu_si512(t + 16));
+            against |= _mm512_cmpeq_epi16_mask(magnitude, _mm512_set1_epi16((short)row)) &
+                       _mm512_kunpackw(m1, m0);
+        }
+        return against;
+    }
+    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i f0 = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(magnitude));
+    const __m512i f1 = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(magnitude, 1));
+    const __m512i i0 = _mm512_add_epi32(_mm512_slli_epi32(f0, 5), lane);
+    const __m512i i1 = _mm512_add_epi32(_mm512_slli_epi32(f1, 5), lane);
+    const __m512i t0 = _mm512_i32gather_epi32(i0, g->table, 4);
+    const __m512i t1 = _mm512_i32gather_epi32(i1, g->table + 16, 4);
+    return _mm512_kunpackw(_mm512_cmplt_epu32_mask(w1, t1), _mm512_cmplt_epu32_mask(w0, t0));
+}
+
+GM_TARGET_AVX512 static inline void update_avx512(group *g, int32_t at, const uint32_t *words,
+                                                  __m512i sign, bool metropolis, quad_sums *sums) {
+    const gm_ising_problem *p = g->problem;
+    const short down = (short)gm_ising_down(p->spins), rise = (short)(1 - down);
+    __m256i *spins = (__m256i *)(void *)(g->spins + (int64_t)at * LANES);
+    __m512i field = _mm512_set1_epi16((short)p->field[at]);
+    int32_t reach = abs(p->field[at]);
+    for (int32_t k = p->first[at]; k < p->first[at + 1]; ++k) {
+        const void *from = g->spins + (int64_t)p->neighbour[k] * LANES;
+        const __m512i spin = _mm512_cvtepi8_epi16(_mm256_loadu_si256(from));
+        const __m512i coupling = _mm512_set1_epi16((short)p->coupling[k]);
+        field = _mm512_add_epi16(field, _mm512_mullo_epi16(spin, coupling));
+        reach += abs(p->coupling[k]);
+    }
+    const __m512i aligned = _mm512_mullo_epi16(field, sign);
+    const __mmask32 likely = ~_mm512_movepi16_mask(aligned);
+    const __mmask32 against = against_avx512(g, _mm512_abs_epi16(field), reach, words);
+    const __mmask32 up = _mm256_cmpeq_epi8_mask(_mm256_loadu_si256(spins), _mm256_set1_epi8(1));
+    const __mmask32 drawn = likely ^ against;
+    __mmask32 now = drawn;
+    if (metropolis) {
+        const __mmask32 tied = _mm512_cmpeq_epi16_mask(aligned, _mm512_setzero_si512());
+        const __mmask32 downhill = up ^ likely;
+        now = (tied & ~up) | (~tied & ((downhill & likely) | (~downhill & drawn)));
+    }
+    _mm256_storeu_si256(
+        spins, _mm256_mask_blend_epi8(now, _mm256_set1_epi8((char)down), _mm256_set1_epi8(1)));
+    const __mmask32 flip = now ^ up;
+    const __m512i step =
+        _mm512_mask_blend_epi16(now, _mm512_set1_epi16((short)-rise), _mm512_set1_epi16(rise));
+    const __m512i change = _mm512_maskz_mov_epi16(flip, step);
+    sums->risen = _mm512_add_epi16(sums->risen, change);
+    sums->change = _mm512_sub_epi16(sums->change, _mm512_mullo_epi16(change, field));
+    sums->flipped = _mm512_mask_add_epi16(sums->flipped, flip, sums->flipped, _mm512_set1_epi16(1));
+}
+
+GM_TARGET_AVX512 static inline void widen_avx512(int32_t *total, __m512i sum) {
+    const __m512i low = _mm512_cvtepi16_epi32(_mm512_castsi512_si256(sum));
+    const __m512i high = _mm512_cvtepi16_epi32(_mm512_extracti64x4_epi64(sum, 1));
+    _mm512_storeu_si512(total, _mm512_add_epi32(_mm512_loadu_si512(total), low));
+    _mm512_storeu_si512(total + 16, _mm512_add_epi32(_mm512_loadu_si512(total + 16), high));
+}
+
+/* As draw_words: gcc does not see that a product of words is one vpmuludq. */
+GM_TARGET_AVX512 static inline void draw_words_avx512(const group *g, uint64_t sweep, int32_t quad,
+                                                      uint32_t words[4][LANES]) {
+    const uint64_t block = sweep * (uint64_t)g->problem->blocks + (uint64_t)quad;
+    const __m512i m0 = _mm512_set1_epi64((long long)GM_PHILOX_MULTIPLIER_0);
+    const __m512i m1 = _mm512_set1_epi64((long long)GM_PHILOX_MULTIPLIER_1);
+    uint32_t key0 = (uint32_t)g->seed, key1 = (uint32_t)(g->seed >> 32);
+    __m512i x[4][LANES / 8];
+    for (int v = 0; v < LANES / 8; ++v) {
+        x[0][v] = _mm512_loadu_si512(g->chain + 8 * v);
+        x[1][v] = _mm512_srli_epi64(x[0][v], 32);
+        x[2][v] = _mm512_set1_epi64((long long)(uint32_t)block);
+        x[3][v] = _mm512_set1_epi64((long long)gm_philox_word3(GM_STREAM_CHAIN_ACCEPT, block));
+    }
+    for (int round = 0; round < 10; ++round) {
+        const __m512i k0 = _mm512_set1_epi64((long long)key0);
+        const __m512i k1 = _mm512_set1_epi64((long long)key1);
+        for (int v = 0; v < LANES / 8; ++v) {
+            const __m512i p0 = _mm512_mul_epu32(x[0][v], m0), p1 = _mm512_mul_epu32(x[2][v], m1);
+            /* 0x96: the exclusive or of three */
+            x[0][v] = _mm512_ternarylogic_epi64(_mm512_srli_epi64(p1, 32), x[1][v], k0, 0x96);
+            x[2][v] = _mm512_ternarylogic_epi64(_mm512_srli_epi64(p0, 32), x[3][v], k1, 0x96);
+            x[1][v] = p1;
+            x[3][v] = p0;
+        }
+        key0 += GM_PHILOX_KEY_STEP_0;
+        key1 += GM_PHILOX_KEY_STEP_1;
+    }
+    for (int w = 0; w < 4; ++w) {
+        for (int v = 0; v < LANES / 8; ++v) {
+            _mm256_storeu_si256((__m256i *)(void *)(words[w] + 8 * v),
+                                _mm512_cvtepi64_epi32(x[w][v]));
+        }
+    }
+}
+
+GM_TARGET_AVX512 static void run_table_avx512(group *g, uint64_t sweep, int32_t first,
+                                              int32_t last) {
+    const bool metropolis = g->problem->update == GM_ISING_METROPOLIS;
+    const __m256i s0 = _mm512_cvtepi32_epi16(_mm512_loadu_si512(g->sign));
+    const __m256i s1 = _mm512_cvtepi32_epi16(_mm512_loadu_si512(g->sign + 16));
+    const __m512i sign = _mm512_inserti64x4(_mm512_castsi256_si512(s0), s1, 1);
+    for (int32_t at = first; at < last; at += 4) {
+        const __m512i zero = _mm512_setzero_si512();
+        uint32_t words[4][LANES];
+        quad_sums sums = {zero, zero, zero};
+        draw_words_avx512(g, sweep, at / 4, words);
+        for (int32_t i = 0; i < 4 && at + i < last; ++i) {
+            update_avx512(g, at + i, words[i], sign, metropolis, &sums);
+        }
+        widen_avx512(g->change, sums.change);
+        widen_avx512(g->risen, sums.risen);
+        widen_avx512(g->flipped, sums.flipped);
+    }
+}
+#endif
+
 #define DEFINE_RUN(isa, target)                                                                    \
     target static void run_##isa(group *g, uint64_t sweep, int32_t first, int32_t last) {          \
         if (g->problem->update == GM_ISING_METROPOLIS) {                                           \
@@ -163,7 +304,14 @@ DEFINE_RUN(avx512, GM_TARGET_AVX512)
 
 typedef void (*run_function)(group *g, uint64_t sweep, int32_t first, int32_t last);
 
-static run_function choose_run(gm_isa isa) {
+static run_function choose_run(gm_isa isa, bool table) {
+#if GM_HAVE_X86_TARGETS
+    if (isa == GM_ISA_AVX512 && table) {
+        return run_table_avx512;
+    }
+#else
+    (void)table;
+#endif
     return isa == GM_ISA_AVX512 ? run_avx512 : isa == GM_ISA_AVX2 ? run_avx2 : run_base;
 }
 
@@ -261,7 +409,7 @@ static void run_group(void *argument, int64_t number, int32_t thread) {
             energy[l] = g.energy[l];
             magnetisation[l] = g.magnetisation[l];
         }
-        sweep_once(&g, a->first_sweep + (uint64_t)s, choose_run(j->isa));
+        sweep_once(&g, a->first_sweep + (uint64_t)s, choose_run(j->isa, g.table != NULL));
         for (int l = 0; l < lanes && a->sums != NULL; ++l) {
             gm_ising_measure(sums[l], energy[l], magnetisation[l], g.energy[l], g.magnetisation[l]);
         }
