@@ -385,29 +385,38 @@ static void large_lattices_agree_too(void **state) {
     free(ends);
 }
 
+/* Many chains, and few that the threads share. */
 static void threads_change_no_bits(void **state) {
     (void)state;
-    enum { chains = 133, L = 6 };
-    gm_ising_model model = {0};
-    int32_t *ends = set_lattice(&model, 2, (const int64_t[]){L, L}, 1);
-    int8_t spins[chains * L * L];
-    double beta[chains];
-    set_betas(beta, chains);
-    uint64_t sums[chains * 2 * GM_ISING_SUMS], expected = 0;
-    for (int threads = 1; threads <= 5; ++threads) {
-        subject s = {.name = "cpu"};
-        const gm_context_options wanted = {.backend = GM_BACKEND_CPU, .threads = threads};
-        ASSERT_OK(NULL, gm_context_create(&wanted, &s.context));
-        draw_spins(2, &model, chains, spins);
-        const chains_run r = {
-            .chains = chains, .sweeps = {.seed = 8, .sweeps = 20}, beta, spins, sums};
-        run_chains(&s, &model, &r);
-        const uint64_t got = hash_of(spins, sizeof spins) ^ hash_of(sums, sizeof sums);
-        expected = threads == 1 ? got : expected;
-        assert_true(got == expected);
-        gm_context_destroy(s.context);
+    static const struct { int64_t chains, side; } cases[] = {{133, 6}, {2, 192}};
+    for (int k = 0; k < COUNT(cases); ++k) {
+        const int64_t chains = cases[k].chains, side = cases[k].side;
+        gm_ising_model model = {0};
+        int32_t *ends = set_lattice(&model, 2, (const int64_t[]){side, side}, 1);
+        const size_t spins_size = (size_t)(chains * side * side);
+        const size_t sums_size = (size_t)chains * 2 * GM_ISING_SUMS * sizeof(uint64_t);
+        int8_t *spins = malloc(spins_size);
+        uint64_t *sums = malloc(sums_size), expected = 0;
+        double beta[133];
+        set_betas(beta, chains);
+        for (int threads = 1; threads <= 5; ++threads) {
+            subject s = {.name = "cpu"};
+            const gm_context_options wanted = {.backend = GM_BACKEND_CPU, .threads = threads};
+            ASSERT_OK(NULL, gm_context_create(&wanted, &s.context));
+            draw_spins(2, &model, chains, spins);
+            const chains_run r = {
+                .chains = chains, .sweeps = {.seed = 8, .sweeps = 20}, beta, spins, sums};
+            run_chains(&s, &model, &r);
+            assert_string_equal(gm_last_kernel(s.context), k == 0 ? "ising_lanes" : "ising_sites");
+            const uint64_t got = hash_of(spins, spins_size) ^ hash_of(sums, sums_size);
+            expected = threads == 1 ? got : expected;
+            assert_true(got == expected);
+            gm_context_destroy(s.context);
+        }
+        free(spins);
+        free(sums);
+        free(ends);
     }
-    free(ends);
 }
 
 /* ---- what the sums say ----------------------------------------------------------------------- */

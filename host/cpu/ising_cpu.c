@@ -2,15 +2,15 @@
  * gm_ising_run on vectors and threads: 32 chains go through the sweep side by side, one lane each,
  * so that a site's neighbours, couplings and Philox block number are the same in all lanes and
  * every load but the one from the table of thresholds is contiguous, on any graph. A thread takes
- * one group of chains after another. The random order, in which each chain is at another site, and
- * fewer than 4 chains run as the reference does, a thread a chain.
+ * one group of chains after another. Few chains are run by ising_sites_cpu.c; the random order, in
+ * which each chain is at another site, as the reference does it, a thread a chain.
  */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "host/cpu/cpu.h"
-#include "host/internal.h"
-#include "host/ising_args.h"
+#include "host/cpu/ising_cpu.h"
 #include "host/ref/ref.h"
 
 #if GM_HAVE_X86_TARGETS
@@ -19,7 +19,8 @@
 
 enum {
     LANES = 32,
-    FEWEST_LANES = 4,       /* below, a chain by itself is faster */
+    FEWEST_LANES = 4, /* below, a chain by itself is faster */
+    TRANSPOSED = 256,
     QUADS_AT_ONCE = 1 << 17 /* 2^19 updates by |2 f| <= 2046 stay below 2^31 */
 };
 
@@ -45,15 +46,12 @@ typedef struct job {
     size_t scratch; /* of a thread */
 } job;
 
-static bool has_table(const gm_ising_problem *p) {
-    return p->reach <= GM_ISING_TABLE_REACH;
-}
-
 static size_t scratch_of(const gm_ising_problem *p) {
-    const size_t rows = has_table(p) ? (size_t)p->reach + 1 : 0;
+    const size_t rows = gm_ising_has_table(p) ? (size_t)p->reach + 1 : 0;
     return ((size_t)p->positions * LANES + rows * LANES * sizeof(uint32_t) + 63) / 64 * 64;
 }
 
+/* Fewer chains than this are faster one by one: where its threads can share a chain, they are. */
 static bool runs_in_lanes(const gm_ising_problem *p, int64_t chains) {
     return p->order != GM_ISING_RANDOM && chains >= FEWEST_LANES;
 }
@@ -61,9 +59,10 @@ static bool runs_in_lanes(const gm_ising_problem *p, int64_t chains) {
 size_t gm_cpu_ising_workspace(gm_call *call, const gm_ising_problem *problem, void *state,
                               int64_t chains) {
     (void)state;
-    return runs_in_lanes(problem, chains)
-               ? scratch_of(problem) * (size_t)gm_pool_threads(call->pool)
-               : 0;
+    if (runs_in_lanes(problem, chains)) {
+        return scratch_of(problem) * (size_t)gm_pool_threads(call->pool);
+    }
+    return problem->order == GM_ISING_COLOURED ? gm_cpu_ising_sites_workspace(call, problem) : 0;
 }
 
 /* ---- a sweep --------------------------------------------------------------------------------- */
@@ -330,28 +329,34 @@ static void sweep_once(group *g, uint64_t sweep, run_function run) {
 
 /* ---- a group of chains ----------------------------------------------------------------------- */
 
-/* The chain's spins into its lane; false, with other spins there, if one is no spin. */
-static bool load_lane(group *g, const gm_ising_arrays *a, int64_t chain, int lane) {
-    const gm_ising_problem *p = g->problem;
-    const int8_t down = (int8_t)gm_ising_down(p->spins);
-    bool good = true;
-    for (int32_t at = 0; at < p->positions; ++at) {
-        const int32_t site = p->site[at];
+/* Runs body for every position and lane, a few positions at a time, so that neither the lanes'
+ * spins nor those of a chain leave the first-level cache between. */
+#define FOR_EACH_SPIN(g, lanes, at, l)                                                             \
+    for (int32_t start = 0; start < (g)->problem->positions; start += TRANSPOSED)                  \
+        for (int l = 0; l < (lanes); ++l)                                                          \
+            for (int32_t at = start; at < (g)->problem->positions && at < start + TRANSPOSED; ++at)
+
+/* The spins of chains first on into the lanes, of the last one into those that are left. good: set
+ * false where one is no spin. */
+static void load_lanes(group *g, const gm_ising_arrays *a, int64_t first, int lanes, bool *good) {
+    const int8_t down = (int8_t)gm_ising_down(g->problem->spins);
+    FOR_EACH_SPIN(g, LANES, at, l) {
+        const int64_t site = g->problem->site[at], chain = first + (l < lanes ? l : lanes - 1);
         const int8_t x =
             site < 0 ? down : a->spins[chain * a->chain_stride + site * a->site_stride];
         const bool is_spin = x == 1 || x == down;
-        g->spins[(int64_t)at * LANES + lane] = is_spin ? x : down;
-        good = good && is_spin;
+        g->spins[(int64_t)at * LANES + l] = is_spin ? x : down;
+        good[l] = good[l] && is_spin;
     }
-    return good;
 }
 
-static void store_lane(const group *g, const gm_ising_arrays *a, int64_t chain, int lane) {
-    for (int32_t at = 0; at < g->problem->positions; ++at) {
-        const int32_t site = g->problem->site[at];
-        if (site >= 0) {
-            a->spins[chain * a->chain_stride + site * a->site_stride] =
-                g->spins[(int64_t)at * LANES + lane];
+static void store_lanes(const group *g, const gm_ising_arrays *a, int64_t first, int lanes,
+                        const gm_status *status) {
+    FOR_EACH_SPIN(g, lanes, at, l) {
+        const int64_t site = g->problem->site[at];
+        if (site >= 0 && status[l] == GM_STATUS_OK) {
+            a->spins[(first + l) * a->chain_stride + site * a->site_stride] =
+                g->spins[(int64_t)at * LANES + l];
         }
     }
 }
@@ -390,13 +395,18 @@ static void run_group(void *argument, int64_t number, int32_t thread) {
     const int lanes = (int)(a->chains - first < LANES ? a->chains - first : LANES);
     char *scratch = (char *)a->workspace + (size_t)thread * j->scratch;
     group g = {.problem = p, .spins = (int8_t *)scratch, .seed = a->seed};
-    g.table = has_table(p) ? (uint32_t *)(void *)(scratch + (size_t)p->positions * LANES) : NULL;
+    g.table =
+        gm_ising_has_table(p) ? (uint32_t *)(void *)(scratch + (size_t)p->positions * LANES) : NULL;
     gm_status status[LANES];
+    bool good[LANES];
+    memset(good, 1, sizeof good);
+    load_lanes(&g, a, first, lanes, good);
     for (int l = 0; l < LANES; ++l) { /* the last chain fills the lanes that are left */
         const int64_t chain = first + (l < lanes ? l : lanes - 1);
         const double beta = a->beta[chain * a->beta_stride];
-        status[l] = !load_lane(&g, a, chain, l) ? GM_STATUS_INVALID_ARGUMENT : GM_STATUS_OK;
-        status[l] = isfinite(beta) ? status[l] : GM_STATUS_NON_FINITE;
+        status[l] = !isfinite(beta) ? GM_STATUS_NON_FINITE
+                    : !good[l]      ? GM_STATUS_INVALID_ARGUMENT
+                                    : GM_STATUS_OK;
         g.chain[l] = a->first_chain + (uint64_t)chain;
         g.beta[l] = isfinite(beta) ? beta : 0;
         g.sign[l] = gm_ising_sign(g.beta[l]);
@@ -414,14 +424,11 @@ static void run_group(void *argument, int64_t number, int32_t thread) {
             gm_ising_measure(sums[l], energy[l], magnetisation[l], g.energy[l], g.magnetisation[l]);
         }
     }
+    store_lanes(&g, a, first, lanes, status);
     for (int l = 0; l < lanes; ++l) {
         static const uint64_t none[2 * GM_ISING_SUMS];
-        const bool good = status[l] == GM_STATUS_OK;
         gm_ising_add_product(sums[l] + 2 * GM_ISING_FLIPS, g.flips[l], 1);
-        if (good) {
-            store_lane(&g, a, first + l, l);
-        }
-        gm_ising_store(a, first + l, status[l], good ? sums[l] : none);
+        gm_ising_store(a, first + l, status[l], status[l] == GM_STATUS_OK ? sums[l] : none);
     }
 }
 
@@ -438,6 +445,9 @@ gm_status gm_cpu_ising_run(gm_call *call, const gm_ising_problem *problem, void 
     if (runs_in_lanes(problem, arrays->chains)) {
         call->kernel = "ising_lanes";
         gm_parallel_for(call->pool, (arrays->chains + LANES - 1) / LANES, run_group, &j);
+    } else if (problem->order == GM_ISING_COLOURED) {
+        call->kernel = "ising_sites";
+        gm_cpu_ising_sites(call, problem, arrays);
     } else {
         call->kernel = "ising_chains";
         gm_parallel_for(call->pool, arrays->chains, run_chain, &j);
