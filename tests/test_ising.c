@@ -187,7 +187,8 @@ typedef struct bit_case {
     gm_ising_spins spins;
     gm_ising_update update;
     gm_ising_order order;
-    int graph; /* 0: 8 x 6 torus, 1: +-J 5 x 5 torus in a field, 2: tangle, 3: free cube */
+    int graph; /* 0: 8 x 6 torus, 1: +-J 5 x 5 torus in a field, 2: tangle, 3: free cube,
+                  4: tangle with couplings and fields in eighths */
     bool clamp;
 } bit_case;
 
@@ -201,6 +202,8 @@ static const bit_case bit_cases[] = {
     {"tangle, bits, Metropolis", GM_ISING_BITS, GM_ISING_METROPOLIS, GM_ISING_COLOURED, 2, true},
     {"tangle, raster", GM_ISING_SIGNS, GM_ISING_HEAT_BATH, GM_ISING_RASTER, 2, true},
     {"cube, bits", GM_ISING_BITS, GM_ISING_HEAT_BATH, GM_ISING_COLOURED, 3, false},
+    {"eighths, heat bath", GM_ISING_SIGNS, GM_ISING_HEAT_BATH, GM_ISING_COLOURED, 4, false},
+    {"eighths, bits, Metropolis", GM_ISING_BITS, GM_ISING_METROPOLIS, GM_ISING_COLOURED, 4, true},
     {"cube, bits, raster, Metropolis", GM_ISING_BITS, GM_ISING_METROPOLIS, GM_ISING_RASTER, 3,
      false},
 };
@@ -231,8 +234,12 @@ static bit_model *make_bit_model(const bit_case *c) {
         }
         b->model.coupling = b->coupling;
         b->model.field = b->field;
-    } else if (c->graph == 2) {
+    } else if (c->graph == 2 || c->graph == 4) {
         set_tangle(&b->model, 47, b->coupling, b->field, b->ends);
+        for (int i = 0; i < MOST_EDGES && c->graph == 4; ++i) {
+            b->coupling[i] = nearbyint(16 * b->coupling[i]) / 8;
+            b->field[i % MOST_SITES] = nearbyint(8 * b->field[i % MOST_SITES]) / 8;
+        }
     } else {
         b->lattice = set_lattice(&b->model, 3, (const int64_t[]){3, 4, 5}, 0);
     }
