@@ -75,6 +75,8 @@ struct gm_reduce_args;      /* reduce_args.h */
 struct gm_elementwise_args; /* elementwise_args.h */
 struct gm_gather_args;      /* gather_args.h */
 struct gm_diagnose_args;    /* diagnostics_args.h */
+struct gm_ising_problem;    /* ising_args.h */
+struct gm_ising_arrays;
 
 typedef struct gm_backend {
     const char *name;
@@ -149,6 +151,13 @@ typedef struct gm_backend {
 
     gm_status (*diagnose)(gm_call *call, const struct gm_diagnose_args *args);
     size_t (*diagnose_workspace)(gm_call *call, const struct gm_diagnose_args *args);
+
+    gm_status (*ising_prepare)(gm_call *call, const struct gm_ising_problem *problem, void **state);
+    size_t (*ising_workspace)(gm_call *call, const struct gm_ising_problem *problem, void *state,
+                              int64_t chains); /* NULL: none */
+    gm_status (*ising_run)(gm_call *call, const struct gm_ising_problem *problem, void *state,
+                           const struct gm_ising_arrays *arrays);
+    void (*ising_release)(gm_call *call, void *state);
 
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */

@@ -141,6 +141,10 @@ const gm_backend backend = {
     scatter_add,
     nullptr, /* diagnose */
     nullptr, /* diagnose_workspace */
+    ising_prepare,
+    ising_workspace,
+    ising_run,
+    ising_release,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

@@ -47,6 +47,12 @@ gm_status elementwise(gm_call *call, const gm_elementwise_args *args);
 gm_status gather(gm_call *call, const gm_gather_args *args);
 gm_status scatter_add(gm_call *call, const gm_gather_args *args);
 
+gm_status ising_prepare(gm_call *call, const gm_ising_problem *problem, void **state);
+size_t ising_workspace(gm_call *call, const gm_ising_problem *problem, void *state, int64_t chains);
+gm_status ising_run(gm_call *call, const gm_ising_problem *problem, void *state,
+                    const gm_ising_arrays *arrays);
+void ising_release(gm_call *call, void *state);
+
 /* The library's own function is not linked into a module. */
 inline const char *gm_dtype_text(gm_dtype dtype) {
     return dtype == GM_F64 ? "f64" : dtype == GM_F32 ? "f32" : "other";

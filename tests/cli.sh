@@ -43,6 +43,7 @@ match() {
 }
 
 commands="info verify bench contract decompose sample noise"
+commands="info verify bench contract sample noise chain"
 
 # ---- help ----
 expect 0 'Usage: genmath COMMAND' '' --help
@@ -131,6 +132,32 @@ fi
 expect 0 'random_fill u32 .*PASS' '' bench --backend cpu --filter 'random_fill u32' --seconds 0.01
 grep -Eq '^# ceilings: copy [0-9.]+ GB/s, multiply-add [0-9.]+ GFLOP/s f32' "$out"
 verdict $? "bench prints the ceilings"
+
+# ---- chain ----
+expect 2 '' 'no model: genmath chain ising' chain
+expect 2 '' "'potts': the model is ising" chain potts
+for size in 0 4x x 4x-1 4x4. 1x1x1x1x1x1x1x1x1; do
+    expect 2 '' '--size .*must be 1 to 8 whole numbers' chain ising --size "$size"
+done
+for temperature in 0 -1 nan 1:2 1:2:1 1:0:3 x; do
+    expect 2 '' '--temperature ' chain ising --temperature "$temperature"
+done
+expect 2 '' '--update .wolff.: must be' chain ising --update wolff
+expect 2 '' '--chains .*must be a whole number' chain ising --chains 0
+expect 3 '' 'a periodic axis has 3 sites or more' chain ising --size 2x4
+expect 3 '' 'No such file' chain ising --start "$folder/none.npy"
+chain="chain ising --size 6x6 --glass --temperature 1:3:4 --chains 9 --seed 5"
+# shellcheck disable=SC2086
+{
+    expect 0 '^# 36 chains of 36 sites, 10 \+ 20 sweeps' '' $chain --burn-in 10 --sweeps 20 \
+        --out "$folder/whole.npy"
+    expect 0 '"binder_cumulant"' '' $chain --burn-in 4 --sweeps 7 --out "$folder/part.npy" --json
+    expect 0 'ising_ref' '' $chain --start "$folder/part.npy" --first-sweep 11 --burn-in 0 \
+        --sweeps 19 --out "$folder/part.npy" --backend ref
+    cmp -s "$folder/whole.npy" "$folder/part.npy"
+    verdict $? "a chain that is resumed on another backend has the spins of one long run"
+    expect 3 '' 'must be i8 of 36 chains x 25 sites' $chain --size 5x5 --start "$folder/part.npy"
+}
 
 # ---- contract ----
 npy() { # file, type, shape, bytes as printf takes them

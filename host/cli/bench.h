@@ -43,7 +43,8 @@ typedef struct gm_bench_case {
     X(contract_group)                                                                              \
     X(tensor)                                                                                      \
     X(linalg)                                                                                      \
-    X(fft)
+    X(fft)                                                                                         \
+    X(ising)
 
 #define GM_BENCH_DECLARE(name)                                                                     \
     extern const gm_bench_case gm_##name##_bench[];                                                \

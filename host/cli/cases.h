@@ -38,7 +38,8 @@ typedef struct gm_case {
     X(linalg)                                                                                      \
     X(linalg_spectral)                                                                             \
     X(linalg_function)                                                                             \
-    X(fft)
+    X(fft)                                                                                         \
+    X(ising)
 
 #define GM_CASE_DECLARE(name)                                                                      \
     extern const gm_case gm_##name##_cases[];                                                      \

@@ -35,6 +35,7 @@ int gm_cli_contract(int argc, char **argv);
 int gm_cli_decompose(int argc, char **argv);
 int gm_cli_sample(int argc, char **argv);
 int gm_cli_noise(int argc, char **argv);
+int gm_cli_chain(int argc, char **argv);
 
 /* --backend, --isa, --threads, --device, --seed, --json and --quiet. */
 typedef struct gm_cli_options {

@@ -23,6 +23,7 @@ static const gm_command commands[] = {
      gm_cli_sample},
     {"noise", "write random words to standard output, for batteries such as dieharder",
      gm_cli_noise},
+    {"chain", "run Markov chains of the Ising model on a lattice, many at a time", gm_cli_chain},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

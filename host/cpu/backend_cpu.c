@@ -32,4 +32,6 @@ const gm_backend gm_backend_cpu = {
     .scatter_add = gm_cpu_scatter_add,
     .diagnose = gm_cpu_diagnose,
     .diagnose_workspace = gm_cpu_diagnose_workspace,
+    .ising_workspace = gm_cpu_ising_workspace,
+    .ising_run = gm_cpu_ising_run,
 };

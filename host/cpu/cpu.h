@@ -39,5 +39,9 @@ gm_status gm_cpu_gather(gm_call *call, const struct gm_gather_args *args);
 gm_status gm_cpu_scatter_add(gm_call *call, const struct gm_gather_args *args);
 gm_status gm_cpu_diagnose(gm_call *call, const struct gm_diagnose_args *args);
 size_t gm_cpu_diagnose_workspace(gm_call *call, const struct gm_diagnose_args *args);
+size_t gm_cpu_ising_workspace(gm_call *call, const struct gm_ising_problem *problem, void *state,
+                              int64_t chains);
+gm_status gm_cpu_ising_run(gm_call *call, const struct gm_ising_problem *problem, void *state,
+                           const struct gm_ising_arrays *arrays);
 
 #endif

@@ -35,5 +35,10 @@ gm_status gm_ref_scatter_add(gm_call *call, const struct gm_gather_args *args);
 void gm_ref_diagnose_quantity(const struct gm_diagnose_args *args, int64_t quantity, void *scratch);
 gm_status gm_ref_diagnose(gm_call *call, const struct gm_diagnose_args *args);
 size_t gm_ref_diagnose_workspace(gm_call *call, const struct gm_diagnose_args *args);
+/* One chain of gm_ising_run. */
+void gm_ref_ising_chain(const struct gm_ising_problem *problem,
+                        const struct gm_ising_arrays *arrays, int64_t chain);
+gm_status gm_ref_ising_run(gm_call *call, const struct gm_ising_problem *problem, void *state,
+                           const struct gm_ising_arrays *arrays);
 
 #endif

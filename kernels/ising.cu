@@ -1,0 +1,416 @@
+/*
+ * gm_ising_run: sweeps of Ising chains; include/genmath/ising.h has the model, host/ising_args.h
+ * the decisions, which are integers, so that the spins are those of the CPU to the bit.
+ *
+ * Layout: a site lives at a position, the positions of a colour are contiguous and begin at a
+ * multiple of four. Spins are bytes by position; neighbours, couplings and fields are 32-bit
+ * integers by position, the same for all chains, which is why they stay in the caches.
+ *
+ * Parallelised:
+ *   ising_coloured    a block a chain, for all its sweeps. A thread owns the four positions of one
+ *                     Philox block at a time; a barrier after each colour. Energy and magnetisation
+ *                     follow from the flips and are added over the block once a sweep, in integers.
+ *                     resident: the spins stay in shared memory; else they are in the workspace.
+ *   ising_sequential  RANDOM and RASTER: a thread a chain; spins in the workspace, the chains of a
+ *                     position side by side.
+ *
+ * Shared memory: ising_shared, then the table of thresholds (4 (reach + 1) bytes, if there is one:
+ * made by the block from its chain's beta), then the resident spins (1 byte each).
+ *
+ * Numerical choices: probabilities in double, once for an entry of the table; where the fields
+ * reach too far for a table, once for an update.
+ *
+ * Versions: (1) this one. Not yet timed on a GPU.
+ */
+#include <new>
+
+#include "host/ising_args.h"
+#include "kernels/block.cuh"
+#include "kernels/launch.cuh"
+#include "kernels/module.cuh"
+
+namespace gm {
+namespace {
+
+constexpr unsigned MOST_THREADS = 256; /* a block of a chain; four positions a thread */
+constexpr unsigned SEQUENTIAL_THREADS = 64;
+
+struct ising_shared {
+    gm_block_reduce_shared<long long> reduce;
+    uint64_t sums[2 * GM_ISING_SUMS];
+};
+
+/* A problem whose arrays are on the device, and the arrays of the call. */
+struct ising_job {
+    gm_ising_problem p;
+    gm_ising_arrays a;
+};
+
+struct totals {
+    long long energy, magnetisation;
+};
+
+/* ---- one chain, whatever runs it ------------------------------------------------------------- */
+
+/* Where a chain's spins are: position `at` at spins[at * stride]. */
+struct chain_view {
+    int8_t *spins;
+    int64_t stride;
+    const uint32_t *table; /* NULL: thresholds are computed */
+    double beta;
+    int32_t sign;
+    uint64_t number;
+};
+
+__device__ inline int32_t neighbour_sum(const gm_ising_problem &p, const chain_view &c,
+                                        int32_t at) {
+    int32_t sum = 0;
+    const int32_t end = p.first[at + 1];
+    for (int32_t k = p.first[at]; k < end; ++k) {
+        sum += p.coupling[k] * c.spins[p.neighbour[k] * c.stride];
+    }
+    return sum;
+}
+
+/* One update; what it does to energy, magnetisation and the number of flips is added. */
+__device__ inline void update_site(const gm_ising_problem &p, const chain_view &c, int32_t at,
+                                   uint32_t word, totals &change, long long &flips) {
+    const int32_t field = neighbour_sum(p, c, at) + p.field[at];
+    const int32_t magnitude = field < 0 ? -field : field;
+    const uint32_t threshold = c.table != nullptr
+                                   ? c.table[magnitude]
+                                   : gm_ising_threshold(p.update, p.log_odds, c.beta, magnitude);
+    const int32_t old = c.spins[at * c.stride];
+    const uint32_t up = gm_ising_decide(p.update, c.sign * field, old == 1, word, threshold);
+    const int32_t step = gm_ising_value(p.spins, up) - old;
+    if (step != 0) {
+        c.spins[at * c.stride] = static_cast<int8_t>(old + step);
+        change.energy -= static_cast<long long>(step) * field;
+        change.magnetisation += step;
+        ++flips;
+    }
+}
+
+/* Twice the energy and once the magnetisation of a position. */
+__device__ inline void add_site(const gm_ising_problem &p, const chain_view &c, int32_t at,
+                                totals &sum) {
+    const long long x = c.spins[at * c.stride];
+    sum.energy -= x * (neighbour_sum(p, c, at) + 2ll * p.field[at]);
+    sum.magnetisation += x;
+}
+
+/* Copies the spin of a position in; 0 if it is one. */
+__device__ inline int load_site(const ising_job &job, const chain_view &c, int64_t chain,
+                                int32_t at) {
+    const int32_t site = job.p.site[at], down = gm_ising_down(job.p.spins);
+    int32_t x = down;
+    if (site >= 0) {
+        x = job.a.spins[chain * job.a.chain_stride + site * job.a.site_stride];
+    }
+    const bool is_spin = x == 1 || x == down;
+    c.spins[at * c.stride] = static_cast<int8_t>(is_spin ? x : down);
+    return !is_spin;
+}
+
+__device__ inline void store_site(const ising_job &job, const chain_view &c, int64_t chain,
+                                  int32_t at) {
+    const int32_t site = job.p.site[at];
+    if (site >= 0) {
+        job.a.spins[chain * job.a.chain_stride + site * job.a.site_stride] = c.spins[at * c.stride];
+    }
+}
+
+__device__ inline gm_status status_of(double beta, bool bad_spin) {
+    const bool finite = beta - beta == 0;
+    return !finite ? GM_STATUS_NON_FINITE : bad_spin ? GM_STATUS_INVALID_ARGUMENT : GM_STATUS_OK;
+}
+
+/* ---- a block a chain ------------------------------------------------------------------------- */
+
+__device__ inline void sweep_colours(const ising_job &job, const chain_view &c, uint64_t sweep,
+                                     totals &change, long long &flips) {
+    const gm_ising_problem &p = job.p;
+    for (int32_t colour = 0; colour < p.colours; ++colour) {
+        const int32_t last = p.colour[2 * colour + 1];
+        const int32_t stride = static_cast<int32_t>(4 * blockDim.x);
+        int32_t at = p.colour[2 * colour] + static_cast<int32_t>(4 * threadIdx.x);
+        for (; at < last; at += stride) {
+            const gm_words words = gm_ising_words(job.a.seed, c.number, sweep, p.blocks, at / 4);
+            for (int32_t i = 0; i < 4 && at + i < last; ++i) {
+                update_site(p, c, at + i, gm_word(words, static_cast<uint32_t>(i)), change, flips);
+            }
+        }
+        __syncthreads();
+    }
+}
+
+/* Energy and magnetisation of the chain, in every thread. */
+__device__ inline totals measure_chain(const gm_ising_problem &p, const chain_view &c,
+                                       ising_shared &shared) {
+    totals sum = {0, 0};
+    for (int32_t at = static_cast<int32_t>(threadIdx.x); at < p.positions;
+         at += static_cast<int32_t>(blockDim.x)) {
+        if (p.site[at] >= 0) {
+            add_site(p, c, at, sum);
+        }
+    }
+    sum.energy = gm_block_sum(sum.energy, shared.reduce) / 2;
+    sum.magnetisation = gm_block_sum(sum.magnetisation, shared.reduce);
+    return sum;
+}
+
+__device__ inline void run_sweeps(const ising_job &job, const chain_view &c, ising_shared &shared) {
+    totals now = measure_chain(job.p, c, shared);
+    long long flips = 0;
+    for (int64_t s = 0; s < job.a.sweeps; ++s) {
+        totals change = {0, 0};
+        sweep_colours(job, c, job.a.first_sweep + static_cast<uint64_t>(s), change, flips);
+        if (job.a.sums != nullptr) {
+            const totals before = now;
+            now.energy += gm_block_sum(change.energy, shared.reduce);
+            now.magnetisation += gm_block_sum(change.magnetisation, shared.reduce);
+            if (threadIdx.x == 0) {
+                gm_ising_measure(shared.sums, before.energy, before.magnetisation, now.energy,
+                                 now.magnetisation);
+            }
+        }
+    }
+    flips = gm_block_sum(flips, shared.reduce);
+    if (threadIdx.x == 0) {
+        gm_ising_add_product(shared.sums + 2 * GM_ISING_FLIPS, flips, 1);
+    }
+}
+
+template <bool resident>
+__global__ void __launch_bounds__(MOST_THREADS)
+    ising_coloured(const GM_GRID_CONSTANT ising_job job) {
+    GM_SHARED(ising_shared, shared);
+    const gm_ising_problem &p = job.p;
+    const int64_t chain = blockIdx.x;
+    const int32_t rows = p.reach <= GM_ISING_TABLE_REACH ? p.reach + 1 : 0;
+    uint32_t *table = reinterpret_cast<uint32_t *>(&shared + 1);
+    chain_view c;
+    c.spins = resident ? reinterpret_cast<int8_t *>(table + rows)
+                       : static_cast<int8_t *>(job.a.workspace) + chain * p.positions;
+    c.stride = 1;
+    c.table = rows > 0 ? table : nullptr;
+    c.beta = job.a.beta[chain * job.a.beta_stride];
+    c.sign = gm_ising_sign(c.beta);
+    c.number = job.a.first_chain + static_cast<uint64_t>(chain);
+    const int32_t thread = static_cast<int32_t>(threadIdx.x);
+    const int32_t threads = static_cast<int32_t>(blockDim.x);
+    int bad = 0;
+    for (int32_t at = thread; at < p.positions; at += threads) {
+        bad |= load_site(job, c, chain, at);
+    }
+    for (int32_t f = thread; f < rows; f += threads) {
+        table[f] = gm_ising_threshold(p.update, p.log_odds, c.beta, f);
+    }
+    for (int32_t k = thread; k < 2 * GM_ISING_SUMS; k += threads) {
+        shared.sums[k] = 0;
+    }
+    /* Its barriers publish the three loops above as well. */
+    const gm_status status =
+        status_of(c.beta, gm_block_sum(static_cast<long long>(bad), shared.reduce) != 0);
+    if (status == GM_STATUS_OK) {
+        run_sweeps(job, c, shared);
+        for (int32_t at = thread; at < p.positions; at += threads) {
+            store_site(job, c, chain, at);
+        }
+    }
+    if (threadIdx.x == 0) {
+        gm_ising_store(&job.a, chain, status, shared.sums);
+    }
+}
+
+/* ---- a thread a chain ------------------------------------------------------------------------ */
+
+__device__ inline int32_t position_of(const ising_job &job, uint64_t chain, uint64_t sweep,
+                                      int32_t number) {
+    return job.p.order == GM_ISING_RANDOM
+               ? gm_ising_choose(job.a.seed, chain, sweep, job.p.blocks, number, job.p.free_sites)
+               : number;
+}
+
+__device__ inline void run_alone(const ising_job &job, const chain_view &c, uint64_t *sums) {
+    const gm_ising_problem &p = job.p;
+    totals now = {0, 0};
+    for (int32_t at = 0; at < p.positions; ++at) {
+        add_site(p, c, at, now);
+    }
+    now.energy /= 2;
+    long long flips = 0;
+    for (int64_t s = 0; s < job.a.sweeps; ++s) {
+        const uint64_t sweep = job.a.first_sweep + static_cast<uint64_t>(s);
+        const totals before = now;
+        gm_words words = {0, 0, 0, 0};
+        for (int32_t k = 0; k < p.free_sites; ++k) {
+            if (k % 4 == 0) {
+                words = gm_ising_words(job.a.seed, c.number, sweep, p.blocks, k / 4);
+            }
+            update_site(p, c, position_of(job, c.number, sweep, k),
+                        gm_word(words, static_cast<uint32_t>(k) % 4), now, flips);
+        }
+        gm_ising_measure(sums, before.energy, before.magnetisation, now.energy, now.magnetisation);
+    }
+    gm_ising_add_product(sums + 2 * GM_ISING_FLIPS, flips, 1);
+}
+
+__global__ void __launch_bounds__(SEQUENTIAL_THREADS)
+    ising_sequential(const GM_GRID_CONSTANT ising_job job) {
+    const int64_t chain = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+    if (chain >= job.a.chains) {
+        return;
+    }
+    chain_view c;
+    c.spins = static_cast<int8_t *>(job.a.workspace) + chain;
+    c.stride = job.a.chains;
+    c.table = nullptr;
+    c.beta = job.a.beta[chain * job.a.beta_stride];
+    c.sign = gm_ising_sign(c.beta);
+    c.number = job.a.first_chain + static_cast<uint64_t>(chain);
+    int bad = 0;
+    for (int32_t at = 0; at < job.p.positions; ++at) {
+        bad |= load_site(job, c, chain, at);
+    }
+    uint64_t sums[2 * GM_ISING_SUMS] = {0};
+    const gm_status status = status_of(c.beta, bad != 0);
+    if (status == GM_STATUS_OK) {
+        run_alone(job, c, sums);
+        for (int32_t at = 0; at < job.p.positions; ++at) {
+            store_site(job, c, chain, at);
+        }
+    }
+    gm_ising_store(&job.a, chain, status, sums);
+}
+
+/* ---- the plan -------------------------------------------------------------------------------- */
+
+struct ising_plan {
+    gm_ising_problem problem; /* its arrays on the device */
+    void *memory = nullptr;
+    size_t shared_bytes = 0;
+    unsigned threads = 0;
+    bool resident = false;
+};
+
+/* Four positions a thread of the largest colour, whole warps. */
+unsigned block_for(const gm_ising_problem &p) {
+    int32_t largest = 1;
+    for (int32_t c = 0; c < p.colours; ++c) {
+        const int32_t count = p.colour[2 * c + 1] - p.colour[2 * c];
+        largest = count > largest ? count : largest;
+    }
+    const unsigned warps = (static_cast<unsigned>(largest) + 127) / 128;
+    return 32 * warps < MOST_THREADS ? 32 * warps : MOST_THREADS;
+}
+
+/* One allocation for all arrays, in the order of the problem's pointers. */
+gm_status copy_problem(gm_call *call, const gm_ising_problem &p, ising_plan *plan) {
+    const int32_t **const targets[] = {&plan->problem.site,     &plan->problem.colour,
+                                       &plan->problem.first,    &plan->problem.neighbour,
+                                       &plan->problem.coupling, &plan->problem.field};
+    const int32_t *const sources[] = {p.site, p.colour, p.first, p.neighbour, p.coupling, p.field};
+    const size_t positions = static_cast<size_t>(p.positions);
+    const size_t neighbours = static_cast<size_t>(p.neighbours);
+    const size_t counts[] = {positions,     2 * static_cast<size_t>(p.colours),
+                             positions + 1, neighbours,
+                             neighbours,    positions};
+    size_t total = 0;
+    for (size_t count : counts) {
+        total += count;
+    }
+    gm_status status =
+        check_cuda(call, cudaMalloc(&plan->memory, total * sizeof(int32_t)), "cudaMalloc");
+    int32_t *next = static_cast<int32_t *>(plan->memory);
+    for (int i = 0; i < 6 && status == GM_STATUS_OK; ++i) {
+        *targets[i] = next;
+        if (counts[i] > 0) {
+            status = check_cuda(
+                call,
+                cudaMemcpy(next, sources[i], counts[i] * sizeof(int32_t), cudaMemcpyHostToDevice),
+                "cudaMemcpy");
+        }
+        next += counts[i];
+    }
+    return status;
+}
+
+/* Whether the spins fit beside the table, and the kernel's permission to use as much. */
+gm_status choose_memory(gm_call *call, const gm_ising_problem &p, ising_plan *plan) {
+    const size_t rows = p.reach <= GM_ISING_TABLE_REACH ? static_cast<size_t>(p.reach) + 1 : 0;
+    const size_t fixed = sizeof(ising_shared) + rows * sizeof(uint32_t);
+    int most = 0;
+    gm_status status = check_cuda(
+        call, cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, call->device),
+        "cudaDeviceGetAttribute");
+    plan->resident = fixed + static_cast<size_t>(p.positions) <= static_cast<size_t>(most);
+    plan->shared_bytes = fixed + (plan->resident ? static_cast<size_t>(p.positions) : 0);
+    if (status == GM_STATUS_OK && plan->resident) {
+        status = check_cuda(call,
+                            cudaFuncSetAttribute(ising_coloured<true>,
+                                                 cudaFuncAttributeMaxDynamicSharedMemorySize, most),
+                            "cudaFuncSetAttribute");
+    }
+    return status;
+}
+
+} // namespace
+
+gm_status ising_prepare(gm_call *call, const gm_ising_problem *problem, void **state) {
+    ising_plan *plan = new (std::nothrow) ising_plan;
+    if (plan == nullptr) {
+        return gm_call_fail(call, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
+    }
+    *state = plan;
+    plan->problem = *problem;
+    plan->threads = block_for(*problem);
+    const gm_status status = choose_memory(call, *problem, plan);
+    return status == GM_STATUS_OK ? copy_problem(call, *problem, plan) : status;
+}
+
+size_t ising_workspace(gm_call *call, const gm_ising_problem *problem, void *state,
+                       int64_t chains) {
+    (void)call;
+    const ising_plan &plan = *static_cast<const ising_plan *>(state);
+    const bool is_used = problem->order != GM_ISING_COLOURED || !plan.resident;
+    return is_used ? static_cast<size_t>(chains) * static_cast<size_t>(problem->positions) : 0;
+}
+
+gm_status ising_run(gm_call *call, const gm_ising_problem *problem, void *state,
+                    const gm_ising_arrays *arrays) {
+    const ising_plan &plan = *static_cast<const ising_plan *>(state);
+    const ising_job job = {plan.problem, *arrays};
+    const bool coloured = problem->order == GM_ISING_COLOURED;
+    const int64_t blocks =
+        coloured ? arrays->chains : (arrays->chains + SEQUENTIAL_THREADS - 1) / SEQUENTIAL_THREADS;
+    if (blocks > 0x7fffffff) {
+        return gm_call_fail(call, GM_STATUS_UNSUPPORTED, "%lld chains: too many for one call",
+                            static_cast<long long>(arrays->chains));
+    }
+    const unsigned grid = static_cast<unsigned>(blocks);
+    if (!coloured) {
+        call->kernel = "ising_sequential";
+        GM_LAUNCH(ising_sequential, grid, SEQUENTIAL_THREADS, 0, stream_of(call), job);
+    } else if (plan.resident) {
+        call->kernel = "ising_coloured_resident";
+        GM_LAUNCH((ising_coloured<true>), grid, plan.threads, plan.shared_bytes, stream_of(call),
+                  job);
+    } else {
+        call->kernel = "ising_coloured_global";
+        GM_LAUNCH((ising_coloured<false>), grid, plan.threads, plan.shared_bytes, stream_of(call),
+                  job);
+    }
+    return check_cuda(call, cudaGetLastError(), "ising kernel launch");
+}
+
+void ising_release(gm_call *call, void *state) {
+    (void)call;
+    ising_plan *plan = static_cast<ising_plan *>(state);
+    if (plan->memory != nullptr) {
+        (void)cudaFree(plan->memory);
+    }
+    delete plan;
+}
+
+} // namespace gm

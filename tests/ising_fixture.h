@@ -1,0 +1,180 @@
+/* What the tests of Ising chains share: models on lattices, runs from host arrays on any subject.
+ */
+#ifndef GENMATH_TESTS_ISING_FIXTURE_H
+#define GENMATH_TESTS_ISING_FIXTURE_H
+
+#include "tests/ensemble.h"
+
+#include <genmath/ising.h>
+
+/* Edges of a lattice, to be freed, as the model's ends. */
+__attribute__((unused)) static int32_t *set_lattice(gm_ising_model *model, int32_t axes,
+                                                    const int64_t *size, int periodic) {
+    const int32_t around[8] = {periodic, periodic, periodic, periodic};
+    ASSERT_OK(NULL, gm_ising_lattice(axes, size, around, NULL, &model->edges));
+    int32_t *ends = malloc((size_t)(2 * model->edges + 1) * sizeof *ends);
+    assert_non_null(ends);
+    ASSERT_OK(NULL, gm_ising_lattice(axes, size, around, ends, &model->edges));
+    model->sites = 1;
+    for (int32_t a = 0; a < axes; ++a) {
+        model->sites *= size[a];
+    }
+    model->ends = ends;
+    return ends;
+}
+
+typedef struct chains_run {
+    int64_t chains;
+    gm_ising_sweeps sweeps;
+    const double *beta; /* (chains) */
+    int8_t *spins;      /* (chains, sites) row-major, replaced */
+    uint64_t *sums;     /* (chains, GM_ISING_SUMS, 2); NULL: not wanted */
+    int32_t *status;    /* (chains); NULL: all must be OK */
+    bool by_site;       /* in memory the chains of a site are side by side, every second byte */
+} chains_run;
+
+typedef struct ising_memory {
+    void *beta, *spins, *sums, *status, *workspace;
+} ising_memory;
+
+enum { ISING_GUARD = 0x5a };
+
+static void *uploaded(const subject *s, const void *host, size_t bytes) {
+    void *memory;
+    ASSERT_OK(s->context, gm_memory_alloc(s->context, bytes, &memory));
+    ASSERT_OK(s->context, gm_memory_upload(s->context, memory, host, bytes));
+    return memory;
+}
+
+/* Where spin (chain, site) is in the memory of a run, and the size of that. */
+static size_t spin_offset(const chains_run *r, int64_t sites, int64_t chain, int64_t site) {
+    return (size_t)(r->by_site ? 2 * (site * r->chains + chain) : chain * sites + site);
+}
+
+static size_t spin_bytes(const chains_run *r, int64_t sites) {
+    return (size_t)(r->chains * sites * (r->by_site ? 2 : 1)) + 1;
+}
+
+static void run_in_memory(const subject *s, const gm_ising_plan *plan, int64_t sites,
+                          const chains_run *r, int8_t *packed) {
+    const size_t n = (size_t)r->chains, bytes = spin_bytes(r, sites);
+    const size_t sums_bytes = n * 2 * GM_ISING_SUMS * 8;
+    uint64_t *sums = malloc(sums_bytes + 1);
+    int32_t *status = malloc((n + 1) * sizeof *status);
+    memset(sums, 0xff, sums_bytes);
+    memset(status, 0xff, n * sizeof *status);
+    ising_memory m = {.beta = uploaded(s, r->beta, n * 8),
+                      .spins = uploaded(s, packed, bytes),
+                      .sums = uploaded(s, sums, sums_bytes),
+                      .status = uploaded(s, status, n * 4)};
+    const gm_tensor beta = gm_tensor_1d(m.beta, GM_F64, r->chains);
+    gm_tensor spins = gm_tensor_2d(m.spins, GM_I8, r->chains, sites);
+    if (r->by_site) {
+        spins.stride[0] = 2;
+        spins.stride[1] = 2 * r->chains;
+    }
+    const int64_t shape[3] = {r->chains, GM_ISING_SUMS, 2};
+    gm_tensor sums_view;
+    ASSERT_OK(NULL, gm_tensor_view(m.sums, GM_U64, 3, shape, &sums_view));
+    const gm_tensor status_view = gm_tensor_1d(m.status, GM_I32, r->chains);
+    const gm_ising_result result = {r->sums != NULL ? &sums_view : NULL, &status_view};
+    gm_workspace workspace = {0};
+    ASSERT_OK(s->context, gm_ising_run(plan, &r->sweeps, &beta, &spins, &result, &workspace));
+    ASSERT_OK(s->context, gm_memory_alloc(s->context, workspace.bytes, &m.workspace));
+    workspace.data = m.workspace;
+    ASSERT_OK(s->context, gm_ising_run(plan, &r->sweeps, &beta, &spins, &result, &workspace));
+    ASSERT_OK(s->context, gm_memory_download(s->context, packed, m.spins, bytes));
+    ASSERT_OK(s->context, gm_memory_download(s->context, status, m.status, n * 4));
+    if (r->sums != NULL) {
+        ASSERT_OK(s->context, gm_memory_download(s->context, r->sums, m.sums, sums_bytes));
+    }
+    for (size_t i = 0; i < n; ++i) {
+        if (r->status != NULL) {
+            r->status[i] = status[i];
+        } else {
+            assert_int_equal(status[i], GM_STATUS_OK);
+        }
+    }
+    void *const all[] = {m.beta, m.spins, m.sums, m.status, m.workspace};
+    for (int i = 0; i < COUNT(all); ++i) {
+        ASSERT_OK(s->context, gm_memory_free(s->context, all[i]));
+    }
+    free(sums);
+    free(status);
+}
+
+/* Runs a plan; every byte that is no spin must stay as it is. */
+static void run_plan(const subject *s, const gm_ising_plan *plan, int64_t sites,
+                     const chains_run *r) {
+    const size_t bytes = spin_bytes(r, sites);
+    int8_t *packed = malloc(bytes);
+    assert_non_null(packed);
+    memset(packed, ISING_GUARD, bytes);
+    for (int64_t c = 0; c < r->chains; ++c) {
+        for (int64_t i = 0; i < sites; ++i) {
+            packed[spin_offset(r, sites, c, i)] = r->spins[c * sites + i];
+        }
+    }
+    run_in_memory(s, plan, sites, r, packed);
+    for (int64_t c = 0; c < r->chains; ++c) {
+        for (int64_t i = 0; i < sites; ++i) {
+            int8_t *spin = &packed[spin_offset(r, sites, c, i)];
+            r->spins[c * sites + i] = *spin;
+            *spin = ISING_GUARD;
+        }
+    }
+    for (size_t i = 0; i < bytes; ++i) {
+        assert_int_equal(packed[i], ISING_GUARD);
+    }
+    free(packed);
+}
+
+__attribute__((unused)) static void run_chains(const subject *s, const gm_ising_model *model,
+                                               const chains_run *r) {
+    gm_ising_plan *plan;
+    ASSERT_OK(s->context, gm_ising_plan_create(s->context, model, &plan));
+    run_plan(s, plan, model->sites, r);
+    gm_ising_plan_destroy(plan);
+}
+
+/* Random spins. */
+__attribute__((unused)) static void draw_spins(uint64_t seed, const gm_ising_model *model,
+                                               int64_t chains, int8_t *spins) {
+    const int8_t down = model->spins == GM_ISING_SIGNS ? -1 : 0;
+    for (int64_t i = 0; i < chains * model->sites; ++i) {
+        spins[i] = (next_random(&seed) >> 40) % 2 != 0 ? 1 : down;
+    }
+}
+
+/* FNV-1a. */
+__attribute__((unused)) static uint64_t hash_of(const void *bytes, size_t count) {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < count; ++i) {
+        hash = (hash ^ ((const unsigned char *)bytes)[i]) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+/* A graph that fits no lattice: a ring with chords, so that there are odd cycles. Its coupling and
+ * field are to be freed with its ends. */
+__attribute__((unused)) static void set_tangle(gm_ising_model *model, int32_t sites,
+                                               double *coupling, double *field, int32_t *ends) {
+    uint64_t random = 99;
+    model->sites = sites;
+    model->edges = 0;
+    for (int32_t step = 1; step <= 7; step += 3) { /* 1, 4, 7 */
+        for (int32_t i = 0; i < sites; ++i) {
+            ends[2 * model->edges] = i;
+            ends[2 * model->edges + 1] = (i + step) % sites;
+            coupling[model->edges++] = random_between(&random, -1, 1);
+        }
+    }
+    for (int32_t i = 0; i < sites; ++i) {
+        field[i] = random_between(&random, -0.5, 0.5);
+    }
+    model->ends = ends;
+    model->coupling = coupling;
+    model->field = field;
+}
+
+#endif

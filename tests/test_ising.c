@@ -1,0 +1,803 @@
+/*
+ * gm_ising_*: lattices, colours, quanta; every backend to the bit, cuts, layouts, clamped sites,
+ * bad chains, wrong arguments. Laws and transition probabilities are in test_ising_exact.c.
+ */
+#include "tests/ising_fixture.h"
+
+#include <genmath/philox.h>
+
+#include "host/ising_graph.h"
+
+#include <genmath/philox.h>
+
+/* ---- lattices and plans ---------------------------------------------------------------------- */
+
+static void lattices_have_their_edges(void **state) {
+    (void)state;
+    static const struct {
+        int32_t axes;
+        int64_t size[3];
+        int periodic;
+        int64_t edges, colours;
+    } cases[] = {{1, {8}, 1, 8, 2},       {1, {9}, 1, 9, 3},         {1, {1}, 0, 0, 1},
+                 {2, {3, 3}, 0, 12, 2},   {2, {4, 4}, 1, 32, 2},     {2, {5, 4}, 1, 40, 3},
+                 {2, {5, 5}, 1, 50, 3},   {3, {4, 4, 4}, 1, 192, 2}, {3, {2, 3, 4}, 0, 46, 2},
+                 {3, {3, 3, 3}, 1, 81, 3}};
+    const subject *s = &subjects[0];
+    for (int k = 0; k < COUNT(cases); ++k) {
+        gm_ising_model model = {0};
+        int32_t *ends = set_lattice(&model, cases[k].axes, cases[k].size, cases[k].periodic);
+        assert_int_equal(model.edges, cases[k].edges);
+        gm_ising_plan *plan;
+        gm_ising_info info;
+        ASSERT_OK(s->context, gm_ising_plan_create(s->context, &model, &plan));
+        ASSERT_OK(s->context, gm_ising_plan_info(plan, &info));
+        assert_int_equal(info.colours, cases[k].colours);
+        assert_true(info.quantum == 1 && info.rounding == 0);
+        assert_int_equal(info.energy_bound, cases[k].edges);
+        gm_ising_plan_destroy(plan);
+        free(ends);
+    }
+}
+
+/* The quantum is the largest that all numbers are multiples of, if there is one. */
+static void numbers_become_multiples_of_a_quantum(void **state) {
+    (void)state;
+    static const struct {
+        double j[2], h, quantum;
+        int64_t reach;
+        bool exact;
+    } cases[] = {{{1, -1}, 0, 1, 2, true},
+                 {{0.44, 0.44}, 0, 0.44, 2, true},
+                 {{0.3, -0.3}, 0.1, 0.1, 7, true},
+                 {{1, 1}, 0.3, 0.3 / 3, 23, true},
+                 {{0, 0}, 0, 1, 0, true},
+                 {{1, 1e-12}, 0, 0x1p-29, 1 << 29, false},
+                 {{0.7310585786, -0.2689414214}, 0.1, 0x1p-29, 0, false}};
+    static const int32_t ends[] = {0, 1, 1, 2};
+    for (int k = 0; k < COUNT(cases); ++k) {
+        const double field[3] = {0, cases[k].h, 0};
+        const gm_ising_model model = {
+            .sites = 3, .edges = 2, .ends = ends, .coupling = cases[k].j, .field = field};
+        gm_ising_plan *plan;
+        gm_ising_info info;
+        ASSERT_OK(subjects[0].context, gm_ising_plan_create(subjects[0].context, &model, &plan));
+        ASSERT_OK(subjects[0].context, gm_ising_plan_info(plan, &info));
+        assert_true(info.quantum == cases[k].quantum);
+        if (cases[k].reach > 0) {
+            assert_int_equal(info.reach, cases[k].reach);
+        }
+        const double bound = cases[k].exact ? 4e-16 : info.quantum / 2;
+        assert_true(info.rounding <= bound);
+        assert_true(info.reach <= (INT64_C(1) << 30) + 2);
+        gm_ising_plan_destroy(plan);
+    }
+}
+
+/* Sites have one position each, neighbours different colours, and each position its site's row. */
+static void assert_positions(const gm_ising_model *m, const gm_ising_problem *p) {
+    int32_t *colour = malloc((size_t)(m->sites + 1) * sizeof *colour);
+    int64_t entries = 0;
+    memset(colour, 0xff, (size_t)m->sites * sizeof *colour);
+    for (int32_t c = 0; c < p->colours; ++c) {
+        assert_int_equal(p->colour[2 * c] % 4, 0);
+        for (int32_t at = p->colour[2 * c]; at < p->colour[2 * c + 1]; ++at) {
+            assert_true(p->site[at] >= 0 && colour[p->site[at]] == -1);
+            colour[p->site[at]] = c;
+        }
+    }
+    for (int64_t i = 0; i < m->sites; ++i) {
+        assert_true((colour[i] < 0) == (m->clamped != NULL && m->clamped[i] != 0));
+    }
+    for (int64_t e = 0; e < m->edges; ++e) {
+        const int32_t a = m->ends[2 * e], b = m->ends[2 * e + 1];
+        assert_true(colour[a] < 0 || colour[a] != colour[b]);
+    }
+    for (int32_t at = 0; at < p->positions; ++at) {
+        for (int32_t k = p->first[at]; k < p->first[at + 1]; ++k, ++entries) {
+            assert_true(p->site[at] >= 0 && p->site[p->neighbour[k]] >= 0);
+        }
+    }
+    assert_int_equal(entries, 2 * m->edges);
+    free(colour);
+}
+
+/* Complete graphs need as many colours as sites, odd wheels 4, even wheels 3, trees 2. */
+static void graphs_are_coloured(void **state) {
+    (void)state;
+    enum { sites = 40 };
+    int32_t ends[sites * sites];
+    uint8_t clamped[sites] = {0};
+    for (int kind = 0; kind < 200; ++kind) {
+        gm_ising_model m = {.sites = 3 + kind % 38, .ends = ends};
+        const int32_t n = (int32_t)m.sites;
+        const int shape = kind < 190 ? kind % 4 : 4;
+        uint64_t random = (uint64_t)kind;
+        for (int32_t a = 0; a < n; ++a) {
+            for (int32_t b = a + 1; b < n; ++b) {
+                const bool rim = a > 0 && (b == a + 1 || (a == 1 && b == n - 1 && n > 3));
+                const bool joined = shape == 0   ? true
+                                    : shape == 1 ? a == 0 || rim
+                                    : shape == 2 ? a == (b - 1) / 2
+                                                 : next_random(&random) % 5 == 0;
+                if (joined) {
+                    ends[2 * m.edges] = kind % 2 != 0 ? b : a;
+                    ends[2 * m.edges++ + 1] = kind % 2 != 0 ? a : b;
+                }
+            }
+        }
+        for (int32_t i = 0; i < n; ++i) {
+            clamped[i] = next_random(&random) % 4 == 0;
+        }
+        m.clamped = shape == 4 ? clamped : NULL;
+        gm_ising_problem p;
+        gm_ising_info info;
+        void *memory;
+        ASSERT_OK(subjects[0].context, gm_ising_graph(subjects[0].context, &m, &p, &info, &memory));
+        assert_positions(&m, &p);
+        if (shape == 0 || (shape == 1 && n > 4) || shape == 2) {
+            assert_int_equal(p.colours, shape == 0 ? n : shape == 2 ? 2 : n % 2 == 0 ? 4 : 3);
+        }
+        free(memory);
+    }
+}
+
+/* ---- bits ------------------------------------------------------------------------------------ */
+
+/*
+ * At beta = 0 the heat bath leaves a spin up where the top bit of its word is 1: word p % 4 of
+ * block sweep * blocks + p / 4 for the p-th place of the order, index first_chain + chain. Two
+ * colours of 6 sites each begin at places 0 and 8 and make 4 blocks.
+ */
+static void noise_is_addressed_by_chain_sweep_and_place(void **state) {
+    (void)state;
+    enum { chains = 9, sites = 12 };
+    static const uint64_t firsts[][2] = {
+        {0, 0}, {5, 7}, {UINT64_C(0xfffffffd), UINT64_C(0x3fffffff)}, {UINT64_MAX - 3, 1u << 30}};
+    static const double beta[chains];
+    gm_ising_model model = {0};
+    int32_t *ends = set_lattice(&model, 2, (const int64_t[]){3, 4}, 0);
+    FOR_EACH_SUBJECT(s) {
+        for (int k = 0; k < 2 * COUNT(firsts); ++k) {
+            const uint64_t seed = UINT64_C(0xfedcba9876543210), *first = firsts[k / 2];
+            const bool raster = k % 2 != 0;
+            model.order = raster ? GM_ISING_RASTER : GM_ISING_COLOURED;
+            int8_t spins[chains * sites];
+            draw_spins(3, &model, chains, spins);
+            const chains_run r = {.chains = chains,
+                                  .sweeps = {seed, first[0], first[1], 3},
+                                  .beta = beta,
+                                  .spins = spins};
+            run_chains(s, &model, &r);
+            for (uint64_t i = 0; i < chains * sites; ++i) {
+                const uint64_t site = i % sites, colour = (site / 4 + site % 4) % 2;
+                const uint64_t place = raster ? site : 8 * colour + site / 2;
+                const gm_words w =
+                    gm_philox_block(seed, first[0] + i / sites, GM_STREAM_CHAIN_ACCEPT,
+                                    (first[1] + 2) * (raster ? 3 : 4) + place / 4);
+                assert_int_equal(spins[i] == 1, gm_word(w, place % 4) >> 31);
+            }
+        }
+    }
+    free(ends);
+}
+
+typedef struct bit_case {
+    const char *name;
+    gm_ising_spins spins;
+    gm_ising_update update;
+    gm_ising_order order;
+    int graph; /* 0: 8 x 6 torus, 1: +-J 5 x 5 torus in a field, 2: tangle, 3: free cube,
+                  4: tangle with couplings and fields in eighths */
+    bool clamp;
+} bit_case;
+
+static const bit_case bit_cases[] = {
+    {"torus, heat bath", GM_ISING_SIGNS, GM_ISING_HEAT_BATH, GM_ISING_COLOURED, 0, false},
+    {"torus, Metropolis", GM_ISING_SIGNS, GM_ISING_METROPOLIS, GM_ISING_COLOURED, 0, true},
+    {"glass, heat bath", GM_ISING_SIGNS, GM_ISING_HEAT_BATH, GM_ISING_COLOURED, 1, true},
+    {"glass, Glauber, random", GM_ISING_SIGNS, GM_ISING_GLAUBER, GM_ISING_RANDOM, 1, false},
+    {"glass, Metropolis, random", GM_ISING_SIGNS, GM_ISING_METROPOLIS, GM_ISING_RANDOM, 1, true},
+    {"tangle, heat bath", GM_ISING_SIGNS, GM_ISING_HEAT_BATH, GM_ISING_COLOURED, 2, false},
+    {"tangle, bits, Metropolis", GM_ISING_BITS, GM_ISING_METROPOLIS, GM_ISING_COLOURED, 2, true},
+    {"tangle, raster", GM_ISING_SIGNS, GM_ISING_HEAT_BATH, GM_ISING_RASTER, 2, true},
+    {"cube, bits", GM_ISING_BITS, GM_ISING_HEAT_BATH, GM_ISING_COLOURED, 3, false},
+    {"eighths, heat bath", GM_ISING_SIGNS, GM_ISING_HEAT_BATH, GM_ISING_COLOURED, 4, false},
+    {"eighths, bits, Metropolis", GM_ISING_BITS, GM_ISING_METROPOLIS, GM_ISING_COLOURED, 4, true},
+    {"cube, bits, raster, Metropolis", GM_ISING_BITS, GM_ISING_METROPOLIS, GM_ISING_RASTER, 3,
+     false},
+};
+
+enum { MOST_SITES = 60, MOST_EDGES = 240, BIT_CHAINS = 37 };
+
+typedef struct bit_model {
+    gm_ising_model model;
+    int32_t *lattice, ends[2 * MOST_EDGES];
+    double coupling[MOST_EDGES], field[MOST_SITES];
+    uint8_t clamped[MOST_SITES];
+} bit_model;
+
+static bit_model *make_bit_model(const bit_case *c) {
+    bit_model *b = calloc(1, sizeof *b);
+    assert_non_null(b);
+    b->model = (gm_ising_model){.spins = c->spins, .update = c->update, .order = c->order};
+    uint64_t random = 3;
+    if (c->graph == 0) {
+        b->lattice = set_lattice(&b->model, 2, (const int64_t[]){8, 6}, 1);
+    } else if (c->graph == 1) {
+        b->lattice = set_lattice(&b->model, 2, (const int64_t[]){5, 5}, 1);
+        for (int64_t e = 0; e < b->model.edges; ++e) {
+            b->coupling[e] = next_random(&random) % 2 != 0 ? 0.5 : -0.5;
+        }
+        for (int64_t i = 0; i < b->model.sites; ++i) {
+            b->field[i] = 0.25;
+        }
+        b->model.coupling = b->coupling;
+        b->model.field = b->field;
+    } else if (c->graph == 2 || c->graph == 4) {
+        set_tangle(&b->model, 47, b->coupling, b->field, b->ends);
+        for (int i = 0; i < MOST_EDGES && c->graph == 4; ++i) {
+            b->coupling[i] = nearbyint(16 * b->coupling[i]) / 8;
+            b->field[i % MOST_SITES] = nearbyint(8 * b->field[i % MOST_SITES]) / 8;
+        }
+    } else {
+        b->lattice = set_lattice(&b->model, 3, (const int64_t[]){3, 4, 5}, 0);
+    }
+    for (int64_t i = 0; i < b->model.sites && c->clamp; i += 7) {
+        b->clamped[i] = 1;
+    }
+    b->model.clamped = c->clamp ? b->clamped : NULL;
+    return b;
+}
+
+static void free_bit_model(bit_model *b) {
+    free(b->lattice);
+    free(b);
+}
+
+/* Chains over the range from hot to frozen, an antiferromagnet and beta = 0 among them. */
+static void set_betas(double *beta, int64_t chains) {
+    for (int64_t c = 0; c < chains; ++c) {
+        beta[c] = c == 3 ? 0 : c == 5 ? 1e300 : 0.1 * (double)(c - 4);
+    }
+}
+
+/* The reference is compared with the other subjects after many sweeps: the state is chaotic, so one
+ * wrong decision changes the hash for good. The emulator runs fewer, but of the same noise. */
+static void backends_agree_to_the_bit(void **state) {
+    (void)state;
+    for (int k = 0; k < COUNT(bit_cases); ++k) {
+        bit_model *b = make_bit_model(&bit_cases[k]);
+        const size_t spins_size = (size_t)(BIT_CHAINS * b->model.sites);
+        int8_t *start = malloc(spins_size), *spins = malloc(spins_size);
+        uint64_t sums[BIT_CHAINS * 2 * GM_ISING_SUMS];
+        double beta[BIT_CHAINS];
+        set_betas(beta, BIT_CHAINS);
+        draw_spins(17, &b->model, BIT_CHAINS, start);
+        uint64_t expected[2][2] = {{0}};
+        FOR_EACH_SUBJECT(s) {
+            for (int length = 0; length < 2; ++length) {
+                if (s->is_slow && length == 1) {
+                    continue;
+                }
+                const int64_t sweeps = length == 0 ? 25 : test_is_full() ? 10000 : 400;
+                const chains_run r = {.chains = BIT_CHAINS,
+                                      .sweeps = {.seed = 0x123456789abcdefu,
+                                                 .first_chain = UINT64_C(0xfffffff0),
+                                                 .first_sweep = UINT64_C(0x1ffffffff),
+                                                 .sweeps = sweeps},
+                                      .beta = beta,
+                                      .spins = spins,
+                                      .sums = sums,
+                                      .by_site = s->is_kernel};
+                memcpy(spins, start, spins_size);
+                run_chains(s, &b->model, &r);
+                const uint64_t got[2] = {hash_of(spins, spins_size), hash_of(sums, sizeof sums)};
+                if (s->is_reference) {
+                    memcpy(expected[length], got, sizeof got);
+                } else if (memcmp(expected[length], got, sizeof got) != 0) {
+                    fail_msg("%s: %s: %s differ after %lld sweeps", s->name, bit_cases[k].name,
+                             expected[length][0] != got[0] ? "spins" : "sums", (long long)sweeps);
+                }
+                for (size_t i = 0; i < spins_size; ++i) {
+                    if (b->clamped[i % (size_t)b->model.sites] != 0) {
+                        assert_int_equal(spins[i], start[i]);
+                    }
+                }
+            }
+        }
+        free(start);
+        free(spins);
+        free_bit_model(b);
+    }
+}
+
+static void add_sums(uint64_t *total, const uint64_t *part, int64_t count) {
+    for (int64_t i = 0; i < count; i += 2) {
+        total[i] += part[i];
+        total[i + 1] += part[i + 1] + (total[i] < part[i]);
+    }
+}
+
+/* Chains and sweeps cut into calls give the spins, and sums that add up to those, of one call. */
+static void cuts_change_no_bits(void **state) {
+    (void)state;
+    enum { sweeps = 12 };
+    for (int k = 0; k < COUNT(bit_cases); ++k) {
+        bit_model *b = make_bit_model(&bit_cases[k]);
+        const int64_t sites = b->model.sites;
+        const size_t spins_size = (size_t)(BIT_CHAINS * sites);
+        int8_t *whole = malloc(spins_size), *cut = malloc(spins_size);
+        double beta[BIT_CHAINS];
+        set_betas(beta, BIT_CHAINS);
+        FOR_EACH_SUBJECT(s) {
+            uint64_t sums[BIT_CHAINS * 2 * GM_ISING_SUMS], total[BIT_CHAINS * 2 * GM_ISING_SUMS];
+            draw_spins(29, &b->model, BIT_CHAINS, whole);
+            memcpy(cut, whole, spins_size);
+            memset(total, 0, sizeof total);
+            chains_run r = {.chains = BIT_CHAINS,
+                            .sweeps = {.seed = 5, .first_chain = 1000, .sweeps = sweeps},
+                            .beta = beta,
+                            .spins = whole,
+                            .sums = sums};
+            run_chains(s, &b->model, &r);
+            static const int chain_cuts[] = {0, 1, 3, 8, BIT_CHAINS};
+            static const int sweep_cuts[] = {0, 1, 1, 7, sweeps};
+            for (int i = 0; i + 1 < COUNT(chain_cuts); ++i) {
+                for (int j = 0; j + 1 < COUNT(sweep_cuts); ++j) {
+                    uint64_t part[BIT_CHAINS * 2 * GM_ISING_SUMS];
+                    const int first = chain_cuts[i], count = chain_cuts[i + 1] - first;
+                    r.chains = count;
+                    r.sweeps.first_chain = 1000 + (uint64_t)first;
+                    r.sweeps.first_sweep = (uint64_t)sweep_cuts[j];
+                    r.sweeps.sweeps = sweep_cuts[j + 1] - sweep_cuts[j];
+                    r.beta = beta + first;
+                    r.spins = cut + first * sites;
+                    r.sums = part;
+                    run_chains(s, &b->model, &r);
+                    add_sums(total + first * 2 * GM_ISING_SUMS, part, count * 2 * GM_ISING_SUMS);
+                }
+            }
+            if (memcmp(whole, cut, spins_size) != 0 || memcmp(sums, total, sizeof sums) != 0) {
+                fail_msg("%s: %s: a cut changes the result", s->name, bit_cases[k].name);
+            }
+        }
+        free(whole);
+        free(cut);
+        free_bit_model(b);
+    }
+}
+
+/* A lattice that no block's shared memory holds. */
+static void large_lattices_agree_too(void **state) {
+    (void)state;
+    enum { L = 512 };
+    gm_ising_model model = {0};
+    int32_t *ends = set_lattice(&model, 2, (const int64_t[]){L, L}, 1);
+    int8_t *spins = malloc(L * L);
+    uint64_t sums[2 * GM_ISING_SUMS], expected = 0;
+    const double beta = 0.44;
+    FOR_EACH_SUBJECT(s) {
+        draw_spins(1, &model, 1, spins);
+        const chains_run r = {.chains = 1, .sweeps = {.seed = 8, .sweeps = 2}, &beta, spins, sums};
+        run_chains(s, &model, &r);
+        if (s->is_kernel) {
+            assert_string_equal(gm_last_kernel(s->context), "ising_coloured_global");
+        }
+        const uint64_t got = hash_of(spins, L * L) ^ hash_of(sums, sizeof sums);
+        expected = s->is_reference ? got : expected;
+        assert_true(got == expected);
+    }
+    free(spins);
+    free(ends);
+}
+
+/* Many chains, and few that the threads share. */
+static void threads_change_no_bits(void **state) {
+    (void)state;
+    static const struct { int64_t chains, side; } cases[] = {{133, 6}, {2, 192}};
+    for (int k = 0; k < COUNT(cases); ++k) {
+        const int64_t chains = cases[k].chains, side = cases[k].side;
+        gm_ising_model model = {0};
+        int32_t *ends = set_lattice(&model, 2, (const int64_t[]){side, side}, 1);
+        const size_t spins_size = (size_t)(chains * side * side);
+        const size_t sums_size = (size_t)chains * 2 * GM_ISING_SUMS * sizeof(uint64_t);
+        int8_t *spins = malloc(spins_size);
+        uint64_t *sums = malloc(sums_size), expected = 0;
+        double beta[133];
+        set_betas(beta, chains);
+        for (int threads = 1; threads <= 5; ++threads) {
+            subject s = {.name = "cpu"};
+            const gm_context_options wanted = {.backend = GM_BACKEND_CPU, .threads = threads};
+            ASSERT_OK(NULL, gm_context_create(&wanted, &s.context));
+            draw_spins(2, &model, chains, spins);
+            const chains_run r = {
+                .chains = chains, .sweeps = {.seed = 8, .sweeps = 20}, beta, spins, sums};
+            run_chains(&s, &model, &r);
+            assert_string_equal(gm_last_kernel(s.context), k == 0 ? "ising_lanes" : "ising_sites");
+            const uint64_t got = hash_of(spins, spins_size) ^ hash_of(sums, sums_size);
+            expected = threads == 1 ? got : expected;
+            assert_true(got == expected);
+            gm_context_destroy(s.context);
+        }
+        free(spins);
+        free(sums);
+        free(ends);
+    }
+}
+
+/* ---- what the sums say ----------------------------------------------------------------------- */
+
+/* Sweep by sweep, from the spins alone. */
+static void sums_are_those_of_the_states(void **state) {
+    (void)state;
+    enum { chains = 6, sweeps = 9 };
+    for (int k = 0; k < COUNT(bit_cases); ++k) {
+        bit_model *b = make_bit_model(&bit_cases[k]);
+        const gm_ising_model *m = &b->model;
+        const int64_t sites = m->sites;
+        const double beta[chains] = {0.1, 0.3, 0.5, -0.4, 1, 2};
+        const subject *s = &subjects[0];
+        gm_ising_plan *plan;
+        gm_ising_info info;
+        ASSERT_OK(s->context, gm_ising_plan_create(s->context, m, &plan));
+        ASSERT_OK(s->context, gm_ising_plan_info(plan, &info));
+        int8_t spins[chains * MOST_SITES], before[chains * MOST_SITES];
+        draw_spins(77, m, chains, spins);
+        for (uint64_t t = 0; t < sweeps; ++t) {
+            uint64_t sums[chains][GM_ISING_SUMS][2];
+            const chains_run r = {.chains = chains,
+                                  .sweeps = {.seed = 3, .first_sweep = t, .sweeps = 1},
+                                  .beta = beta,
+                                  .spins = spins,
+                                  .sums = &sums[0][0][0]};
+            memcpy(before, spins, sizeof spins);
+            run_plan(s, plan, sites, &r);
+            for (int c = 0; c < chains; ++c) {
+                double energy[2] = {0}, magnetisation[2] = {0}, flips = 0;
+                for (int which = 0; which < 2; ++which) {
+                    const int8_t *x = (which == 0 ? before : spins) + c * sites;
+                    for (int64_t e = 0; e < m->edges; ++e) {
+                        const double j = m->coupling != NULL ? m->coupling[e] : 1;
+                        energy[which] -=
+                            nearbyint(j / info.quantum) * x[m->ends[2 * e]] * x[m->ends[2 * e + 1]];
+                    }
+                    for (int64_t i = 0; i < sites; ++i) {
+                        const double h = m->field != NULL ? m->field[i] : 0;
+                        energy[which] -= nearbyint(h / info.quantum) * x[i];
+                        magnetisation[which] += x[i];
+                        flips += which == 0 && x[i] != spins[c * sites + i];
+                    }
+                }
+                const double e = energy[1], y = magnetisation[1];
+                const double expected[GM_ISING_SUMS] = {
+                    e,     e * e,         e * energy[0],        y,    fabs(y),
+                    y * y, y * y * y * y, y * magnetisation[0], flips};
+                for (int q = 0; q < GM_ISING_SUMS; ++q) {
+                    if (q == GM_ISING_FLIPS && m->order == GM_ISING_RANDOM) {
+                        assert_true(gm_ising_sum_value(sums[c][q]) >= expected[q]);
+                    } else {
+                        /* Two roundings each of what a double may not hold. */
+                        ASSERT_NEAR(s, gm_ising_sum_value(sums[c][q]), expected[q],
+                                    4 * 0x1p-53 * fabs(expected[q]));
+                    }
+                }
+            }
+        }
+        gm_ising_plan_destroy(plan);
+        free_bit_model(b);
+    }
+}
+
+/* ---- reducibility ---------------------------------------------------------------------------- */
+
+/*
+ * Diagonal stripes of period 4: every local field is 0. Metropolis, colour by colour, goes from one
+ * such state to another and stays at E = 0 at any temperature; in a random order it leaves, and so
+ * does the heat bath.
+ */
+static void stripes_hold_systematic_metropolis(void **state) {
+    (void)state;
+    enum { L = 16, sweeps = 60 };
+    static const struct {
+        gm_ising_update update;
+        gm_ising_order order;
+        bool leaves;
+    } cases[] = {{GM_ISING_METROPOLIS, GM_ISING_COLOURED, false},
+                 {GM_ISING_HEAT_BATH, GM_ISING_COLOURED, true},
+                 {GM_ISING_METROPOLIS, GM_ISING_RANDOM, true},
+                 {GM_ISING_HEAT_BATH, GM_ISING_RASTER, true}};
+    FOR_EACH_SUBJECT(s) {
+        for (int k = 0; k < COUNT(cases); ++k) {
+            gm_ising_model model = {.update = cases[k].update, .order = cases[k].order};
+            int32_t *ends = set_lattice(&model, 2, (const int64_t[]){L, L}, 1);
+            int8_t spins[2 * L * L];
+            for (int i = 0; i < 2 * L * L; ++i) {
+                spins[i] = (i / L + i % L) % 4 < 2 ? 1 : -1;
+            }
+            const double beta[2] = {0.2, 0.4};
+            uint64_t sums[2][GM_ISING_SUMS][2];
+            const chains_run r = {.chains = 2,
+                                  .sweeps = {.seed = 1, .sweeps = sweeps},
+                                  .beta = beta,
+                                  .spins = spins,
+                                  .sums = &sums[0][0][0]};
+            run_chains(s, &model, &r);
+            for (int c = 0; c < 2; ++c) {
+                const double e2 = gm_ising_sum_value(sums[c][GM_ISING_E2]);
+                const double e = gm_ising_sum_value(sums[c][GM_ISING_E]) / (sweeps * L * L);
+                if (cases[k].leaves) { /* Onsager: -0.428, -1.106 per site */
+                    assert_true(e < -0.2);
+                } else {
+                    assert_true(e2 == 0);
+                }
+            }
+            free(ends);
+        }
+    }
+}
+
+/* ---- chains that are none -------------------------------------------------------------------- */
+
+static void bad_chains_spoil_nothing(void **state) {
+    (void)state;
+    enum { chains = 9, L = 4 };
+    static const gm_ising_order orders[] = {GM_ISING_COLOURED, GM_ISING_RANDOM};
+    FOR_EACH_SUBJECT(s) {
+        for (int k = 0; k < 2; ++k) {
+            gm_ising_model model = {.order = orders[k]};
+            int32_t *ends = set_lattice(&model, 2, (const int64_t[]){L, L}, 1);
+            int8_t good[chains * L * L], bad[chains * L * L], start[chains * L * L];
+            uint64_t sums[2][chains * 2 * GM_ISING_SUMS];
+            int32_t status[chains];
+            double beta[chains];
+            set_betas(beta, chains);
+            draw_spins(4, &model, chains, start);
+            memcpy(good, start, sizeof good);
+            chains_run r = {.chains = chains,
+                            .sweeps = {.seed = 1, .sweeps = 5},
+                            .beta = beta,
+                            .spins = good,
+                            .sums = sums[0],
+                            .status = status};
+            run_chains(s, &model, &r);
+            start[2 * L * L + 5] = 0;
+            memcpy(bad, start, sizeof bad);
+            beta[0] = NAN;
+            beta[8] = -INFINITY;
+            r.spins = bad;
+            r.sums = sums[1];
+            run_chains(s, &model, &r);
+            for (int c = 0; c < chains; ++c) {
+                const bool spoilt = c == 0 || c == 2 || c == 8;
+                assert_int_equal(status[c], c == 2   ? GM_STATUS_INVALID_ARGUMENT
+                                            : spoilt ? GM_STATUS_NON_FINITE
+                                                     : GM_STATUS_OK);
+                assert_memory_equal(bad + c * L * L, (spoilt ? start : good) + c * L * L, L * L);
+                for (int q = 0; q < 2 * GM_ISING_SUMS; ++q) {
+                    const int at = c * 2 * GM_ISING_SUMS + q;
+                    assert_true(sums[1][at] == (spoilt ? 0 : sums[0][at]));
+                }
+            }
+            free(ends);
+        }
+    }
+}
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+static void wrong_models_are_refused(void **state) {
+    (void)state;
+    gm_context *context = subjects[0].context;
+    static const int32_t ends[] = {0, 1, 1, 2}, loop[] = {0, 1, 2, 2}, far[] = {0, 1, 1, 3},
+                         twice[] = {0, 1, 1, 0}, below[] = {0, -1, 1, 2};
+    static const double nan_coupling[] = {1, NAN}, infinite[] = {INFINITY, 1},
+                        huge[] = {1e308, 1e308}, tiny[] = {1e-310, 1e-309 / 7},
+                        field[] = {0, 0, -INFINITY};
+#define BASE .sites = 3, .edges = 2, .ends = ends
+    const struct {
+        gm_ising_model model;
+        const char *text;
+    } cases[] = {
+        {{.sites = -1}, "model.sites = -1"},
+        {{.sites = (INT64_C(1) << 30) + 1}, "model.sites"},
+        {{.sites = 3, .edges = -2}, "model.edges = -2"},
+        {{.sites = 3, .edges = (INT64_C(1) << 29) + 1}, "model.edges"},
+        {{.sites = 3, .edges = 2}, "model.ends is NULL"},
+        {{.sites = 3, .edges = 2, .ends = loop}, "no neighbour of itself"},
+        {{.sites = 3, .edges = 2, .ends = far}, "model.ends[1] = (1, 3)"},
+        {{.sites = 3, .edges = 2, .ends = below}, "model.ends[0] = (0, -1)"},
+        {{.sites = 3, .edges = 2, .ends = twice}, "the pair (0, 1) is given twice"},
+        {{BASE, .coupling = nan_coupling}, "model.coupling[1]"},
+        {{BASE, .coupling = infinite}, "model.coupling[0] = inf"},
+        {{BASE, .coupling = huge}, "overflows"},
+        {{BASE, .coupling = tiny}, "too small"},
+        {{BASE, .field = field}, "model.field[2] = -inf"},
+        {{BASE, .spins = (gm_ising_spins)2}, "model.spins = 2"},
+        {{BASE, .update = (gm_ising_update)3}, "model.update = 3"},
+        {{BASE, .order = (gm_ising_order)-1}, "model.order = -1"},
+    };
+#undef BASE
+    for (int k = 0; k < COUNT(cases); ++k) {
+        gm_ising_plan *plan = (gm_ising_plan *)8;
+        ASSERT_FAILS(context, gm_ising_plan_create(context, &cases[k].model, &plan),
+                     GM_STATUS_INVALID_ARGUMENT, cases[k].text);
+        assert_null(plan);
+    }
+    gm_ising_plan *plan;
+    const gm_ising_model model = {.sites = 1};
+    gm_ising_info info;
+    ASSERT_FAILS(NULL, gm_ising_plan_create(NULL, &model, &plan), GM_STATUS_INVALID_ARGUMENT,
+                 "context is NULL");
+    ASSERT_FAILS(context, gm_ising_plan_create(context, NULL, &plan), GM_STATUS_INVALID_ARGUMENT,
+                 "model is NULL");
+    ASSERT_FAILS(context, gm_ising_plan_create(context, &model, NULL), GM_STATUS_INVALID_ARGUMENT,
+                 "plan is NULL");
+    ASSERT_FAILS(NULL, gm_ising_plan_info(NULL, &info), GM_STATUS_INVALID_ARGUMENT, "plan is NULL");
+    gm_ising_plan_destroy(NULL);
+}
+
+static void wrong_lattices_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        int32_t axes;
+        int64_t size[3];
+        int32_t periodic[3];
+        const char *text;
+    } cases[] = {{0, {1}, {0}, "axes = 0"},
+                 {9, {1}, {0}, "axes = 9"},
+                 {2, {3, 0}, {0}, "size[1] = 0"},
+                 {2, {3, 2}, {1, 1}, "size[1] = 2"},
+                 {2, {1 << 20, 1 << 20}, {0}, "2^30"},
+                 {3, {INT64_MAX, INT64_MAX, 4}, {0}, "2^30"}};
+    for (int k = 0; k < COUNT(cases); ++k) {
+        int64_t edges = -7;
+        int32_t ends[4] = {9, 9, 9, 9};
+        ASSERT_FAILS(
+            NULL, gm_ising_lattice(cases[k].axes, cases[k].size, cases[k].periodic, ends, &edges),
+            GM_STATUS_INVALID_ARGUMENT, cases[k].text);
+        assert_true(edges == -7 && ends[0] == 9);
+    }
+    int64_t edges;
+    ASSERT_FAILS(NULL, gm_ising_lattice(1, NULL, NULL, NULL, &edges), GM_STATUS_INVALID_ARGUMENT,
+                 "size is NULL");
+    ASSERT_FAILS(NULL, gm_ising_lattice(1, (const int64_t[]){4}, NULL, NULL, NULL),
+                 GM_STATUS_INVALID_ARGUMENT, "edges is NULL");
+}
+
+static void wrong_runs_are_refused(void **state) {
+    (void)state;
+    FOR_EACH_SUBJECT(s) {
+        if (s->is_kernel) {
+            continue; /* the checks are the host's; the arrays below are the host's too */
+        }
+        gm_context *c = s->context;
+        gm_ising_model model = {0};
+        int32_t *ends = set_lattice(&model, 2, (const int64_t[]){4, 4}, 1);
+        gm_ising_plan *plan;
+        ASSERT_OK(c, gm_ising_plan_create(c, &model, &plan));
+        _Alignas(64) static int8_t spins[5 * 16 + 64], scratch[1 << 16];
+        int8_t before[sizeof spins];
+        draw_spins(1, &model, 5, spins);
+        memcpy(before, spins, sizeof spins);
+        double beta[5] = {0.1, 0.2, 0.3, 0.4, 0.5};
+        uint64_t sums[5 * GM_ISING_SUMS * 2];
+        int32_t status[5];
+        const gm_tensor b = gm_tensor_1d(beta, GM_F64, 5), x = gm_tensor_2d(spins, GM_I8, 5, 16);
+        const int64_t shape[3] = {5, GM_ISING_SUMS, 2};
+        gm_tensor q;
+        ASSERT_OK(NULL, gm_tensor_view(sums, GM_U64, 3, shape, &q));
+        const gm_tensor t = gm_tensor_1d(status, GM_I32, 5);
+        const gm_ising_sweeps run = {.seed = 1, .sweeps = 3};
+        const gm_ising_result r = {&q, &t};
+        gm_workspace w = {scratch, sizeof scratch}, small = {scratch, 0};
+        gm_workspace odd = {scratch + 1, sizeof scratch - 1}, own = {spins, sizeof spins};
+#define REFUSED(what, status_code, text) ASSERT_FAILS(c, what, status_code, text)
+        ASSERT_FAILS(NULL, gm_ising_run(NULL, &run, &b, &x, &r, &w), GM_STATUS_INVALID_ARGUMENT,
+                     "plan is NULL");
+        REFUSED(gm_ising_run(plan, NULL, &b, &x, &r, &w), GM_STATUS_INVALID_ARGUMENT, "run");
+        REFUSED(gm_ising_run(plan, &run, &b, &x, &r, NULL), GM_STATUS_INVALID_ARGUMENT,
+                "workspace is NULL");
+        REFUSED(gm_ising_run(plan, &run, NULL, &x, &r, &w), GM_STATUS_INVALID_ARGUMENT, "beta");
+        REFUSED(gm_ising_run(plan, &run, &b, NULL, &r, &w), GM_STATUS_INVALID_ARGUMENT, "spins");
+        gm_ising_sweeps wrong = run;
+        wrong.sweeps = -1;
+        REFUSED(gm_ising_run(plan, &wrong, &b, &x, &r, &w), GM_STATUS_INVALID_ARGUMENT,
+                "run.sweeps = -1");
+        wrong.sweeps = 3;
+        wrong.first_sweep = (UINT64_C(1) << 46) - 3;
+        REFUSED(gm_ising_run(plan, &wrong, &b, &x, &r, &w), GM_STATUS_INVALID_ARGUMENT, "noise");
+        wrong.first_sweep = UINT64_MAX;
+        REFUSED(gm_ising_run(plan, &wrong, &b, &x, &r, &w), GM_STATUS_INVALID_ARGUMENT, "noise");
+        gm_tensor y = x;
+        y.shape[1] = 15;
+        REFUSED(gm_ising_run(plan, &run, &b, &y, &r, &w), GM_STATUS_SHAPE_MISMATCH,
+                "spins.shape[1] = 15");
+        y = x;
+        y.dtype = GM_U8;
+        REFUSED(gm_ising_run(plan, &run, &b, &y, &r, &w), GM_STATUS_INVALID_ARGUMENT,
+                "spins.dtype");
+        y = x;
+        y.stride[0] = 0;
+        REFUSED(gm_ising_run(plan, &run, &b, &y, &r, &w), GM_STATUS_INVALID_ARGUMENT,
+                "share memory");
+        y = b;
+        y.shape[0] = 4;
+        REFUSED(gm_ising_run(plan, &run, &y, &x, &r, &w), GM_STATUS_SHAPE_MISMATCH, "beta.shape");
+        y = q;
+        y.shape[1] = 3;
+        REFUSED(gm_ising_run(plan, &run, &b, &x, &(gm_ising_result){&y, NULL}, &w),
+                GM_STATUS_SHAPE_MISMATCH, "result.sums.shape[1]");
+        y = t;
+        y.shape[0] = 2;
+        REFUSED(gm_ising_run(plan, &run, &b, &x, &(gm_ising_result){NULL, &y}, &w),
+                GM_STATUS_SHAPE_MISMATCH, "result.status.shape[0]");
+        y = gm_tensor_1d(spins, GM_I32, 5);
+        REFUSED(gm_ising_run(plan, &run, &b, &x, &(gm_ising_result){NULL, &y}, &w),
+                GM_STATUS_INVALID_ARGUMENT, "overlap");
+        REFUSED(gm_ising_run(plan, &run, &b, &x, &r, &small), GM_STATUS_WORKSPACE_TOO_SMALL,
+                "workspace.bytes = 0");
+        REFUSED(gm_ising_run(plan, &run, &b, &x, &r, &odd), GM_STATUS_INVALID_ARGUMENT, "aligned");
+        gm_workspace asked = {0};
+        ASSERT_OK(c, gm_ising_run(plan, &run, &b, &x, &r, &asked));
+        if (asked.bytes <= sizeof spins) {
+            REFUSED(gm_ising_run(plan, &run, &b, &x, &r, &own), GM_STATUS_INVALID_ARGUMENT,
+                    "overlap");
+        }
+#undef REFUSED
+        assert_memory_equal(spins, before, sizeof spins);
+        gm_ising_plan_destroy(plan);
+        free(ends);
+    }
+}
+
+/* No chain, no site, no sweep, one beta for all. */
+static void nothing_is_done_for_nothing(void **state) {
+    (void)state;
+    FOR_EACH_SUBJECT(s) {
+        const double beta[3] = {0.5, 0.5, 0.5};
+        int8_t spins[3] = {1, -1, 1};
+        uint64_t sums[3 * 2 * GM_ISING_SUMS];
+        const gm_ising_model none = {.sites = 0}, one = {.sites = 1};
+        chains_run r = {.chains = 3, .sweeps = {.sweeps = 4}, beta, spins, sums};
+        run_chains(s, &none, &r);
+        for (int i = 0; i < 3 * 2 * GM_ISING_SUMS; ++i) {
+            assert_true(sums[i] == 0);
+        }
+        r.sweeps.sweeps = 0;
+        run_chains(s, &one, &r);
+        for (int i = 0; i < 3 * 2 * GM_ISING_SUMS; ++i) {
+            assert_true(sums[i] == 0);
+        }
+        assert_true(spins[0] == 1 && spins[1] == -1 && spins[2] == 1);
+        const uint8_t clamped = 1;
+        const gm_ising_model fixed = {.sites = 1, .clamped = &clamped};
+        r.sweeps.sweeps = 4;
+        run_chains(s, &fixed, &r);
+        assert_true(spins[0] == 1 && spins[1] == -1 && spins[2] == 1);
+        assert_true(sums[2 * GM_ISING_M] == 4 && sums[2 * GM_ISING_FLIPS] == 0);
+        r.chains = 0;
+        run_chains(s, &one, &r);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lattices_have_their_edges),
+        cmocka_unit_test(numbers_become_multiples_of_a_quantum),
+        cmocka_unit_test(graphs_are_coloured),
+        cmocka_unit_test(noise_is_addressed_by_chain_sweep_and_place),
+        cmocka_unit_test(backends_agree_to_the_bit),
+        cmocka_unit_test(cuts_change_no_bits),
+        cmocka_unit_test(large_lattices_agree_too),
+        cmocka_unit_test(threads_change_no_bits),
+        cmocka_unit_test(sums_are_those_of_the_states),
+        cmocka_unit_test(stripes_hold_systematic_metropolis),
+        cmocka_unit_test(bad_chains_spoil_nothing),
+        cmocka_unit_test(wrong_models_are_refused),
+        cmocka_unit_test(wrong_lattices_are_refused),
+        cmocka_unit_test(wrong_runs_are_refused),
+        cmocka_unit_test(nothing_is_done_for_nothing),
+    };
+    return cmocka_run_group_tests(tests, open_subjects, close_subjects);
+}

@@ -1,0 +1,604 @@
+/*
+ * What Ising chains sample, against all 2^n states: the stationary law by its moments, the kernel
+ * by products over a sweep and by whole rows of its matrix, and Kaufman's torus where there are too
+ * many states. Every subject has the bits of the others (test_ising.c), so one of them runs here.
+ *
+ * Chains are independent and, but for the torus, start from the stationary law itself, so the mean
+ * over chains of a chain's average is compared with the exact value in units of its standard error
+ * from the chains' spread. With 10^4 chains or more that is a standard normal: |z| > 5.2 has
+ * probability 2e-7. There are 154 comparisons and 12 rows at 1e-6: a false alarm has probability
+ * below 6e-5 for a seed that is drawn, and the seeds are fixed.
+ */
+#include "tests/ising_fixture.h"
+
+#include "host/ising_args.h"
+
+#define Z_BOUND 5.2
+
+/* ---- all states ------------------------------------------------------------------------------ */
+
+enum { MOST_SITES = 16, MOST_EDGES = 64, MOMENTS = GM_ISING_FLIPS };
+
+typedef struct law {
+    const gm_ising_model *model;
+    double beta;
+    int states;
+    double *energy, *magnetisation, *probability; /* (states); bit i of a state: site i is up */
+    double z;
+} law;
+
+static int value_of(const gm_ising_model *m, int state, int64_t site) {
+    const int up = state >> site & 1;
+    return m->spins == GM_ISING_SIGNS ? 2 * up - 1 : up;
+}
+
+static void fill_energies(law *l) {
+    const gm_ising_model *m = l->model;
+    for (int state = 0; state < l->states; ++state) {
+        double energy = 0, magnetisation = 0;
+        for (int64_t e = 0; e < m->edges; ++e) {
+            energy -= (m->coupling != NULL ? m->coupling[e] : 1) *
+                      value_of(m, state, m->ends[2 * e]) * value_of(m, state, m->ends[2 * e + 1]);
+        }
+        for (int64_t i = 0; i < m->sites; ++i) {
+            energy -= (m->field != NULL ? m->field[i] : 0) * value_of(m, state, i);
+            magnetisation += value_of(m, state, i);
+        }
+        l->energy[state] = energy;
+        l->magnetisation[state] = magnetisation;
+    }
+}
+
+/* Clamped sites are up. */
+static law enumerate(const gm_ising_model *m, double beta) {
+    law l = {.model = m, .beta = beta, .states = 1 << m->sites};
+    l.energy = malloc(3 * (size_t)l.states * sizeof(double));
+    assert_non_null(l.energy);
+    l.magnetisation = l.energy + l.states;
+    l.probability = l.magnetisation + l.states;
+    fill_energies(&l);
+    for (int state = 0; state < l.states; ++state) {
+        bool possible = true;
+        for (int64_t i = 0; i < m->sites && m->clamped != NULL; ++i) {
+            possible = possible && (m->clamped[i] == 0 || (state >> i & 1) != 0);
+        }
+        l.probability[state] = possible ? exp(-beta * l.energy[state]) : 0;
+        l.z += l.probability[state];
+    }
+    for (int state = 0; state < l.states; ++state) {
+        l.probability[state] /= l.z;
+    }
+    return l;
+}
+
+/* The probability that an update at a site leaves it up. */
+static double up_probability(const law *l, int state, int site) {
+    const int down = state & ~(1 << site), up = state | 1 << site;
+    const double cost = l->beta * (l->energy[up] - l->energy[down]); /* of going up */
+    if (l->model->update != GM_ISING_METROPOLIS) {
+        return 1 / (1 + exp(cost));
+    }
+    return state == up ? 1 - fmin(1, exp(cost)) : fmin(1, exp(-cost));
+}
+
+/* The sites in the order of a sweep; a lattice of `columns` by the checkerboard. */
+static int sweep_order(const gm_ising_model *m, int columns, int *order) {
+    int count = 0;
+    for (int colour = 0; colour < 2; ++colour) {
+        for (int i = 0; i < m->sites; ++i) {
+            const int own = m->order == GM_ISING_COLOURED ? (i / columns + i % columns) % 2 : 0;
+            if (own == colour && (m->clamped == NULL || m->clamped[i] == 0)) {
+                order[count++] = i;
+            }
+        }
+    }
+    return count;
+}
+
+/* g becomes the expected g after an update at a site. */
+static void expect_update(const law *l, int site, const double *g, double *out) {
+    for (int state = 0; state < l->states; ++state) {
+        const double p = up_probability(l, state, site);
+        out[state] = p * g[state | 1 << site] + (1 - p) * g[state & ~(1 << site)];
+    }
+}
+
+/* g becomes the expected g after a sweep. */
+static void expect_sweep(const law *l, int columns, double *g) {
+    int order[MOST_SITES];
+    const int count = sweep_order(l->model, columns, order);
+    double *next = malloc(2 * (size_t)l->states * sizeof *next), *mean = next + l->states;
+    for (int k = count; k-- > 0;) {
+        if (l->model->order != GM_ISING_RANDOM) {
+            expect_update(l, order[k], g, next);
+            memcpy(g, next, (size_t)l->states * sizeof *g);
+            continue;
+        }
+        memset(mean, 0, (size_t)l->states * sizeof *mean);
+        for (int j = 0; j < count; ++j) {
+            expect_update(l, order[j], g, next);
+            for (int state = 0; state < l->states; ++state) {
+                mean[state] += next[state] / count;
+            }
+        }
+        memcpy(g, mean, (size_t)l->states * sizeof *g);
+    }
+    free(next);
+}
+
+/* What the sums of a sweep are on average, but for the flips. */
+static void exact_moments(const law *l, int columns, double *moments) {
+    double *e1 = malloc(2 * (size_t)l->states * sizeof *e1), *m1 = e1 + l->states;
+    memcpy(e1, l->energy, (size_t)l->states * sizeof *e1);
+    memcpy(m1, l->magnetisation, (size_t)l->states * sizeof *m1);
+    expect_sweep(l, columns, e1);
+    expect_sweep(l, columns, m1);
+    memset(moments, 0, MOMENTS * sizeof *moments);
+    for (int state = 0; state < l->states; ++state) {
+        const double e = l->energy[state], m = l->magnetisation[state];
+        const double values[MOMENTS] = {e,       e * e, e * e1[state], m,
+                                        fabs(m), m * m, m * m * m * m, m * m1[state]};
+        for (int q = 0; q < MOMENTS; ++q) {
+            moments[q] += l->probability[state] * values[q];
+        }
+    }
+    free(e1);
+}
+
+/* Chains in states drawn from the law. */
+static void draw_states(const law *l, uint64_t seed, int64_t chains, int8_t *spins) {
+    const int64_t sites = l->model->sites;
+    double *cumulative = malloc((size_t)l->states * sizeof *cumulative), sum = 0;
+    for (int state = 0; state < l->states; ++state) {
+        cumulative[state] = sum += l->probability[state];
+    }
+    for (int64_t c = 0; c < chains; ++c) {
+        const double u = (double)(next_random(&seed) >> 11) * 0x1p-53 * sum;
+        int low = 0, high = l->states - 1;
+        while (low < high) {
+            const int middle = (low + high) / 2;
+            if (cumulative[middle] > u) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        for (int64_t i = 0; i < sites; ++i) {
+            spins[c * sites + i] = (int8_t)value_of(l->model, low, i);
+        }
+    }
+    free(cumulative);
+}
+
+/* ---- the subject ----------------------------------------------------------------------------- */
+
+static const subject *fastest(void) {
+    const subject *best = &subjects[0];
+    FOR_EACH_SUBJECT(s) {
+        best = strncmp(s->name, "cpu", 3) == 0 && !s->is_slow ? s : best;
+    }
+    return best;
+}
+
+/* ---- cases ----------------------------------------------------------------------------------- */
+
+typedef struct exact_case {
+    const char *name;
+    int rows, columns;
+    int periodic;
+    double j, h; /* j = 0: real couplings drawn; j < 0: +-|j| drawn */
+    double beta;
+    gm_ising_spins spins;
+    gm_ising_update update;
+    gm_ising_order order;
+    bool clamp;
+    bool no_lag; /* the order of an odd torus' colours is the library's: no products are known */
+} exact_case;
+
+#define SIGNS GM_ISING_SIGNS
+#define BITS GM_ISING_BITS
+#define HEAT GM_ISING_HEAT_BATH
+#define METROPOLIS GM_ISING_METROPOLIS
+#define COLOURED GM_ISING_COLOURED
+static const exact_case cases[] = {
+    {"3x3", 3, 3, 0, 1, 0, 0.2, SIGNS, HEAT, COLOURED, false, false},
+    {"3x3", 3, 3, 0, 1, 0, 0.6, SIGNS, HEAT, COLOURED, false, false},
+    {"3x3 h", 3, 3, 0, 0.3, 0.1, 1, SIGNS, HEAT, COLOURED, false, false},
+    {"ring", 1, 8, 1, 0.5, 0.2, 1, SIGNS, HEAT, COLOURED, false, false},
+    {"ring, Metropolis", 1, 8, 1, 0.5, 0.2, 1, SIGNS, METROPOLIS, COLOURED, false, false},
+    {"4x4 torus, hot", 4, 4, 1, 1, 0, 0.3, SIGNS, HEAT, COLOURED, false, false},
+    {"4x4 torus", 4, 4, 1, 1, 0, 0.44, SIGNS, HEAT, COLOURED, false, false},
+    {"4x4 torus, raster", 4, 4, 1, 1, 0, 0.44, SIGNS, HEAT, GM_ISING_RASTER, false, false},
+    {"4x4 torus, Metropolis", 4, 4, 1, 1, 0, 0.4, SIGNS, METROPOLIS, COLOURED, false, false},
+    {"3x3 random, heat bath", 3, 3, 0, 1, 0.25, 0.4, SIGNS, HEAT, GM_ISING_RANDOM, false, false},
+    {"3x3 random, Metropolis", 3, 3, 0, 1, 0.25, 0.4, SIGNS, METROPOLIS, GM_ISING_RANDOM, false,
+     false},
+    {"3x3 torus, odd", 3, 3, 1, 1, 0.5, 0.15, SIGNS, HEAT, COLOURED, false, true},
+    {"3x4 glass", 3, 4, 0, -0.7, 0.35, 1, SIGNS, HEAT, COLOURED, false, false},
+    {"3x4 real", 3, 4, 0, 0, 0.1, 0.9, SIGNS, HEAT, COLOURED, false, false},
+    {"3x4 real, Metropolis, raster", 3, 4, 0, 0, 0.1, 0.9, SIGNS, METROPOLIS, GM_ISING_RASTER,
+     false, false},
+    {"3x4 bits", 3, 4, 0, 0.8, -0.9, 1.1, BITS, HEAT, COLOURED, false, false},
+    {"3x4 bits, real, Metropolis", 3, 4, 0, 0, -0.2, 1.5, BITS, METROPOLIS, COLOURED, false, false},
+    {"3x4 clamped", 3, 4, 0, 1, 0, 0.5, SIGNS, HEAT, COLOURED, true, false},
+    {"3x4 antiferromagnet", 3, 4, 0, 1, 0.5, -0.5, SIGNS, HEAT, COLOURED, false, false},
+};
+
+typedef struct exact_model {
+    gm_ising_model model;
+    int32_t *ends;
+    double coupling[MOST_EDGES], field[MOST_SITES];
+    uint8_t clamped[MOST_SITES];
+} exact_model;
+
+static void make_model(const exact_case *c, exact_model *made) {
+    memset(made, 0, sizeof *made);
+    gm_ising_model *m = &made->model;
+    *m = (gm_ising_model){.spins = c->spins, .update = c->update, .order = c->order};
+    made->ends = c->rows == 1
+                     ? set_lattice(m, 1, (const int64_t[]){c->columns}, c->periodic)
+                     : set_lattice(m, 2, (const int64_t[]){c->rows, c->columns}, c->periodic);
+    uint64_t random = 6;
+    for (int64_t e = 0; e < m->edges; ++e) {
+        const double drawn = random_between(&random, -1, 1);
+        made->coupling[e] = c->j > 0 ? c->j : c->j < 0 ? copysign(c->j, drawn) : drawn;
+    }
+    for (int64_t i = 0; i < m->sites; ++i) {
+        made->field[i] = c->h;
+        made->clamped[i] = c->clamp && i % 5 == 0;
+    }
+    m->coupling = made->coupling;
+    m->field = c->h != 0 ? made->field : NULL;
+    m->clamped = c->clamp ? made->clamped : NULL;
+}
+
+/* ---- moments and products over a sweep ------------------------------------------------------- */
+
+/* z of the chains' averages against an exact value; sums as the library gives them, in `unit`. */
+static double z_score(const uint64_t *sums, int64_t chains, int64_t sweeps, int which, double unit,
+                      double exact) {
+    double mean = 0, square = 0;
+    for (int64_t c = 0; c < chains; ++c) {
+        const double x =
+            gm_ising_sum_value(sums + (c * GM_ISING_SUMS + which) * 2) * unit / (double)sweeps -
+            exact;
+        mean += x;
+        square += x * x;
+    }
+    mean /= (double)chains;
+    const double error = sqrt((square / (double)chains - mean * mean) / (double)(chains - 1));
+    /* A clamped or frozen quantity has no spread: then only the sums' rounding may be off. */
+    return error > 1e-12 * fabs(exact) ? mean / error : fabs(mean) <= 1e-12 * fabs(exact) ? 0 : 1e9;
+}
+
+static double unit_of_sum(int which, double quantum) {
+    return which == GM_ISING_E                               ? quantum
+           : which == GM_ISING_E2 || which == GM_ISING_E_LAG ? quantum * quantum
+                                                             : 1;
+}
+
+static int compared;
+
+static void check_case(const subject *s, const exact_case *c) {
+    enum { chains = 20000, sweeps = 12 };
+    exact_model made;
+    make_model(c, &made);
+    law l = enumerate(&made.model, c->beta);
+    double exact[MOMENTS];
+    exact_moments(&l, c->columns, exact);
+    int8_t *spins = malloc((size_t)(chains * made.model.sites));
+    uint64_t *sums = malloc(sizeof *sums * chains * 2 * GM_ISING_SUMS);
+    double *beta = malloc(sizeof *beta * chains);
+    for (int i = 0; i < chains; ++i) {
+        beta[i] = c->beta;
+    }
+    draw_states(&l, 2024, chains, spins);
+    gm_ising_plan *plan;
+    gm_ising_info info;
+    ASSERT_OK(s->context, gm_ising_plan_create(s->context, &made.model, &plan));
+    ASSERT_OK(s->context, gm_ising_plan_info(plan, &info));
+    const chains_run r = {.chains = chains,
+                          .sweeps = {.seed = 7, .sweeps = sweeps},
+                          .beta = beta,
+                          .spins = spins,
+                          .sums = sums};
+    run_plan(s, plan, made.model.sites, &r);
+    for (int q = 0; q < MOMENTS; ++q) {
+        if (c->no_lag && (q == GM_ISING_E_LAG || q == GM_ISING_M_LAG)) {
+            continue;
+        }
+        const double z = z_score(sums, chains, sweeps, q, unit_of_sum(q, info.quantum), exact[q]);
+        ++compared;
+        if (!(fabs(z) < Z_BOUND)) {
+            fail_msg("%s: %s: moment %d is off by %.1f standard errors from %g", s->name, c->name,
+                     q, z, exact[q]);
+        }
+    }
+    gm_ising_plan_destroy(plan);
+    free(beta);
+    free(sums);
+    free(spins);
+    free(l.energy);
+    free(made.ends);
+}
+
+static void moments_are_exact(void **state) {
+    (void)state;
+    for (int k = 0; k < COUNT(cases); ++k) {
+        check_case(fastest(), &cases[k]);
+    }
+    assert_int_equal(compared, 8 * COUNT(cases) - 2);
+}
+
+/* The sums over all states themselves: rings by (2 cosh)^n + (2 sinh)^n, and two spins by hand. */
+static void enumeration_is_right(void **state) {
+    (void)state;
+    for (int n = 3; n <= 12; ++n) {
+        gm_ising_model ring = {0};
+        int32_t *ends = set_lattice(&ring, 1, (const int64_t[]){n}, 1);
+        law l = enumerate(&ring, 0.7);
+        const double exact = pow(2 * cosh(0.7), n) + pow(2 * sinh(0.7), n);
+        assert_true(fabs(l.z - exact) < 1e-13 * exact);
+        free(l.energy);
+        free(ends);
+    }
+    /* Known answers: log Z and means by a program of its own, to the digits given. */
+    static const struct {
+        int rows, columns, periodic;
+        double beta, z, energy, magnetisation;
+    } known[] = {{3, 3, 0, 0.2, 653.95908697, -0.49869687 / 0.2, 0.37168304},
+                 {3, 3, 0, 0.44, 1804.51995005, -2.6750788 / 0.44, 0.58361793},
+                 {3, 3, 0, 0.6, 5825.91506969, -5.1015451 / 0.6, 0.75241644},
+                 {4, 4, 1, 0.3, 357011.51877, -4.05145955 / 0.3, 0.520358},
+                 {4, 4, 1, 0.44, 5415233.39316, -11.00244308 / 0.44, 0.84271564}};
+    for (int k = 0; k < COUNT(known); ++k) {
+        gm_ising_model m = {0};
+        int32_t *ends = set_lattice(&m, 2, (const int64_t[]){known[k].rows, known[k].columns},
+                                    known[k].periodic);
+        law l = enumerate(&m, known[k].beta);
+        double moments[MOMENTS];
+        exact_moments(&l, known[k].columns, moments);
+        assert_true(fabs(l.z - known[k].z) < 1e-10 * known[k].z);
+        assert_true(fabs(moments[GM_ISING_E] - known[k].energy) < 1e-7 * -known[k].energy);
+        assert_true(fabs(moments[GM_ISING_ABS_M] / (double)m.sites - known[k].magnetisation) <
+                    5e-7);
+        free(l.energy);
+        free(ends);
+    }
+    static const int32_t pair[2] = {0, 1};
+    const gm_ising_model two = {.sites = 2, .edges = 1, .ends = pair};
+    law l = enumerate(&two, 1);
+    double product = 0;
+    for (int k = 0; k < 4; ++k) {
+        product -= l.probability[k] * l.energy[k];
+    }
+    assert_true(fabs(product - tanh(1)) < 1e-15);
+    free(l.energy);
+}
+
+/* ---- a single decision ----------------------------------------------------------------------- */
+
+/* A threshold is 2^32 times a probability, rounded; the double arithmetic before that is good to
+ * some units in the last place, 2^-19 of a step. Even is exact, and no cost is too large. */
+static void thresholds_are_rounded_probabilities(void **state) {
+    (void)state;
+    static const double betas[] = {0, 1e-300, 0.01, 0.3, -0.3, 1, 17, 1e300};
+    for (int k = 0; k < COUNT(betas); ++k) {
+        for (int32_t f = 0; f < 400; f = f * 5 / 4 + 1) {
+            const long double cost = 2.0L * 0.37 * f * fabsl(betas[k]);
+            const long double metropolis = expl(-cost), heat = 1 / (1 + expl(cost));
+            const uint32_t t[2] = {gm_ising_threshold(HEAT, 2 * 0.37, betas[k], f),
+                                   gm_ising_threshold(METROPOLIS, 2 * 0.37, betas[k], f)};
+            assert_true(fabsl((long double)t[0] - heat * 0x1p32L) < 0.5L + 0x1p-16L);
+            assert_true(t[0] <= 1u << 31);
+            const long double most = 0x1p32L - 1;
+            assert_true(fabsl((long double)t[1] - fminl(metropolis * 0x1p32L, most)) <
+                        0.5L + 0x1p-16L);
+        }
+        assert_true(gm_ising_threshold(HEAT, 1, betas[k], 0) == 1u << 31);
+    }
+}
+
+/* Of the 2^32 words, exactly `threshold` go against the field: the ones below it. */
+static void words_are_compared_exactly(void **state) {
+    (void)state;
+    static const uint32_t thresholds[] = {0, 1, 1u << 20, 1u << 31, 0xffffffffu};
+    for (int k = 0; k < COUNT(thresholds); ++k) {
+        const uint32_t t = thresholds[k], words[] = {0, t - 1, t, t + 1, 0xffffffffu};
+        for (int w = 0; w < COUNT(words); ++w) {
+            const uint32_t against = words[w] < t;
+            for (uint32_t up = 0; up < 2; ++up) {
+                for (int32_t field = -3; field <= 3; field += 3) {
+                    const uint32_t likely = field >= 0;
+                    assert_int_equal(gm_ising_decide(HEAT, field, up, words[w], t),
+                                     against ? !likely : likely);
+                    const uint32_t expected = field == 0                ? !up
+                                              : up == likely && against ? !likely
+                                                                        : likely;
+                    assert_int_equal(gm_ising_decide(METROPOLIS, field, up, words[w], t), expected);
+                }
+            }
+        }
+    }
+}
+
+/* ---- rows of the matrix ---------------------------------------------------------------------- */
+
+/* The law after a sweep from one state: what a sweep expects of each state's indicator. */
+static void exact_row(const law *l, int columns, int from, double *row) {
+    double *g = malloc((size_t)l->states * sizeof *g);
+    for (int to = 0; to < l->states; ++to) {
+        memset(g, 0, (size_t)l->states * sizeof *g);
+        g[to] = 1;
+        expect_sweep(l, columns, g);
+        row[to] = g[from];
+    }
+    free(g);
+}
+
+/*
+ * Pearson's statistic over states with 10 or more expected, the rest as one, as a normal deviate
+ * (Wilson and Hilferty, 1931). A state that cannot be reached must not be.
+ */
+static double row_deviate(const double *row, const int64_t *count, int states, int64_t chains) {
+    double statistic = 0, rest = 0;
+    int64_t rest_count = 0;
+    int cells = 0;
+    for (int to = 0; to < states; ++to) {
+        const double expected = row[to] * (double)chains;
+        assert_true(row[to] > 0 || count[to] == 0);
+        if (expected < 10) {
+            rest += expected;
+            rest_count += count[to];
+            continue;
+        }
+        ++cells;
+        statistic += ((double)count[to] - expected) * ((double)count[to] - expected) / expected;
+    }
+    if (rest >= 10) {
+        ++cells;
+        statistic += ((double)rest_count - rest) * ((double)rest_count - rest) / rest;
+    }
+    const double degrees = cells - 1, spread = 2 / (9 * degrees);
+    return (cbrt(statistic / degrees) - (1 - spread)) / sqrt(spread);
+}
+
+static void rows_are_exact(void **state) {
+    (void)state;
+    static const exact_case rows[] = {
+        {"2x2", 2, 2, 0, 1, 0, 0.3, SIGNS, HEAT, COLOURED, false, false},
+        {"2x2 Metropolis", 2, 2, 0, 1, 0.3, 0.5, SIGNS, METROPOLIS, COLOURED, false, false},
+        {"2x2 random", 2, 2, 0, 1, 0.3, 0.5, SIGNS, METROPOLIS, GM_ISING_RANDOM, false, false},
+        {"3x3", 3, 3, 0, 1, 0.2, 0.3, SIGNS, HEAT, COLOURED, false, false},
+        {"2x4 real bits", 2, 4, 0, 0, 0.3, 1, BITS, HEAT, COLOURED, false, false},
+        {"2x3 raster", 2, 3, 0, -0.6, 0.2, 1, SIGNS, METROPOLIS, GM_ISING_RASTER, false, false},
+    };
+    enum { chains = 100000 };
+    const subject *s = fastest();
+    for (int k = 0; k < 2 * COUNT(rows); ++k) {
+        const exact_case *c = &rows[k / 2];
+        exact_model made;
+        make_model(c, &made);
+        const int64_t sites = made.model.sites;
+        law l = enumerate(&made.model, c->beta);
+        const int from = k % 2 == 0 ? 1 : l.states - 4;
+        double *row = malloc((size_t)l.states * sizeof *row);
+        int64_t *count = calloc((size_t)l.states, sizeof *count);
+        int8_t *spins = malloc((size_t)(chains * sites));
+        double *beta = malloc(sizeof *beta * chains);
+        exact_row(&l, c->columns, from, row);
+        for (int64_t i = 0; i < chains * sites; ++i) {
+            spins[i] = (int8_t)value_of(&made.model, from, i % sites);
+        }
+        for (int i = 0; i < chains; ++i) {
+            beta[i] = c->beta;
+        }
+        const chains_run r = {.chains = chains,
+                              .sweeps = {.seed = 11, .first_chain = 1u << 30, .sweeps = 1},
+                              .beta = beta,
+                              .spins = spins};
+        run_chains(s, &made.model, &r);
+        for (int64_t i = 0; i < chains; ++i) {
+            int to = 0;
+            for (int64_t j = 0; j < sites; ++j) {
+                to |= (spins[i * sites + j] == 1) << j;
+            }
+            ++count[to];
+        }
+        const double z = row_deviate(row, count, l.states, chains);
+        if (!(fabs(z) < 4.9)) {
+            fail_msg("%s: %s: the row of state %d is off by %.1f deviations", s->name, c->name,
+                     from, z);
+        }
+        free(beta);
+        free(spins);
+        free(count);
+        free(row);
+        free(l.energy);
+        free(made.ends);
+    }
+}
+
+/* ---- larger tori ----------------------------------------------------------------------------- */
+
+/* log Z of an n by n torus: B. Kaufman, Phys. Rev. 76, 1232 (1949). */
+static long double kaufman(int n, long double k) {
+    long double products[4] = {0, 0, 0, 0}, signs[4] = {1, 1, 1, 1};
+    for (int r = 0; r < 2 * n; ++r) {
+        const long double c = coshl(2 * k) * coshl(2 * k) / sinhl(2 * k) -
+                              cosl(3.14159265358979323846264338327950288L * r / n);
+        const long double gamma = r == 0 ? 2 * k + logl(tanhl(k)) : acoshl(c);
+        const int odd = r % 2;
+        const long double even_part = 2 * coshl(n * gamma / 2), odd_part = 2 * sinhl(n * gamma / 2);
+        products[odd] += logl(even_part);
+        products[2 + odd] += logl(fabsl(odd_part));
+        signs[2 + odd] *= odd_part < 0 ? -1 : 1;
+    }
+    long double sum = 0;
+    for (int i = 0; i < 4; ++i) {
+        sum += signs[i] * expl(products[i] - products[1]);
+    }
+    return n * n * logl(2 * sinhl(2 * k)) / 2 - logl(2) + products[1] + logl(sum);
+}
+
+static long double energy_of_torus(int n, double beta) {
+    const long double step = 1e-5L; /* the error of the difference is of its square, 1e-8 */
+    return -(kaufman(n, beta + step) - kaufman(n, beta - step)) / (2 * step);
+}
+
+/*
+ * 12 x 12 in the disordered phase and below the critical point, where the relaxation takes tens of
+ * sweeps: 1200 are thrown away.
+ */
+static void large_tori_have_their_energy(void **state) {
+    (void)state;
+    enum { n = 12, chains = 256, burn_in = 1200, sweeps = 600 };
+    gm_ising_model small = {0};
+    int32_t *ends = set_lattice(&small, 2, (const int64_t[]){4, 4}, 1);
+    law l = enumerate(&small, 0.4);
+    assert_true(fabs((double)kaufman(4, 0.4) - log(l.z)) < 1e-12 * log(l.z));
+    free(l.energy);
+    free(ends);
+    gm_ising_model model = {0};
+    ends = set_lattice(&model, 2, (const int64_t[]){n, n}, 1);
+    const subject *s = fastest();
+    static const double betas[2] = {0.35, 0.41};
+    static int8_t spins[chains * n * n];
+    static uint64_t sums[chains * 2 * GM_ISING_SUMS];
+    double beta[chains];
+    for (int k = 0; k < 2; ++k) {
+        for (int i = 0; i < chains; ++i) {
+            beta[i] = betas[k];
+        }
+        draw_spins(5, &model, chains, spins);
+        chains_run r = {.chains = chains,
+                        .sweeps = {.seed = 3, .sweeps = burn_in},
+                        .beta = beta,
+                        .spins = spins};
+        run_chains(s, &model, &r);
+        r.sweeps.first_sweep = burn_in;
+        r.sweeps.sweeps = sweeps;
+        r.sums = sums;
+        run_chains(s, &model, &r);
+        const double exact = (double)energy_of_torus(n, betas[k]);
+        const double z = z_score(sums, chains, sweeps, GM_ISING_E, 1, exact);
+        const double m = z_score(sums, chains, sweeps, GM_ISING_M, 1, 0);
+        if (!(fabs(z) < Z_BOUND && fabs(m) < Z_BOUND)) {
+            fail_msg("beta %g: energy off by %.1f, magnetisation by %.1f standard errors", betas[k],
+                     z, m);
+        }
+    }
+    free(ends);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(enumeration_is_right),
+        cmocka_unit_test(moments_are_exact),
+        cmocka_unit_test(thresholds_are_rounded_probabilities),
+        cmocka_unit_test(words_are_compared_exactly),
+        cmocka_unit_test(rows_are_exact),
+        cmocka_unit_test(large_tori_have_their_energy),
+    };
+    return cmocka_run_group_tests(tests, open_subjects, close_subjects);
+}
