@@ -74,6 +74,8 @@ struct gm_reduce_args;      /* reduce_args.h */
 struct gm_elementwise_args; /* elementwise_args.h */
 struct gm_gather_args;      /* gather_args.h */
 struct gm_diagnose_args;    /* diagnostics_args.h */
+struct gm_mcmc_problem;     /* mcmc_args.h */
+struct gm_mcmc_arrays;
 
 typedef struct gm_backend {
     const char *name;
@@ -141,6 +143,11 @@ typedef struct gm_backend {
 
     gm_status (*diagnose)(gm_call *call, const struct gm_diagnose_args *args);
     size_t (*diagnose_workspace)(gm_call *call, const struct gm_diagnose_args *args);
+
+    gm_status (*mcmc_prepare)(gm_call *call, const struct gm_mcmc_problem *problem, void **state);
+    gm_status (*mcmc_run)(gm_call *call, const struct gm_mcmc_problem *problem, void *state,
+                          const struct gm_mcmc_arrays *arrays);
+    void (*mcmc_release)(gm_call *call, void *state);
 
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */

@@ -137,6 +137,9 @@ const gm_backend backend = {
     scatter_add,
     nullptr, /* diagnose */
     nullptr, /* diagnose_workspace */
+    mcmc_prepare,
+    mcmc_run,
+    mcmc_release,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

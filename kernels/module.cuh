@@ -34,6 +34,11 @@ gm_status elementwise(gm_call *call, const gm_elementwise_args *args);
 gm_status gather(gm_call *call, const gm_gather_args *args);
 gm_status scatter_add(gm_call *call, const gm_gather_args *args);
 
+gm_status mcmc_prepare(gm_call *call, const gm_mcmc_problem *problem, void **state);
+gm_status mcmc_run(gm_call *call, const gm_mcmc_problem *problem, void *state,
+                   const gm_mcmc_arrays *arrays);
+void mcmc_release(gm_call *call, void *state);
+
 /* The library's own function is not linked into a module. */
 inline const char *gm_dtype_text(gm_dtype dtype) {
     return dtype == GM_F64 ? "f64" : dtype == GM_F32 ? "f32" : "other";

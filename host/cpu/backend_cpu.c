@@ -30,4 +30,5 @@ const gm_backend gm_backend_cpu = {
     .scatter_add = gm_cpu_scatter_add,
     .diagnose = gm_cpu_diagnose,
     .diagnose_workspace = gm_cpu_diagnose_workspace,
+    .mcmc_run = gm_cpu_mcmc_run,
 };

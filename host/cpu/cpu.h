@@ -36,5 +36,7 @@ gm_status gm_cpu_gather(gm_call *call, const struct gm_gather_args *args);
 gm_status gm_cpu_scatter_add(gm_call *call, const struct gm_gather_args *args);
 gm_status gm_cpu_diagnose(gm_call *call, const struct gm_diagnose_args *args);
 size_t gm_cpu_diagnose_workspace(gm_call *call, const struct gm_diagnose_args *args);
+gm_status gm_cpu_mcmc_run(gm_call *call, const struct gm_mcmc_problem *problem, void *state,
+                          const struct gm_mcmc_arrays *arrays);
 
 #endif

@@ -29,4 +29,5 @@ const gm_backend gm_backend_ref = {
     .scatter_add = gm_ref_scatter_add,
     .diagnose = gm_ref_diagnose,
     .diagnose_workspace = gm_ref_diagnose_workspace,
+    .mcmc_run = gm_ref_mcmc_run,
 };

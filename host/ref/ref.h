@@ -35,5 +35,7 @@ gm_status gm_ref_scatter_add(gm_call *call, const struct gm_gather_args *args);
 void gm_ref_diagnose_quantity(const struct gm_diagnose_args *args, int64_t quantity, void *scratch);
 gm_status gm_ref_diagnose(gm_call *call, const struct gm_diagnose_args *args);
 size_t gm_ref_diagnose_workspace(gm_call *call, const struct gm_diagnose_args *args);
+gm_status gm_ref_mcmc_run(gm_call *call, const struct gm_mcmc_problem *problem, void *state,
+                          const struct gm_mcmc_arrays *arrays);
 
 #endif
