@@ -17,6 +17,7 @@ static const struct {
     {gm_contract_bench, &gm_contract_bench_count},
     {gm_tensor_bench, &gm_tensor_bench_count},
     {gm_linalg_bench, &gm_linalg_bench_count},
+    {gm_mcmc_bench, &gm_mcmc_bench_count},
 };
 enum { TABLES = sizeof tables / sizeof tables[0], MOST_SAMPLES = 1000 };
 

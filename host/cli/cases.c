@@ -17,6 +17,7 @@ static const struct {
     {gm_diffusion_cases, &gm_diffusion_cases_count},
     {gm_contract_cases, &gm_contract_cases_count},
     {gm_tensor_cases, &gm_tensor_cases_count},
+    {gm_mcmc_cases, &gm_mcmc_cases_count},
 };
 enum { TABLES = sizeof tables / sizeof tables[0] };
 

@@ -16,7 +16,9 @@
  * and float, the same for 64 or 128 points at once for each instruction set, and the bodies' text
  * for a GPU. What system.h says of a body holds for both; y[], p[] and logp[0] or grad[] are their
  * names. In the first body, one argument of the macro, no comma stands outside of parentheses:
- * variables are declared one by one. Outside of the support logp[0] is -infinity or NaN.
+ * variables are declared one by one. Outside of the support logp[0] is -infinity or NaN. gcc leaves
+ * a loop of over 16 turns rolled, and a body with one unvectorised, unless it is written as
+ * GM_UNROLL for (...): three times as fast with 25 coordinates.
  */
 #ifndef GENMATH_DENSITY_H
 #define GENMATH_DENSITY_H
