@@ -29,6 +29,10 @@ static gm_status check_options(gm_context *context, const gm_mcmc_options *o) {
              "options.steps = %lld is not in 1 .. 2^40", (long long)o->steps);
     GM_CHECK(context, o->thin >= 0, GM_STATUS_INVALID_ARGUMENT, "options.thin = %lld is negative",
              (long long)o->thin);
+    GM_CHECK(context, o->target >= 0 && o->target < 1, GM_STATUS_INVALID_ARGUMENT,
+             "options.target = %g is not in [0, 1)", o->target);
+    GM_CHECK(context, o->target == 0 || o->method != GM_MCMC_ULA, GM_STATUS_INVALID_ARGUMENT,
+             "options.target = %g: ULA accepts every proposal", o->target);
     if (o->method == GM_MCMC_HMC) {
         GM_CHECK(context, o->leapfrogs >= 1 && o->leapfrogs <= MOST_LEAPFROGS,
                  GM_STATUS_INVALID_ARGUMENT, "options.leapfrogs = %d is not in 1 .. 2^20",
@@ -67,6 +71,7 @@ gm_status gm_mcmc_plan_create(gm_context *context, const gm_density *density,
                           .thin = options->thin,
                           .leapfrogs = options->method == GM_MCMC_HMC ? options->leapfrogs : 1,
                           .jitter = options->jitter,
+                          .target = options->target,
                           .seed = options->seed,
                           .first_index = options->first_index};
     const gm_status status =
@@ -120,7 +125,7 @@ static gm_status check_view(gm_context *context, const array_view *view, bool wr
                                           "options.steps / options.thin");
 }
 
-enum { INPUTS = 4, OUTPUTS = 7 };
+enum { INPUTS = 4, OUTPUTS = 8 };
 
 static gm_status check_views(gm_context *context, const array_view *inputs,
                              const array_view *outputs, int64_t draws) {
@@ -173,6 +178,8 @@ static gm_status check_run(gm_context *context, const gm_mcmc_problem *problem, 
              input->params == NULL ? "is NULL" : "must be NULL", (int)problem->density->params);
     GM_CHECK(context, result->draws == NULL || problem->thin > 0, GM_STATUS_INVALID_ARGUMENT,
              "result.draws is given, and options.thin is 0");
+    GM_CHECK(context, result->step == NULL || problem->target > 0, GM_STATUS_INVALID_ARGUMENT,
+             "result.step is given, and options.target is 0");
     return GM_STATUS_OK;
 }
 
@@ -198,6 +205,7 @@ gm_status gm_mcmc_run(const gm_mcmc_plan *plan, int64_t first_step, const gm_mcm
         {"result.draws", result->draws, 3, type, dim, by_dim, &a.draws, a.draws_stride},
         {"result.mean", result->mean, 2, type, dim, by_dim, &a.mean, a.mean_stride},
         {"result.variance", result->variance, 2, type, dim, by_dim, &a.variance, a.variance_stride},
+        {"result.step", result->step, 1, type, 0, NULL, &a.end_step, a.end_step_stride},
         {"result.accepted", result->accepted, 1, GM_I32, 0, NULL, (void **)&a.accepted,
          a.accepted_stride},
         {"result.outside", result->outside, 1, GM_I32, 0, NULL, (void **)&a.outside,

@@ -89,10 +89,12 @@ mcmc_params<real> make_params(const gm_mcmc_problem &p, const gm_mcmc_arrays &a)
     k.params = static_cast<const real *>(a.params);
     k.step = static_cast<const real *>(a.step);
     k.scale = static_cast<const real *>(a.scale);
+    k.target = static_cast<real>(p.target);
     k.end = static_cast<real *>(a.end);
     k.draws = static_cast<real *>(a.draws);
     k.mean = static_cast<real *>(a.mean);
     k.variance = static_cast<real *>(a.variance);
+    k.end_step = static_cast<real *>(a.end_step);
     k.accepted = a.accepted;
     k.outside = a.outside;
     k.status = a.status;
@@ -104,6 +106,7 @@ mcmc_params<real> make_params(const gm_mcmc_problem &p, const gm_mcmc_arrays &a)
     memcpy(k.draws_stride, a.draws_stride, sizeof k.draws_stride);
     memcpy(k.mean_stride, a.mean_stride, sizeof k.mean_stride);
     memcpy(k.variance_stride, a.variance_stride, sizeof k.variance_stride);
+    memcpy(k.end_step_stride, a.end_step_stride, sizeof k.end_step_stride);
     memcpy(k.accepted_stride, a.accepted_stride, sizeof k.accepted_stride);
     memcpy(k.outside_stride, a.outside_stride, sizeof k.outside_stride);
     memcpy(k.status_stride, a.status_stride, sizeof k.status_stride);

@@ -31,11 +31,11 @@ template <typename real> struct mcmc_params {
     uint64_t seed, first_index;
     int32_t method, leapfrogs, jitter;
     const real *start, *params, *step, *scale;
-    real *end, *draws, *mean, *variance;
+    real target, *end, *draws, *mean, *variance, *end_step;
     int32_t *accepted, *outside, *status;
     int64_t start_stride[2], params_stride[2], step_stride[1], scale_stride[2];
     int64_t end_stride[2], draws_stride[3], mean_stride[2], variance_stride[2];
-    int64_t accepted_stride[1], outside_stride[1], status_stride[1];
+    int64_t end_step_stride[1], accepted_stride[1], outside_stride[1], status_stride[1];
 };
 
 /* Noise in the precision asked for. */
@@ -71,6 +71,22 @@ __device__ __forceinline__ double root(double x) {
     return gm_sqrt_f64(x);
 }
 
+__device__ __forceinline__ float exponential(float x) {
+    return gm_exp_f32(x);
+}
+
+__device__ __forceinline__ double exponential(double x) {
+    return gm_exp_f64(x);
+}
+
+__device__ __forceinline__ float logarithm(float x) {
+    return gm_log_f32(x);
+}
+
+__device__ __forceinline__ double logarithm(double x) {
+    return gm_log_f64(x);
+}
+
 /* A chain in registers. *_new: along the trajectory. */
 template <class Density, typename real> struct chain {
     real y[Density::max_dim], g[Density::max_dim], scale[Density::max_dim];
@@ -78,6 +94,7 @@ template <class Density, typename real> struct chain {
     real mean[Density::max_dim], square[Density::max_dim];
     real p[Density::max_params > 0 ? Density::max_params : 1];
     real size, logp, logp_new, kinetic;
+    real log_start, error, log_mean; /* of the adaptation */
     int64_t made, accepted, outside;
     int status;
 };
@@ -165,6 +182,20 @@ __device__ __forceinline__ void add_moments(const Density &density, chain<Densit
     }
 }
 
+/* Dual averaging after step number s.made of the call; t^(3/4) by roots. */
+template <class Density, typename real>
+__device__ __forceinline__ void adapt(const mcmc_params<real> &a, real ratio, bool finite,
+                                      chain<Density, real> &s) {
+    constexpr int offset = 10, gain = 20; /* GM_ADAPT_* of host/mcmc_args.h */
+    const real t = static_cast<real>(s.made), root_t = root(t);
+    const real accept = finite ? exponential(ratio < 0 ? ratio : static_cast<real>(0)) : 0;
+    s.error += (a.target - accept - s.error) / (t + offset);
+    const real log_h = s.log_start - root_t * gain * s.error;
+    s.log_mean += (log_h - s.log_mean) / (root_t * root(root_t));
+    const real h = exponential(log_h);
+    s.size = a.method == MCMC_MALA ? root(2 * h) : h;
+}
+
 template <class Density, typename real>
 __device__ __forceinline__ void make_step(const Density &density, const mcmc_params<real> &a,
                                           uint64_t index, int64_t step, chain<Density, real> &s) {
@@ -188,6 +219,9 @@ __device__ __forceinline__ void make_step(const Density &density, const mcmc_par
     if (a.mean != nullptr || a.variance != nullptr) {
         add_moments(density, s);
     }
+    if (a.target > 0) {
+        adapt(a, ratio, finite, s);
+    }
 }
 
 /* Loads a chain and sees whether it can start. */
@@ -198,6 +232,8 @@ __device__ __forceinline__ void start_chain(const Density &density, const mcmc_p
     bool valid = is_finite(h) && h > 0;
     s.size = a.method == MCMC_ULA || a.method == MCMC_MALA ? root(2 * h) : h;
     s.made = s.accepted = s.outside = 0;
+    s.log_start = logarithm(10 * h);
+    s.error = s.log_mean = 0;
     s.logp = s.logp_new = 0;
     load_column(a.start, a.start_stride, i, density.dim(), s.y);
     load_column(a.params, a.params_stride, i, density.params(), s.p);
@@ -242,6 +278,9 @@ __device__ __forceinline__ void store_chain(const Density &density, const mcmc_p
             a.variance[c * a.variance_stride[0] + i * a.variance_stride[1]] =
                 s.made > 0 ? s.square[c] / static_cast<real>(s.made) : nan;
         }
+    }
+    if (a.end_step != nullptr) {
+        a.end_step[i * a.end_step_stride[0]] = s.made > 0 ? exponential(s.log_mean) : nan;
     }
     store_count(a.accepted, a.accepted_stride[0], i, s.accepted);
     store_count(a.outside, a.outside_stride[0], i, s.outside);

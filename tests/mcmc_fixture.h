@@ -18,7 +18,7 @@ typedef struct chains {
 } chains;
 
 typedef struct chains_result {
-    double *state, *draws, *mean, *variance; /* row-major; floats widened */
+    double *state, *draws, *mean, *variance, *step; /* row-major; floats widened */
     int32_t *accepted, *outside, *status;
 } chains_result;
 
@@ -112,16 +112,21 @@ static inline chains_result run_chains(const subject *s, const chains *in) {
     chain_array kept = chain_upload(context, dtype, 3, draws, dim, n, false, turned, NULL);
     chain_array mean = chain_upload(context, dtype, 2, 1, dim, n, false, turned, NULL);
     chain_array variance = chain_upload(context, dtype, 2, 1, dim, n, false, turned, NULL);
+    chain_array adapted = chain_upload(context, dtype, 1, 1, 1, n, false, false, NULL);
     chain_array counts[3];
     for (int i = 0; i < 3; ++i) {
         counts[i] = chain_upload(context, GM_I32, 1, 1, 1, n, false, false, NULL);
     }
     const gm_mcmc_input input = {&start.tensor, params > 0 ? &p.tensor : NULL, &h.tensor,
                                  in->scale != NULL ? &scale.tensor : NULL};
-    const gm_mcmc_result result = {&end.tensor,       draws > 0 ? &kept.tensor : NULL,
-                                   &mean.tensor,      &variance.tensor,
-                                   &counts[0].tensor, &counts[1].tensor,
-                                   &counts[2].tensor};
+    const gm_mcmc_result result = {.state = &end.tensor,
+                                   .draws = draws > 0 ? &kept.tensor : NULL,
+                                   .mean = &mean.tensor,
+                                   .variance = &variance.tensor,
+                                   .step = in->options.target > 0 ? &adapted.tensor : NULL,
+                                   .accepted = &counts[0].tensor,
+                                   .outside = &counts[1].tensor,
+                                   .status = &counts[2].tensor};
     ASSERT_OK(context, gm_mcmc_run(plan, in->first_step, &input, &result));
     gm_mcmc_plan_destroy(plan);
     if (!in->in_place) {
@@ -134,6 +139,7 @@ static inline chains_result run_chains(const subject *s, const chains *in) {
                            .draws = chain_download(context, &kept, draws, dim, n, turned),
                            .mean = chain_download(context, &mean, 1, dim, n, turned),
                            .variance = chain_download(context, &variance, 1, dim, n, turned),
+                           .step = chain_download(context, &adapted, 1, 1, n, false),
                            .accepted = chain_download(context, &counts[0], 1, 1, n, false),
                            .outside = chain_download(context, &counts[1], 1, 1, n, false),
                            .status = chain_download(context, &counts[2], 1, 1, n, false)};
@@ -144,6 +150,7 @@ static inline void free_chains(chains_result *r) {
     free(r->draws);
     free(r->mean);
     free(r->variance);
+    free(r->step);
     free(r->accepted);
     free(r->outside);
     free(r->status);

@@ -19,7 +19,8 @@ typedef struct chain {
     const gm_mcmc_problem *problem;
     uint64_t index;
     double y[DIM], params[GM_MAX_SYSTEM_PARAMS], scale[DIM], h;
-    double mean[DIM], square[DIM]; /* of the steps made: mean, sum of squares about it */
+    double mean[DIM], square[DIM];   /* of the steps made: mean, sum of squares about it */
+    double start_h, error, log_mean; /* of the adaptation */
     int64_t made, accepted, outside;
     gm_status status;
 } chain;
@@ -131,6 +132,16 @@ static void count_step(chain *c, const double *y, bool accept, bool finite) {
     }
 }
 
+/* Dual averaging, after step number c->made of the call. */
+static void adapt(chain *c, double ratio, bool finite) {
+    const double t = (double)c->made, acceptance = finite ? exp(fmin(0, ratio)) : 0;
+    c->error = (1 - 1 / (t + GM_ADAPT_OFFSET)) * c->error +
+               (c->problem->target - acceptance) / (t + GM_ADAPT_OFFSET);
+    const double log_h = log(10 * c->start_h) - sqrt(t) * GM_ADAPT_GAIN * c->error;
+    c->log_mean = pow(t, -0.75) * log_h + (1 - pow(t, -0.75)) * c->log_mean;
+    c->h = exp(log_h);
+}
+
 static void step_once(chain *c, int64_t step) {
     const gm_mcmc_problem *p = c->problem;
     double z[DIM], y[DIM] = {0};
@@ -152,6 +163,9 @@ static void step_once(chain *c, int64_t step) {
                                 ? gm_chain_exponential_f64(p->seed, c->index, step)
                                 : (double)gm_chain_exponential_f32(p->seed, c->index, step);
     count_step(c, y, finite && ratio >= -patience, finite);
+    if (p->target > 0) {
+        adapt(c, ratio, finite);
+    }
 }
 
 /* Whether a chain can start, and why not. */
@@ -174,7 +188,7 @@ static gm_status start_status(const chain *c) {
 
 static void load(chain *c, const gm_mcmc_arrays *a, int64_t i) {
     const gm_mcmc_problem *p = c->problem;
-    c->h = gm_load_real(a->step, p->dtype, i * a->step_stride[0]);
+    c->h = c->start_h = gm_load_real(a->step, p->dtype, i * a->step_stride[0]);
     for (int32_t k = 0; k < p->density->dim; ++k) {
         c->y[k] = gm_load_real(a->start, p->dtype, k * a->start_stride[0] + i * a->start_stride[1]);
         c->scale[k] =
@@ -204,6 +218,10 @@ static void store(const chain *c, const gm_mcmc_arrays *a, int64_t i) {
             gm_store_real(a->variance, dtype, k * a->variance_stride[0] + i * a->variance_stride[1],
                           c->square[k] / (double)c->made + none);
         }
+    }
+    if (a->end_step != NULL) {
+        gm_store_real(a->end_step, dtype, i * a->end_step_stride[0],
+                      c->made > 0 ? exp(c->log_mean) : (double)NAN);
     }
     gm_store_i32(a->accepted, i * a->accepted_stride[0], c->accepted);
     gm_store_i32(a->outside, i * a->outside_stride[0], c->outside);

@@ -42,6 +42,8 @@ typedef struct gm_mcmc_options {
     int32_t leapfrogs;    /* HMC: L, 1 to 2^20; others: 0 */
     int32_t jitter;       /* HMC: 0, or 1: each step has a length of its own, uniform in 1 .. L and
                            * the same for all chains, so that none waits for another */
+    double target;        /* 0, or in (0, 1), not for ULA: the acceptance that each chain's step size
+                           * is adapted to during this call, see gm_mcmc_result.step */
     uint64_t seed;        /* the key of the noise */
     uint64_t first_index; /* of chain 0 among the chains this call has a slice of */
 } gm_mcmc_options;
@@ -64,12 +66,27 @@ typedef struct gm_mcmc_input {
     const gm_tensor *scale;  /* (dim, n): s, not 0; NULL: 1 */
 } gm_mcmc_input;
 
+/*
+ * Adaptation. A chain's step size is the input's before the first step of a call, and after its
+ * step t, with a the probability of acceptance in that step (0 for a proposal outside),
+ *
+ *     e += (target - a - e) / (t + 10),   log h = log(10 h_0) - sqrt(t) e / 0.05,
+ *     m += (log h - m) / t^(3/4),         result.step = exp(m);
+ *
+ * NaN for a chain that did not start. A chain whose step size depends on its past is none of a
+ * Markov process: its draws are a warm-up. A second plan without a target goes on from result.state
+ * with result.step, which stays as it is. A warm-up is one call; cut in two it begins anew.
+ *
+ * Source: Hoffman and Gelman, The No-U-Turn Sampler, J. Mach. Learn. Res. 15, 1593 (2014), 3.2.
+ */
+
 /* Each may be NULL: not wanted. A mean over steps is over those of this call that a chain made. */
 typedef struct gm_mcmc_result {
     const gm_tensor *state;    /* (dim, n): after the last step */
     const gm_tensor *draws;    /* (steps / thin, dim, n); NaN past a failure */
     const gm_tensor *mean;     /* (dim, n): of the states after each step; NaN if there is none */
     const gm_tensor *variance; /* (dim, n): mean square of their distance from it */
+    const gm_tensor *step;     /* (n): the adapted step size; options.target must not be 0 */
     const gm_tensor *accepted; /* (n), I32: accepted proposals */
     const gm_tensor *outside;  /* (n), I32: proposals rejected for a log density not finite */
     const gm_tensor *status;   /* (n), I32: OK, NON_FINITE or INVALID_ARGUMENT */
