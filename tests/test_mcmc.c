@@ -21,12 +21,12 @@ GM_DENSITY(
     wavy, 5, 2,
     {
         logp[0] = 0;
-        for (int c = 0; c < 5; ++c) {
+        GM_UNROLL for (int c = 0; c < 5; ++c) {
             logp[0] += p[1] * gm_sin(p[0] * y[c]) - (real)0.5 * y[c] * y[c];
         }
     },
     {
-        for (int c = 0; c < 5; ++c) {
+        GM_UNROLL for (int c = 0; c < 5; ++c) {
             grad[c] = p[1] * p[0] * gm_cos(p[0] * y[c]) - y[c];
         }
     })
