@@ -37,14 +37,14 @@ typedef enum gm_mcmc_method { GM_MCMC_RWM, GM_MCMC_ULA, GM_MCMC_MALA, GM_MCMC_HM
 typedef struct gm_mcmc_options {
     gm_dtype dtype; /* GM_F64 or GM_F32 */
     gm_mcmc_method method;
-    int64_t steps;        /* of one call, >= 1 */
-    int64_t thin;         /* 0: no draws; k: the states after steps k, 2k, ... of a call */
-    int32_t leapfrogs;    /* HMC: L, 1 to 2^20; others: 0 */
-    int32_t jitter;       /* HMC: 0, or 1: each step has a length of its own, uniform in 1 .. L and
-                           * the same for all chains, so that none waits for another */
-    double target;        /* 0, or in (0, 1), not for ULA: the acceptance that each chain's step size
-                           * is adapted to during this call, see gm_mcmc_result.step */
-    uint64_t seed;        /* the key of the noise */
+    int64_t steps;     /* of one call, >= 1 */
+    int64_t thin;      /* 0: no draws; k: the states after steps k, 2k, ... of a call */
+    int32_t leapfrogs; /* HMC: L, 1 to 2^20; others: 0 */
+    int32_t jitter;    /* HMC: 0, or 1: each step has a length of its own, uniform in 1 .. L and
+                        * the same for all chains, so that none waits for another */
+    double target;     /* 0, or in (0, 1), not for ULA: the acceptance that each chain's step size
+                        * is adapted to during this call, see gm_mcmc_result.step */
+    uint64_t seed;     /* the key of the noise */
     uint64_t first_index; /* of chain 0 among the chains this call has a slice of */
 } gm_mcmc_options;
 
@@ -88,8 +88,8 @@ typedef struct gm_mcmc_result {
     const gm_tensor *variance; /* (dim, n): mean square of their distance from it */
     const gm_tensor *step;     /* (n): the adapted step size; options.target must not be 0 */
     const gm_tensor *accepted; /* (n), I32: accepted proposals */
-    const gm_tensor *outside;  /* (n), I32: proposals rejected for a log density not finite */
-    const gm_tensor *status;   /* (n), I32: OK, NON_FINITE or INVALID_ARGUMENT */
+    const gm_tensor *outside; /* (n), I32: proposals with a ratio that is not finite, all refused */
+    const gm_tensor *status;  /* (n), I32: OK, NON_FINITE or INVALID_ARGUMENT */
 } gm_mcmc_result;
 
 /*
