@@ -77,6 +77,8 @@ struct gm_gather_args;      /* gather_args.h */
 struct gm_diagnose_args;    /* diagnostics_args.h */
 struct gm_ising_problem;    /* ising_args.h */
 struct gm_ising_arrays;
+struct gm_mcmc_problem;     /* mcmc_args.h */
+struct gm_mcmc_arrays;
 
 typedef struct gm_backend {
     const char *name;
@@ -159,6 +161,11 @@ typedef struct gm_backend {
                            const struct gm_ising_arrays *arrays);
     void (*ising_release)(gm_call *call, void *state);
 
+    gm_status (*mcmc_prepare)(gm_call *call, const struct gm_mcmc_problem *problem, void **state);
+    gm_status (*mcmc_run)(gm_call *call, const struct gm_mcmc_problem *problem, void *state,
+                          const struct gm_mcmc_arrays *arrays);
+    void (*mcmc_release)(gm_call *call, void *state);
+
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */
     gm_status (*system_compile)(gm_call *call, const struct gm_system *system,
@@ -167,7 +174,7 @@ typedef struct gm_backend {
 } gm_backend;
 
 /* Bumped whenever gm_backend, gm_call or an args struct changes: an old module is refused. */
-#define GM_MODULE_ABI 4
+#define GM_MODULE_ABI 5
 
 /* What a module exports: its table, or NULL if the ABI is not its own. */
 typedef const gm_backend *(*gm_module_entry)(int abi);

@@ -82,21 +82,32 @@ gm_status gm_check_ensemble(gm_context *context, const gm_system *system, gm_dty
     return GM_STATUS_OK;
 }
 
-#define MESSAGE_SIZE 256
-
-static gm_status compare(const char *path, const double *expected, const double *got,
-                         int32_t stride, int32_t dim, double tolerance, char *message) {
+int32_t gm_first_difference(const double *expected, const double *got, int32_t stride, int32_t dim,
+                            double tolerance) {
     double scale = 0;
     for (int32_t c = 0; c < dim; ++c) {
         scale = fmax(scale, fabs(expected[c]));
     }
-    for (int32_t c = 0; c < dim; ++c) {
-        if (!(fabs(got[c * stride] - expected[c]) <= tolerance * (scale + 1))) {
-            snprintf(message, MESSAGE_SIZE,
-                     "dydt[%d] is %.9g by %s and %.9g by the scalar function", (int)c,
-                     got[c * stride], path, expected[c]);
-            return GM_STATUS_INTERNAL;
-        }
+    int32_t first = 0;
+    while (first < dim && fabs(got[first * stride] - expected[first]) <= tolerance * (scale + 1)) {
+        ++first;
+    }
+    return first;
+}
+
+bool gm_derivative_is(double given, double above, double below, double step, double *numeric) {
+    *numeric = (above - below) / (2 * step);
+    return fabs(given - *numeric) <= 1e-5 * (fabs(*numeric) + fabs(above) + fabs(below) + 1);
+}
+
+static gm_status compare(const char *path, const double *expected, const double *got,
+                         int32_t stride, int32_t dim, double tolerance, char *message) {
+    const int32_t c = gm_first_difference(expected, got, stride, dim, tolerance);
+    if (c < dim) {
+        snprintf(message, GM_CHECK_MESSAGE,
+                 "dydt[%d] is %.9g by %s and %.9g by the scalar function", (int)c, got[c * stride],
+                 path, expected[c]);
+        return GM_STATUS_INTERNAL;
     }
     return GM_STATUS_OK;
 }
@@ -135,7 +146,7 @@ gm_status gm_system_check(const gm_system *system, double t, const double *y, co
     system->rhs_f64(t, y, p, expected);
     for (int32_t c = 0; c < system->dim; ++c) {
         if (!isfinite(expected[c])) {
-            snprintf(message, MESSAGE_SIZE, "dydt[%d] = %g", (int)c, expected[c]);
+            snprintf(message, GM_CHECK_MESSAGE, "dydt[%d] = %g", (int)c, expected[c]);
             return GM_STATUS_NON_FINITE;
         }
         y_f32[c] = (float)y[c];
@@ -162,19 +173,17 @@ gm_status gm_system_check_jacobian(const gm_system *system, double t, const doub
     double at[GM_MAX_SYSTEM_DIM], above[GM_MAX_SYSTEM_DIM], below[GM_MAX_SYSTEM_DIM];
     memcpy(at, y, (size_t)dim * sizeof *at);
     for (int32_t j = 0; j < dim; ++j) {
-        /* The cube root of the rounding unit balances truncation and cancellation. */
-        const double step = 6e-6 * (fabs(y[j]) + 1);
+        const double step = gm_difference_step(y[j]);
         at[j] = y[j] + step;
         system->rhs_f64(t, at, p, above);
         at[j] = y[j] - step;
         system->rhs_f64(t, at, p, below);
         at[j] = y[j];
         for (int32_t i = 0; i < dim; ++i) {
-            const double numeric = (above[i] - below[i]) / (2 * step);
             const double given = jacobian[i * dim + j];
-            const double scale = fabs(numeric) + fabs(above[i]) + fabs(below[i]) + 1;
-            if (!(fabs(given - numeric) <= 1e-5 * scale)) {
-                snprintf(message, MESSAGE_SIZE,
+            double numeric;
+            if (!gm_derivative_is(given, above[i], below[i], step, &numeric)) {
+                snprintf(message, GM_CHECK_MESSAGE,
                          "jacobian[%d][%d] = %.9g: central differences give %.9g", (int)i, (int)j,
                          given, numeric);
                 return GM_STATUS_NOT_CONVERGED;

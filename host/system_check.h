@@ -2,6 +2,8 @@
 #ifndef GENMATH_HOST_SYSTEM_CHECK_H
 #define GENMATH_HOST_SYSTEM_CHECK_H
 
+#include <math.h>
+
 #include <genmath/system.h>
 
 #include "host/ensemble_args.h"
@@ -9,6 +11,22 @@
 
 /* Not null, of this version, its sizes in range. */
 gm_status gm_check_system(gm_context *context, const char *name, const gm_system *system);
+
+#define GM_CHECK_MESSAGE 256 /* bytes that a checker may write to a message */
+
+/* The first of dim entries that differs by over tolerance * (1 + the largest), NaN too; dim if none
+ * does. */
+int32_t gm_first_difference(const double *expected, const double *got, int32_t stride, int32_t dim,
+                            double tolerance);
+
+/* The step of a central difference at y: the cube root of the rounding unit balances truncation and
+ * cancellation. */
+static inline double gm_difference_step(double y) {
+    return 6e-6 * (fabs(y) + 1);
+}
+
+/* Whether a derivative is that of a function's values at y + step and y - step. */
+bool gm_derivative_is(double given, double above, double below, double step, double *numeric);
 
 /* An output of an ensemble: (n), (dim, n) or (saves, dim, n) by ndim; where its pointer and strides
  * go. */

@@ -177,15 +177,12 @@ gm_status load(gm_call *call, const std::vector<char> &image, jit_kernel **kerne
     return GM_STATUS_OK;
 }
 
-gm_status build(gm_call *call, const gm_system &system, const gm_sde *sde, gm_dtype dtype,
-                bool adaptive, jit_kernel **kernel) {
+gm_status build(gm_call *call, const char *name, const std::string &text, jit_kernel **kernel) {
     int major = 0, minor = 0;
     cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, call->device);
     cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, call->device);
     std::vector<char> image;
-    const gm_status status =
-        compile(call, system.name, jit_program(system, sde, dtype == GM_F64, adaptive),
-                10 * major + minor, &image);
+    const gm_status status = compile(call, name, text, 10 * major + minor, &image);
     return status != GM_STATUS_OK ? status : load(call, image, kernel);
 }
 
@@ -193,11 +190,17 @@ gm_status build(gm_call *call, const gm_system &system, const gm_sde *sde, gm_dt
 
 gm_status jit_ode(gm_call *call, const gm_system &system, gm_dtype dtype, bool adaptive,
                   jit_kernel **kernel) {
-    return build(call, system, nullptr, dtype, adaptive, kernel);
+    return build(call, system.name, jit_program(system, nullptr, dtype == GM_F64, adaptive),
+                 kernel);
 }
 
 gm_status jit_sde(gm_call *call, const gm_sde &sde, gm_dtype dtype, jit_kernel **kernel) {
-    return build(call, *sde.drift, &sde, dtype, false, kernel);
+    return build(call, sde.drift->name, jit_program(*sde.drift, &sde, dtype == GM_F64, false),
+                 kernel);
+}
+
+gm_status jit_mcmc(gm_call *call, const gm_density &density, gm_dtype dtype, jit_kernel **kernel) {
+    return build(call, density.name, jit_density_program(density, dtype == GM_F64), kernel);
 }
 
 gm_status jit_launch(gm_call *call, const jit_kernel *kernel, unsigned blocks, unsigned threads,

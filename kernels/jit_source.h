@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include <genmath/density.h>
 #include <genmath/sde.h>
 
 namespace gm {
@@ -89,6 +90,20 @@ inline std::string jit_program(const gm_system &system, const gm_sde *sde, bool 
     return text + "};\nextern \"C\" __global__ void __launch_bounds__(gm::ENSEMBLE_BLOCK)\n" +
            "gm_user_kernel(const gm::" + params + "_params<" + (is_double ? "double" : "float") +
            "> a) {\n    gm::" + params + "_trajectory(user_system(), a);\n}\n";
+}
+
+/* The same for chains over a density. */
+inline std::string jit_density_program(const gm_density &density, bool is_double) {
+    return "#include \"kernels/mcmc_chain.cuh\"\nstruct user_density {\n"
+           "    static constexpr int max_dim = " +
+           std::to_string(density.dim) + ", max_params = " + std::to_string(density.params) +
+           ";\n" + constant_function("int", "dim", density.dim) +
+           constant_function("int", "params", density.params) +
+           body_function("log_density", "logp", density.source) +
+           body_function("gradient", "grad", density.gradient_source) +
+           "};\nextern \"C\" __global__ void __launch_bounds__(gm::ENSEMBLE_BLOCK)\n"
+           "gm_user_kernel(const gm::mcmc_params<" +
+           (is_double ? "double" : "float") + "> a) {\n    gm::mcmc_chain(user_density(), a);\n}\n";
 }
 
 } // namespace gm

@@ -145,6 +145,9 @@ const gm_backend backend = {
     ising_workspace,
     ising_run,
     ising_release,
+    mcmc_prepare,
+    mcmc_run,
+    mcmc_release,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

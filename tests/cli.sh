@@ -42,8 +42,7 @@ match() {
     esac
 }
 
-commands="info verify bench contract decompose sample noise"
-commands="info verify bench contract sample noise chain"
+commands="info verify bench contract decompose sample noise chain"
 
 # ---- help ----
 expect 0 'Usage: genmath COMMAND' '' --help

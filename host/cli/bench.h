@@ -44,7 +44,8 @@ typedef struct gm_bench_case {
     X(tensor)                                                                                      \
     X(linalg)                                                                                      \
     X(fft)                                                                                         \
-    X(ising)
+    X(ising)                                                                                       \
+    X(mcmc)
 
 #define GM_BENCH_DECLARE(name)                                                                     \
     extern const gm_bench_case gm_##name##_bench[];                                                \

@@ -39,7 +39,8 @@ typedef struct gm_case {
     X(linalg_spectral)                                                                             \
     X(linalg_function)                                                                             \
     X(fft)                                                                                         \
-    X(ising)
+    X(ising)                                                                                       \
+    X(mcmc)
 
 #define GM_CASE_DECLARE(name)                                                                      \
     extern const gm_case gm_##name##_cases[];                                                      \

@@ -34,4 +34,5 @@ const gm_backend gm_backend_cpu = {
     .diagnose_workspace = gm_cpu_diagnose_workspace,
     .ising_workspace = gm_cpu_ising_workspace,
     .ising_run = gm_cpu_ising_run,
+    .mcmc_run = gm_cpu_mcmc_run,
 };

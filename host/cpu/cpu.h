@@ -43,5 +43,7 @@ size_t gm_cpu_ising_workspace(gm_call *call, const struct gm_ising_problem *prob
                               int64_t chains);
 gm_status gm_cpu_ising_run(gm_call *call, const struct gm_ising_problem *problem, void *state,
                            const struct gm_ising_arrays *arrays);
+gm_status gm_cpu_mcmc_run(gm_call *call, const struct gm_mcmc_problem *problem, void *state,
+                          const struct gm_mcmc_arrays *arrays);
 
 #endif

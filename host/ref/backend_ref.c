@@ -30,4 +30,5 @@ const gm_backend gm_backend_ref = {
     .diagnose = gm_ref_diagnose,
     .diagnose_workspace = gm_ref_diagnose_workspace,
     .ising_run = gm_ref_ising_run,
+    .mcmc_run = gm_ref_mcmc_run,
 };

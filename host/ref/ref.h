@@ -40,5 +40,7 @@ void gm_ref_ising_chain(const struct gm_ising_problem *problem,
                         const struct gm_ising_arrays *arrays, int64_t chain);
 gm_status gm_ref_ising_run(gm_call *call, const struct gm_ising_problem *problem, void *state,
                            const struct gm_ising_arrays *arrays);
+gm_status gm_ref_mcmc_run(gm_call *call, const struct gm_mcmc_problem *problem, void *state,
+                          const struct gm_mcmc_arrays *arrays);
 
 #endif

@@ -18,6 +18,7 @@
 #include <genmath/linalg.h>
 #include <genmath/markov.h>
 #include <genmath/matrix_function.h>
+#include <genmath/mcmc.h>
 #include <genmath/npy.h>
 #include <genmath/ode.h>
 #include <genmath/random.h>

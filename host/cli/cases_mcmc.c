@@ -1,0 +1,172 @@
+/* Conformance cases of gm_mcmc_run. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <genmath/mcmc.h>
+
+#include "host/cli/cases.h"
+#include "host/cli/ensemble_case.h"
+
+/* Of an odd dimension, with parameters, and none of the library's. */
+GM_DENSITY(
+    tilted, 3, 2,
+    {
+        const real tail = gm_log(1 + y[2] * y[2]);
+        logp[0] = p[0] * gm_sin(y[0]) - (real)0.5 * (y[0] * y[0] + p[1] * y[1] * y[1]) - 2 * tail;
+    },
+    {
+        grad[0] = p[0] * gm_cos(y[0]) - y[0];
+        grad[1] = -p[1] * y[1];
+        grad[2] = -4 * y[2] / (1 + y[2] * y[2]);
+    })
+
+enum { STEPS = 10 };
+
+typedef struct mcmc_spec {
+    const char *density; /* NULL: tilted */
+    gm_dtype dtype;
+    gm_mcmc_method method;
+    double step;
+    int32_t leapfrogs, jitter;
+} mcmc_spec;
+
+/* What came back, floats widened. */
+typedef struct mcmc_output {
+    double state[CASE_DIM * CASE_N];
+    int32_t accepted[CASE_N], status[CASE_N];
+} mcmc_output;
+
+static void widen(gm_dtype dtype, const void *from, int64_t n, double *to) {
+    for (int64_t i = 0; i < n; ++i) {
+        to[i] = dtype == GM_F64 ? ((const double *)from)[i] : (double)((const float *)from)[i];
+    }
+}
+
+/* STEPS steps of all chains from states and parameters between 1/2 and 3/2. */
+static gm_status run_chains(gm_context *context, const mcmc_spec *spec, const double *start,
+                            mcmc_output *out) {
+    const gm_density *density = spec->density != NULL ? gm_density_builtin(spec->density) : &tilted;
+    const gm_mcmc_options options = {.dtype = spec->dtype,
+                                     .method = spec->method,
+                                     .steps = STEPS,
+                                     .leapfrogs = spec->leapfrogs,
+                                     .jitter = spec->jitter,
+                                     .seed = 0x5eed,
+                                     .first_index = 12345678901};
+    const int64_t dim = density->dim, n = CASE_N, shape[] = {dim, n};
+    double params[2 * CASE_N], steps[CASE_N], raw[CASE_DIM * CASE_N];
+    uint64_t random = 3;
+    for (int i = 0; i < 2 * CASE_N; ++i) {
+        params[i] = case_random(&random, 0.5, 1.5);
+    }
+    for (int i = 0; i < CASE_N; ++i) {
+        steps[i] = spec->step;
+    }
+    gm_tensor y = {0}, p = {0}, h = {0}, accepted = {0}, chain_status = {0};
+    gm_mcmc_plan *plan = NULL;
+    gm_status status = gm_mcmc_plan_create(context, density, &options, &plan);
+    if (status == GM_STATUS_OK) {
+        status = case_upload(context, spec->dtype, start, dim, 0, n, &y);
+    }
+    if (status == GM_STATUS_OK) {
+        status = case_upload(context, spec->dtype, params, density->params, 0, n, &p);
+    }
+    if (status == GM_STATUS_OK) {
+        status = case_upload(context, spec->dtype, steps, 1, 0, n, &h);
+    }
+    if (status == GM_STATUS_OK) {
+        status = gm_case_alloc(context, GM_I32, 1, &shape[1], &accepted);
+    }
+    if (status == GM_STATUS_OK) {
+        status = gm_case_alloc(context, GM_I32, 1, &shape[1], &chain_status);
+    }
+    if (status == GM_STATUS_OK) {
+        const gm_tensor step = gm_tensor_1d(h.data, spec->dtype, n);
+        const gm_mcmc_input input = {.state = &y, .params = &p, .step = &step};
+        const gm_mcmc_result result = {.state = &y, .accepted = &accepted, .status = &chain_status};
+        status = gm_mcmc_run(plan, 77, &input, &result);
+    }
+    if (status == GM_STATUS_OK) {
+        status = gm_case_download(context, &y, raw);
+        widen(spec->dtype, raw, dim * n, out->state);
+    }
+    if (status == GM_STATUS_OK) {
+        status = gm_case_download(context, &accepted, out->accepted);
+    }
+    if (status == GM_STATUS_OK) {
+        status = gm_case_download(context, &chain_status, out->status);
+    }
+    gm_mcmc_plan_destroy(plan);
+    gm_case_free(context, &y);
+    gm_case_free(context, &p);
+    gm_case_free(context, &h);
+    gm_case_free(context, &accepted);
+    gm_case_free(context, &chain_status);
+    return status;
+}
+
+/*
+ * Chains that differ from the reference's. The acceptance compares floats: a chain may part from it
+ * where a ratio is within rounding of the noise, which in double has a probability of 1e-11 for all
+ * of them and in float of 1e-3, so that one of 70 may.
+ */
+static gm_status compare(gm_context *reference, gm_context *subject, gm_case_result *result,
+                         const mcmc_spec *spec) {
+    const double allowed = spec->dtype == GM_F64 ? 1e-11 : 3e-3;
+    double start[CASE_DIM * CASE_N];
+    mcmc_output exact, out;
+    uint64_t random = 9;
+    for (int i = 0; i < CASE_DIM * CASE_N; ++i) {
+        start[i] = case_random(&random, 0.5, 1.5);
+    }
+    start[3] = NAN; /* this chain fails alone */
+    gm_status status = run_chains(reference, spec, start, &exact);
+    if (status == GM_STATUS_OK) {
+        status = run_chains(subject, spec, start, &out);
+    }
+    const int dim = spec->density != NULL ? gm_density_builtin(spec->density)->dim : tilted.dim;
+    for (int i = 0; i < CASE_N && status == GM_STATUS_OK; ++i) {
+        bool same = out.accepted[i] == exact.accepted[i] &&
+                    out.status[i] == (i == 3 ? GM_STATUS_NON_FINITE : GM_STATUS_OK);
+        for (int c = 0; c < dim; ++c) {
+            const double a = out.state[c * CASE_N + i], b = exact.state[c * CASE_N + i];
+            same = same && (isnan(a) ? isnan(b) && i == 3 : fabs(a - b) <= allowed * (1 + fabs(b)));
+        }
+        result->error += !same;
+    }
+    result->bound = spec->dtype == GM_F64 ? 0 : 1;
+    snprintf(result->detail, sizeof result->detail,
+             "chains of %d that are elsewhere after %d steps", CASE_N, STEPS);
+    return status;
+}
+
+#define COMPARE(name, ...)                                                                         \
+    static gm_status name(gm_context *reference, gm_context *subject, gm_case_result *result) {    \
+        static const mcmc_spec spec = {__VA_ARGS__};                                               \
+        return compare(reference, subject, result, &spec);                                         \
+    }
+COMPARE(rwm_f64, "funnel", GM_F64, GM_MCMC_RWM, 0.4, 0, 0)
+COMPARE(rwm_f32, "funnel", GM_F32, GM_MCMC_RWM, 0.4, 0, 0)
+COMPARE(ula_f64, "banana", GM_F64, GM_MCMC_ULA, 0.01, 0, 0)
+COMPARE(ula_f32, "banana", GM_F32, GM_MCMC_ULA, 0.01, 0, 0)
+COMPARE(mala_f64, "banana", GM_F64, GM_MCMC_MALA, 0.05, 0, 0)
+COMPARE(mala_f32, "banana", GM_F32, GM_MCMC_MALA, 0.05, 0, 0)
+COMPARE(hmc_f64, "funnel", GM_F64, GM_MCMC_HMC, 0.2, 6, 0)
+COMPARE(hmc_f32, "funnel", GM_F32, GM_MCMC_HMC, 0.2, 6, 0)
+COMPARE(user_f64, NULL, GM_F64, GM_MCMC_HMC, 0.3, 6, 1)
+COMPARE(user_f32, NULL, GM_F32, GM_MCMC_HMC, 0.3, 6, 1)
+
+const gm_case gm_mcmc_cases[] = {
+    {"mcmc_run/f64/random walk", rwm_f64},
+    {"mcmc_run/f32/random walk", rwm_f32},
+    {"mcmc_run/f64/unadjusted Langevin", ula_f64},
+    {"mcmc_run/f32/unadjusted Langevin", ula_f32},
+    {"mcmc_run/f64/adjusted Langevin", mala_f64},
+    {"mcmc_run/f32/adjusted Langevin", mala_f32},
+    {"mcmc_run/f64/Hamiltonian", hmc_f64},
+    {"mcmc_run/f32/Hamiltonian", hmc_f32},
+    {"mcmc_run/f64/Hamiltonian, jittered, user's", user_f64},
+    {"mcmc_run/f32/Hamiltonian, jittered, user's", user_f32},
+};
+const int gm_mcmc_cases_count = sizeof gm_mcmc_cases / sizeof gm_mcmc_cases[0];

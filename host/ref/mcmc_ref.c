@@ -1,0 +1,258 @@
+/*
+ * The oracle of gm_mcmc_run: one chain after the other, every operation but the noise in double,
+ * each method by its own formula. A proposal's q comes from its density, not from what the normals
+ * were.
+ */
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include <genmath/detail/chain_noise.h>
+
+#include "host/mcmc_args.h"
+#include "host/ref/ref.h"
+#include "host/strided.h"
+
+#define DIM GM_MAX_SYSTEM_DIM
+
+typedef struct chain {
+    const gm_mcmc_problem *problem;
+    uint64_t index;
+    double y[DIM], params[GM_MAX_SYSTEM_PARAMS], scale[DIM], h;
+    double mean[DIM], square[DIM];   /* of the steps made: mean, sum of squares about it */
+    double start_h, error, log_mean; /* of the adaptation */
+    int64_t made, accepted, outside;
+    gm_status status;
+} chain;
+
+static double log_density(const chain *c, const double *y) {
+    double value = NAN;
+    c->problem->density->log_density_f64(0, y, c->params, &value);
+    return value;
+}
+
+static void gradient(const chain *c, const double *y, double *g) {
+    c->problem->density->gradient_f64(0, y, c->params, g);
+}
+
+/* Normal number c of a step, in the precision asked for. */
+static double normal(const chain *c, int64_t step, int32_t i) {
+    const gm_mcmc_problem *p = c->problem;
+    const int m = p->dtype == GM_F64 ? 2 : 4;
+    const uint64_t draw = (uint64_t)(step * gm_chain_blocks(p->density->dim, m) * m) + (uint64_t)i;
+    return p->dtype == GM_F64 ? gm_normal_f64(p->seed, c->index, GM_STREAM_CHAIN, draw)
+                              : (double)gm_normal_f32(p->seed, c->index, GM_STREAM_CHAIN, draw);
+}
+
+static bool all_finite(const chain *c, const double *y) {
+    bool finite = true;
+    for (int32_t i = 0; i < c->problem->density->dim; ++i) {
+        finite = finite && (c->problem->dtype == GM_F64 ? isfinite(y[i]) : isfinite((float)y[i]));
+    }
+    return finite;
+}
+
+/* y + h s^2 g(y), where a Langevin step from y is centred. */
+static void langevin_mean(const chain *c, const double *y, double *mean) {
+    double g[DIM];
+    gradient(c, y, g);
+    for (int32_t i = 0; i < c->problem->density->dim; ++i) {
+        mean[i] = y[i] + c->h * c->scale[i] * c->scale[i] * g[i];
+    }
+}
+
+/* log q(to | from) up to a constant: normal, variance 2 h s^2. */
+static double langevin_log_q(const chain *c, const double *to, const double *from) {
+    double mean[DIM], sum = 0;
+    langevin_mean(c, from, mean);
+    for (int32_t i = 0; i < c->problem->density->dim; ++i) {
+        const double z = (to[i] - mean[i]) / c->scale[i];
+        sum += z * z;
+    }
+    return -sum / (4 * c->h);
+}
+
+/* The proposal from c->y into y; returns the log of what decides upon it. */
+static double propose_random_walk(const chain *c, const double *z, double *y) {
+    for (int32_t i = 0; i < c->problem->density->dim; ++i) {
+        y[i] = c->y[i] + c->h * c->scale[i] * z[i];
+    }
+    return log_density(c, y) - log_density(c, c->y);
+}
+
+static double propose_langevin(const chain *c, const double *z, double *y) {
+    double mean[DIM];
+    langevin_mean(c, c->y, mean);
+    for (int32_t i = 0; i < c->problem->density->dim; ++i) {
+        y[i] = mean[i] + sqrt(2 * c->h) * c->scale[i] * z[i];
+    }
+    return c->problem->method == GM_MCMC_ULA
+               ? 0
+               : log_density(c, y) - log_density(c, c->y) + langevin_log_q(c, c->y, y) -
+                     langevin_log_q(c, y, c->y);
+}
+
+static double propose_hamiltonian(const chain *c, const double *z, int32_t leapfrogs, double *y) {
+    const int32_t dim = c->problem->density->dim;
+    double g[DIM], momentum[DIM], kinetic = 0, kinetic_new = 0;
+    memcpy(y, c->y, (size_t)dim * sizeof *y);
+    for (int32_t i = 0; i < dim; ++i) {
+        momentum[i] = z[i] / c->scale[i];
+        kinetic += momentum[i] * momentum[i] * c->scale[i] * c->scale[i] / 2;
+    }
+    for (int32_t l = 0; l < leapfrogs; ++l) {
+        gradient(c, y, g);
+        for (int32_t i = 0; i < dim; ++i) {
+            momentum[i] += c->h / 2 * g[i];
+            y[i] += c->h * c->scale[i] * c->scale[i] * momentum[i];
+        }
+        gradient(c, y, g);
+        for (int32_t i = 0; i < dim; ++i) {
+            momentum[i] += c->h / 2 * g[i];
+        }
+    }
+    for (int32_t i = 0; i < dim; ++i) {
+        kinetic_new += momentum[i] * momentum[i] * c->scale[i] * c->scale[i] / 2;
+    }
+    return (kinetic - log_density(c, c->y)) - (kinetic_new - log_density(c, y));
+}
+
+static void count_step(chain *c, const double *y, bool accept, bool finite) {
+    c->accepted += accept;
+    c->outside += !finite;
+    for (int32_t i = 0; i < c->problem->density->dim && accept; ++i) {
+        /* As it will be read from the result, so that a run can be cut. */
+        c->y[i] = c->problem->dtype == GM_F64 ? y[i] : (double)(float)y[i];
+    }
+    ++c->made;
+    for (int32_t i = 0; i < c->problem->density->dim; ++i) {
+        const double apart = c->y[i] - c->mean[i];
+        c->mean[i] += apart / (double)c->made;
+        c->square[i] += apart * (c->y[i] - c->mean[i]);
+    }
+}
+
+/* Dual averaging, after step number c->made of the call. */
+static void adapt(chain *c, double ratio, bool finite) {
+    const double t = (double)c->made, acceptance = finite ? exp(fmin(0, ratio)) : 0;
+    c->error = (1 - 1 / (t + GM_ADAPT_OFFSET)) * c->error +
+               (c->problem->target - acceptance) / (t + GM_ADAPT_OFFSET);
+    const double log_h = log(10 * c->start_h) - sqrt(t) * GM_ADAPT_GAIN * c->error;
+    c->log_mean = pow(t, -0.75) * log_h + (1 - pow(t, -0.75)) * c->log_mean;
+    c->h = exp(log_h);
+}
+
+static void step_once(chain *c, int64_t step) {
+    const gm_mcmc_problem *p = c->problem;
+    double z[DIM], y[DIM] = {0};
+    for (int32_t i = 0; i < p->density->dim; ++i) {
+        z[i] = normal(c, step, i);
+    }
+    const double ratio =
+        p->method == GM_MCMC_RWM ? propose_random_walk(c, z, y)
+        : p->method == GM_MCMC_HMC
+            ? propose_hamiltonian(c, z, gm_chain_length(p->seed, step, p->leapfrogs, p->jitter), y)
+            : propose_langevin(c, z, y);
+    const bool finite = all_finite(c, y) && isfinite(ratio);
+    if (p->method == GM_MCMC_ULA && !finite) {
+        ++c->outside;
+        c->status = GM_STATUS_NON_FINITE;
+        return;
+    }
+    const double patience = p->dtype == GM_F64
+                                ? gm_chain_exponential_f64(p->seed, c->index, step)
+                                : (double)gm_chain_exponential_f32(p->seed, c->index, step);
+    count_step(c, y, finite && ratio >= -patience, finite);
+    if (p->target > 0) {
+        adapt(c, ratio, finite);
+    }
+}
+
+/* Whether a chain can start, and why not. */
+static gm_status start_status(const chain *c) {
+    const gm_mcmc_problem *p = c->problem;
+    double g[DIM] = {0};
+    bool valid = isfinite(c->h) && c->h > 0;
+    for (int32_t i = 0; i < p->density->dim; ++i) {
+        valid = valid && isfinite(c->scale[i]) && c->scale[i] != 0;
+    }
+    if (!valid) {
+        return GM_STATUS_INVALID_ARGUMENT;
+    }
+    if (p->method != GM_MCMC_RWM) {
+        gradient(c, c->y, g);
+    }
+    const bool inside = p->method == GM_MCMC_ULA || isfinite(log_density(c, c->y));
+    return all_finite(c, c->y) && inside && all_finite(c, g) ? GM_STATUS_OK : GM_STATUS_NON_FINITE;
+}
+
+static void load(chain *c, const gm_mcmc_arrays *a, int64_t i) {
+    const gm_mcmc_problem *p = c->problem;
+    c->h = c->start_h = gm_load_real(a->step, p->dtype, i * a->step_stride[0]);
+    for (int32_t k = 0; k < p->density->dim; ++k) {
+        c->y[k] = gm_load_real(a->start, p->dtype, k * a->start_stride[0] + i * a->start_stride[1]);
+        c->scale[k] =
+            a->scale == NULL
+                ? 1
+                : gm_load_real(a->scale, p->dtype, k * a->scale_stride[0] + i * a->scale_stride[1]);
+    }
+    for (int32_t k = 0; k < p->density->params; ++k) {
+        c->params[k] =
+            gm_load_real(a->params, p->dtype, k * a->params_stride[0] + i * a->params_stride[1]);
+    }
+    c->status = start_status(c);
+}
+
+static void store(const chain *c, const gm_mcmc_arrays *a, int64_t i) {
+    const gm_dtype dtype = c->problem->dtype;
+    for (int32_t k = 0; k < c->problem->density->dim; ++k) {
+        const double none = c->made > 0 ? 0 : (double)NAN;
+        if (a->end != NULL) {
+            gm_store_real(a->end, dtype, k * a->end_stride[0] + i * a->end_stride[1], c->y[k]);
+        }
+        if (a->mean != NULL) {
+            gm_store_real(a->mean, dtype, k * a->mean_stride[0] + i * a->mean_stride[1],
+                          c->mean[k] + none);
+        }
+        if (a->variance != NULL) {
+            gm_store_real(a->variance, dtype, k * a->variance_stride[0] + i * a->variance_stride[1],
+                          c->square[k] / (double)c->made + none);
+        }
+    }
+    if (a->end_step != NULL) {
+        gm_store_real(a->end_step, dtype, i * a->end_step_stride[0],
+                      c->made > 0 ? exp(c->log_mean) : (double)NAN);
+    }
+    gm_store_i32(a->accepted, i * a->accepted_stride[0], c->accepted);
+    gm_store_i32(a->outside, i * a->outside_stride[0], c->outside);
+    gm_store_i32(a->status, i * a->status_stride[0], c->status);
+}
+
+static void run_one(const gm_mcmc_problem *p, const gm_mcmc_arrays *a, int64_t i) {
+    chain c = {.problem = p, .index = p->first_index + (uint64_t)i};
+    load(&c, a, i);
+    for (int64_t step = 0; step < p->steps; ++step) {
+        if (c.status == GM_STATUS_OK) {
+            step_once(&c, a->first_step + step);
+        }
+        if (a->draws != NULL && (step + 1) % p->thin == 0) {
+            for (int32_t k = 0; k < p->density->dim; ++k) {
+                gm_store_real(a->draws, p->dtype,
+                              ((step + 1) / p->thin - 1) * a->draws_stride[0] +
+                                  k * a->draws_stride[1] + i * a->draws_stride[2],
+                              c.status == GM_STATUS_OK ? c.y[k] : (double)NAN);
+            }
+        }
+    }
+    store(&c, a, i);
+}
+
+gm_status gm_ref_mcmc_run(gm_call *call, const gm_mcmc_problem *problem, void *state,
+                          const gm_mcmc_arrays *arrays) {
+    (void)state;
+    for (int64_t i = 0; i < arrays->n; ++i) {
+        run_one(problem, arrays, i);
+    }
+    call->kernel = "mcmc_ref";
+    return GM_STATUS_OK;
+}

@@ -1,0 +1,117 @@
+/*
+ * Many Markov chains at once over a density of density.h: random-walk Metropolis, the unadjusted
+ * and the Metropolis-adjusted Langevin algorithm, Hamiltonian Monte Carlo.
+ *
+ * The noise of chain i in step k is a pure function of (seed, first_index + i, k): results do not
+ * depend on the number of chains, threads, blocks, or into how many calls a run is cut.
+ */
+#ifndef GENMATH_MCMC_H
+#define GENMATH_MCMC_H
+
+#include <genmath/density.h>
+#include <genmath/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * One step from y, with h the chain's step size, s its scale, z standard normals and g the gradient
+ * of log p (products of vectors are by component):
+ *
+ *     RWM     y' = y + h s z, accepted with probability min(1, p(y') / p(y))
+ *     ULA     y' = y + h s^2 g(y) + sqrt(2 h) s z, always accepted: its stationary law is not p; of
+ *             N(0, 1) it is N(0, 1 / (1 - h / 2))
+ *     MALA    the same y', accepted with probability min(1, p(y') q(y | y') / (p(y) q(y' | y)))
+ *     HMC     L leapfrog steps of size h in the mass 1 / s^2 from the momentum z / s, accepted with
+ *             probability min(1, exp(H - H')), H = -log p + |z|^2 / 2
+ *
+ * A proposal whose log density is not finite is rejected: it lies outside of the support, or the
+ * trajectory diverged. MALA is HMC with one leapfrog step of size sqrt(2 h).
+ *
+ * Sources: Metropolis et al., J. Chem. Phys. 21 (1953); Roberts and Tweedie, Bernoulli 2 (1996);
+ * Neal, Handbook of Markov Chain Monte Carlo (2011), chapter 5.
+ */
+typedef enum gm_mcmc_method { GM_MCMC_RWM, GM_MCMC_ULA, GM_MCMC_MALA, GM_MCMC_HMC } gm_mcmc_method;
+
+typedef struct gm_mcmc_options {
+    gm_dtype dtype; /* GM_F64 or GM_F32 */
+    gm_mcmc_method method;
+    int64_t steps;     /* of one call, >= 1 */
+    int64_t thin;      /* 0: no draws; k: the states after steps k, 2k, ... of a call */
+    int32_t leapfrogs; /* HMC: L, 1 to 2^20; others: 0 */
+    int32_t jitter;    /* HMC: 0, or 1: each step has a length of its own, uniform in 1 .. L and
+                        * the same for all chains, so that none waits for another */
+    double target;     /* 0, or in (0, 1), not for ULA: the acceptance that each chain's step size
+                        * is adapted to during this call, see gm_mcmc_result.step */
+    uint64_t seed;     /* the key of the noise */
+    uint64_t first_index; /* of chain 0 among the chains this call has a slice of */
+} gm_mcmc_options;
+
+typedef struct gm_mcmc_plan gm_mcmc_plan;
+
+/*
+ * The density must outlive the plan. On a GPU a user's density is compiled here.
+ * Errors: INVALID_ARGUMENT, UNSUPPORTED, OUT_OF_MEMORY, COMPILE_ERROR. *plan is NULL then.
+ */
+gm_status gm_mcmc_plan_create(gm_context *context, const gm_density *density,
+                              const gm_mcmc_options *options, gm_mcmc_plan **plan);
+void gm_mcmc_plan_destroy(gm_mcmc_plan *plan); /* NULL is fine */
+
+/* n chains. Any strides, 0 too, so that chains can share parameters or a step size. */
+typedef struct gm_mcmc_input {
+    const gm_tensor *state;  /* (dim, n): where the chains are */
+    const gm_tensor *params; /* (params, n); NULL for a density without */
+    const gm_tensor *step;   /* (n): h > 0 */
+    const gm_tensor *scale;  /* (dim, n): s, not 0; NULL: 1 */
+} gm_mcmc_input;
+
+/*
+ * Adaptation. A chain's step size is the input's before the first step of a call, and after its
+ * step t, with a the probability of acceptance in that step (0 for a proposal outside),
+ *
+ *     e += (target - a - e) / (t + 10),   log h = log(10 h_0) - sqrt(t) e / 0.05,
+ *     m += (log h - m) / t^(3/4),         result.step = exp(m);
+ *
+ * NaN for a chain that did not start. A chain whose step size depends on its past is none of a
+ * Markov process: its draws are a warm-up. A second plan without a target goes on from result.state
+ * with result.step, which stays as it is. A warm-up is one call; cut in two it begins anew.
+ *
+ * Source: Hoffman and Gelman, The No-U-Turn Sampler, J. Mach. Learn. Res. 15, 1593 (2014), 3.2.
+ */
+
+/* Each may be NULL: not wanted. A mean over steps is over those of this call that a chain made. */
+typedef struct gm_mcmc_result {
+    const gm_tensor *state;    /* (dim, n): after the last step */
+    const gm_tensor *draws;    /* (steps / thin, dim, n); NaN past a failure */
+    const gm_tensor *mean;     /* (dim, n): of the states after each step; NaN if there is none */
+    const gm_tensor *variance; /* (dim, n): mean square of their distance from it */
+    const gm_tensor *step;     /* (n): the adapted step size; options.target must not be 0 */
+    const gm_tensor *accepted; /* (n), I32: accepted proposals */
+    const gm_tensor *outside; /* (n), I32: proposals with a ratio that is not finite, all refused */
+    const gm_tensor *status;  /* (n), I32: OK, NON_FINITE or INVALID_ARGUMENT */
+} gm_mcmc_result;
+
+/*
+ * steps steps of every chain, the first with number first_step: a run is continued, to the bit, by
+ * a call from its state with first_step + steps (0 <= first_step, first_step + steps <= 2^40).
+ * result->state may be input->state itself; no other two arrays may overlap.
+ *
+ * A chain that starts where its state, its log density (ULA: none is computed) or its gradient
+ * (RWM: none) is not finite, or whose ULA step leads to no finite state, ends there with
+ * NON_FINITE; one whose step size or scale is not finite, or not as above, does not start:
+ * INVALID_ARGUMENT. Others are not touched by it.
+ *
+ * Errors: INVALID_ARGUMENT, SHAPE_MISMATCH, UNSUPPORTED. On an error nothing is written.
+ * Determinism: equal bits for any number of threads and any batch; an accept decision compares
+ * floats, so that backends agree in distribution, and bit for bit only where their rounding does.
+ * Cost per step and chain: dim normals, a log density, a gradient per leapfrog step. Allocates
+ * nothing.
+ */
+gm_status gm_mcmc_run(const gm_mcmc_plan *plan, int64_t first_step, const gm_mcmc_input *input,
+                      const gm_mcmc_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

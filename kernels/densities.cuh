@@ -1,0 +1,72 @@
+/*
+ * Densities as types for the kernels: the bodies of host/densities_list.h, and any density of the
+ * user's where kernels run on the host. Read after systems.cuh.
+ */
+#pragma once
+
+#include "kernels/device.cuh"
+#include "kernels/systems.cuh"
+
+#include <genmath/density.h>
+
+#define GM_KERNEL_BODY(function, out, ...)                                                         \
+    template <typename real>                                                                       \
+    __device__ __forceinline__ static void function([[maybe_unused]] real t,                       \
+                                                    [[maybe_unused]] const real *y,                \
+                                                    [[maybe_unused]] const real *p, real *out) {   \
+        __VA_ARGS__                                                                                \
+    }
+
+#define GM_DENSITY(name, dimension, parameters, log_p, ...)                                        \
+    struct name {                                                                                  \
+        static constexpr int max_dim = dimension;                                                  \
+        static constexpr int max_params = parameters;                                              \
+        static const char *source() {                                                              \
+            return #log_p;                                                                         \
+        }                                                                                          \
+        static const char *gradient_source() {                                                     \
+            return #__VA_ARGS__;                                                                   \
+        }                                                                                          \
+        __device__ static constexpr int dim() {                                                    \
+            return dimension;                                                                      \
+        }                                                                                          \
+        __device__ static constexpr int params() {                                                 \
+            return parameters;                                                                     \
+        }                                                                                          \
+        GM_KERNEL_BODY(log_density, logp, log_p)                                                   \
+        GM_KERNEL_BODY(gradient, grad, __VA_ARGS__)                                                \
+    };
+
+namespace gm {
+namespace builtin {
+#include "host/densities_list.h"
+}
+
+#ifndef __CUDACC__
+/* A user's density through its scalar functions: what the emulator runs in place of a compiled
+ * body. */
+struct host_density {
+    static constexpr int max_dim = GM_MAX_SYSTEM_DIM, max_params = GM_MAX_SYSTEM_PARAMS;
+    const gm_density *density;
+    int dim() const {
+        return density->dim;
+    }
+    int params() const {
+        return density->params;
+    }
+    void log_density(float t, const float *y, const float *p, float *logp) const {
+        density->log_density_f32(t, y, p, logp);
+    }
+    void log_density(double t, const double *y, const double *p, double *logp) const {
+        density->log_density_f64(t, y, p, logp);
+    }
+    void gradient(float t, const float *y, const float *p, float *grad) const {
+        density->gradient_f32(t, y, p, grad);
+    }
+    void gradient(double t, const double *y, const double *p, double *grad) const {
+        density->gradient_f64(t, y, p, grad);
+    }
+};
+#endif
+
+} // namespace gm
