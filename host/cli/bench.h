@@ -37,7 +37,8 @@ typedef struct gm_bench_case {
 extern const gm_bench_case gm_random_bench[], gm_ode_bench[], gm_diffusion_bench[],
     gm_contract_bench[], gm_tensor_bench[], gm_linalg_bench[], gm_ising_bench[];
 extern const int gm_random_bench_count, gm_ode_bench_count, gm_diffusion_bench_count,
-    gm_contract_bench_count, gm_tensor_bench_count, gm_linalg_bench_count, gm_ising_bench_count;
+    gm_contract_bench_count, gm_tensor_bench_count, gm_linalg_bench_count,
+    gm_ising_bench_count;
 
 /* What this machine can do at most, with the threads and instructions of a context; 0: not
  * measured. */

@@ -29,7 +29,8 @@ typedef struct gm_case {
 extern const gm_case gm_random_cases[], gm_ode_cases[], gm_sde_cases[], gm_diffusion_cases[],
     gm_contract_cases[], gm_tensor_cases[], gm_ising_cases[];
 extern const int gm_random_cases_count, gm_ode_cases_count, gm_sde_cases_count,
-    gm_diffusion_cases_count, gm_contract_cases_count, gm_tensor_cases_count, gm_ising_cases_count;
+    gm_diffusion_cases_count, gm_contract_cases_count, gm_tensor_cases_count,
+    gm_ising_cases_count;
 
 /* All tables, one after the other. */
 int gm_case_count(void);
