@@ -59,7 +59,7 @@ static void teardown_ising(gm_context *context, void *state) {
 #define BENCHES(X)                                                                                 \
     X(tiny, "ising square", "8x8 chains=8192 sweeps=16", 8, 0, 0, 8192, 16, 64.0 * 8192 * 16)      \
     X(small, "ising square", "32x32 chains=256 sweeps=32", 32, 0, 0, 256, 32, 1024.0 * 256 * 32)   \
-    X(large, "ising square", "256x256 chains=64 sweeps=2", 256, 0, 0, 64, 2, 65536.0 * 64 * 2)     \
+    X(large, "ising square", "256x256 chains=32 sweeps=16", 256, 0, 0, 32, 16, 65536.0 * 32 * 16)  \
     X(one, "ising square", "512x512 chains=1 sweeps=8", 512, 0, 0, 1, 8, 262144.0 * 8)             \
     X(glass, "ising degree 6", "n=1000 chains=64 sweeps=64", 0, 1000, 0, 64, 64, 1000.0 * 64 * 64) \
     X(real, "ising degree 6 real", "n=1000 chains=64 sweeps=16", 0, 1000, 1, 64, 16,               \

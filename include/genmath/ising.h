@@ -15,8 +15,9 @@
  * acceptance probability is off by 2^-33 at the most (by 2^-32 for Metropolis just below 1).
  *
  * The noise of a decision is a pure function of (seed, first_chain + chain, first_sweep + sweep,
- * place of the site in the order): results do not depend on threads, blocks, the number of chains
- * or how chains and sweeps are cut into calls.
+ * place of the site in the order), in the streams GM_STREAM_CHAIN_ACCEPT for decisions and
+ * GM_STREAM_CHAIN for the sites of RANDOM: results do not depend on threads, blocks, the number of
+ * chains or how chains and sweeps are cut into calls.
  */
 #ifndef GENMATH_ISING_H
 #define GENMATH_ISING_H
