@@ -128,7 +128,11 @@ __global__ void calls_through(float *x) { *x = plain(through(*x)); }
 END
 
 # All at once, as many as there are processors: the largest first.
-files=$(ls -S kernels/*.cu | grep -vxF -e kernels/module.cu -e kernels/jit.cu) # these have none
+# These have no kernels; and those of spins, which are no floats, take thresholds in double from the
+# functions that all backends share.
+others='-e kernels/module.cu -e kernels/jit.cu -e kernels/ising.cu'
+# shellcheck disable=SC2086
+files=$(ls -S kernels/*.cu | grep -vxF $others)
 # Those that take a minute wait for the long tests.
 [ -n "${GENMATH_TEST_FULL:-}" ] || files=$(echo "$files" | grep -v -e kernels/reduce.cu -e kernels/linalg_)
 {
