@@ -133,8 +133,9 @@ END
 others='-e kernels/module.cu -e kernels/jit.cu -e kernels/ising.cu'
 # shellcheck disable=SC2086
 files=$(ls -S kernels/*.cu | grep -vxF $others)
-# Those that take a minute wait for the long tests.
-[ -n "${GENMATH_TEST_FULL:-}" ] || files=$(echo "$files" | grep -v -e kernels/reduce.cu -e kernels/linalg_)
+# Those that take long wait for the long tests.
+slow='reduce|linalg_|contract_(direct|small|group|tensor)|diffusion'
+[ -n "${GENMATH_TEST_FULL:-}" ] || files=$(echo "$files" | grep -vE "kernels/($slow)")
 {
     echo "$files"
     printf '%s\n' "$folder"/{rk4,erk,em,bad,calls}.cu
@@ -188,5 +189,5 @@ for file in $files; do
         ;;
     esac
 done
-[ -n "${GENMATH_TEST_FULL:-}" ] || echo "skip: reduce.cu and linear algebra take long: GENMATH_TEST_FULL=1"
+[ -n "${GENMATH_TEST_FULL:-}" ] || echo "skip: $slow take long: GENMATH_TEST_FULL=1"
 exit $failed

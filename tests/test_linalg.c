@@ -64,7 +64,7 @@ static void residuals_are_small_at_every_size(void **state) {
                     for (int s = 0; s < BACKENDS; ++s) {
                         const int turn = n <= 20 ? t + j : (t + j) / 2;
                         const bool sampled = is_device(&hosts[s]) && n >= 8 &&
-                                             ((turn + i) % 2 != 0 || n > most_rows(o));
+                                             ((turn + i) % 4 != 0 || n > most_rows(o));
                         if (!runs(&hosts[s], o) || (sampled && !full)) {
                             continue; /* an emulated device: not each size in each type */
                         }
