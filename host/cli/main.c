@@ -23,7 +23,7 @@ static const gm_command commands[] = {
      gm_cli_sample},
     {"noise", "write random words to standard output, for batteries such as dieharder",
      gm_cli_noise},
-    {"chain", "run Markov chains of the Ising model on a lattice, many at a time", gm_cli_chain},
+    {"chain", "run Markov chains of a ready-made model, many at a time", gm_cli_chain},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -97,18 +97,19 @@ static int run_command(const gm_command *command, int argc, char **argv) {
     return command->run(argc, argv);
 }
 
-static int help(const char *name) {
-    if (name == NULL) {
+/* names: a command and, of one that has models, a model, up to NULL. */
+static int help(char **names) {
+    if (names[0] == NULL) {
         print_usage(stdout);
         return GM_EXIT_OK;
     }
-    const gm_command *command = find_command(name);
+    const gm_command *command = find_command(names[0]);
     if (command == NULL) {
-        return unknown_command(name);
+        return unknown_command(names[0]);
     }
-    char program[] = "genmath", option[] = "--help";
-    char *arguments[] = {program, option, NULL};
-    return run_command(command, 2, arguments);
+    char option[] = "--help";
+    char *arguments[] = {names[0], names[1] != NULL ? names[1] : option, option, NULL};
+    return run_command(command, names[1] != NULL ? 3 : 2, arguments);
 }
 
 /* Results that could not be written must not look like success, whatever path leads to the exit. */
@@ -142,7 +143,7 @@ int main(int argc, char **argv) {
     const char *first = argv[1];
     if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "-?") == 0 ||
         strcmp(first, "help") == 0) {
-        return help(argc > 2 ? argv[2] : NULL);
+        return help(argv + 2);
     }
     if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0) {
         printf("genmath %s\n", GM_VERSION_STRING);
