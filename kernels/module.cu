@@ -148,6 +148,10 @@ const gm_backend backend = {
     mcmc_prepare,
     mcmc_run,
     mcmc_release,
+    potts_prepare,
+    potts_workspace,
+    potts_run,
+    potts_release,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

@@ -42,5 +42,10 @@ gm_status gm_ref_ising_run(gm_call *call, const struct gm_ising_problem *problem
                            const struct gm_ising_arrays *arrays);
 gm_status gm_ref_mcmc_run(gm_call *call, const struct gm_mcmc_problem *problem, void *state,
                           const struct gm_mcmc_arrays *arrays);
+/* One chain of gm_potts_run. */
+void gm_ref_potts_chain(const struct gm_potts_problem *problem,
+                        const struct gm_potts_arrays *arrays, int64_t chain);
+gm_status gm_ref_potts_run(gm_call *call, const struct gm_potts_problem *problem, void *state,
+                           const struct gm_potts_arrays *arrays);
 
 #endif
