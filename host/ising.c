@@ -1,4 +1,4 @@
-/* gm_ising_*: checks, the plan, dispatch; the edges of lattices. */
+/* gm_ising_*: checks, the plan, dispatch. */
 #include <genmath/ising.h>
 
 #include <math.h>
@@ -17,55 +17,6 @@ struct gm_ising_plan {
     void *memory; /* of the problem's arrays */
     void *state;  /* the backend's */
 };
-
-/* ---- lattices -------------------------------------------------------------------------------- */
-
-enum { MOST_AXES = 8 };
-
-static gm_status check_lattice(int32_t axes, const int64_t *size, const int32_t *periodic) {
-    GM_CHECK(NULL, axes >= 1 && axes <= MOST_AXES, GM_STATUS_INVALID_ARGUMENT,
-             "axes = %d: must be in 1 .. %d", (int)axes, MOST_AXES);
-    GM_CHECK(NULL, size != NULL, GM_STATUS_INVALID_ARGUMENT, "size is NULL");
-    int64_t sites = 1;
-    for (int32_t a = 0; a < axes; ++a) {
-        GM_CHECK(NULL, size[a] >= 1, GM_STATUS_INVALID_ARGUMENT, "size[%d] = %lld: must be >= 1",
-                 (int)a, (long long)size[a]);
-        GM_CHECK(NULL, gm_multiply_sizes(sites, size[a], &sites) && sites <= 1 << 30,
-                 GM_STATUS_INVALID_ARGUMENT, "size: more than 2^30 sites");
-        GM_CHECK(NULL, periodic == NULL || periodic[a] == 0 || size[a] >= 3,
-                 GM_STATUS_INVALID_ARGUMENT,
-                 "size[%d] = %lld: a periodic axis has 3 sites or more, or a pair is joined twice",
-                 (int)a, (long long)size[a]);
-    }
-    return GM_STATUS_OK;
-}
-
-gm_status gm_ising_lattice(int32_t axes, const int64_t *size, const int32_t *periodic,
-                           int32_t *ends, int64_t *edges) {
-    GM_CHECK(NULL, edges != NULL, GM_STATUS_INVALID_ARGUMENT, "edges is NULL");
-    GM_TRY(check_lattice(axes, size, periodic));
-    int64_t step[MOST_AXES], sites = 1, count = 0;
-    for (int32_t a = axes; a-- > 0;) {
-        step[a] = sites;
-        sites *= size[a];
-    }
-    for (int64_t i = 0; i < sites; ++i) {
-        for (int32_t a = 0; a < axes; ++a) {
-            const int64_t x = i / step[a] % size[a];
-            const bool wraps = x + 1 == size[a];
-            if (wraps && (periodic == NULL || periodic[a] == 0)) {
-                continue;
-            }
-            if (ends != NULL) {
-                ends[2 * count] = (int32_t)i;
-                ends[2 * count + 1] = (int32_t)(i + (wraps ? 1 - size[a] : 1) * step[a]);
-            }
-            ++count;
-        }
-    }
-    *edges = count;
-    return GM_STATUS_OK;
-}
 
 /* ---- the plan -------------------------------------------------------------------------------- */
 

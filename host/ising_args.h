@@ -56,15 +56,17 @@ GM_INLINE int32_t gm_ising_value(gm_ising_spins spins, uint32_t up) {
 
 /*
  * 2^32 times the probability of what is less likely in a field of |f| quanta: for the heat bath the
- * value against the field, at most 2^31; for Metropolis the flip that costs energy. Products, one
- * sum, one quotient: the same bits everywhere.
+ * value against the field, at most 2^31; for Metropolis the flip that costs energy, for the lazy
+ * one half of that. Products, one sum, one quotient: the same bits everywhere.
  */
 GM_INLINE uint32_t gm_ising_threshold(gm_ising_update update, double log_odds, double beta,
                                       int32_t magnitude) {
     const double cost =
         (double)magnitude * log_odds * gm_from_bits_f64(gm_bits_f64(beta) << 1 >> 1);
     const double e = gm_exp_f64(-cost);
-    const double p = update == GM_ISING_METROPOLIS ? e : e / (1.0 + e);
+    const double p = update == GM_ISING_METROPOLIS        ? e
+                     : update == GM_ISING_LAZY_METROPOLIS ? 0.5 * e
+                                                          : e / (1.0 + e);
     const double scaled = p * 0x1p32 + 0.5;
     return scaled < 0x1p32 ? (uint32_t)scaled : 0xffffffffu;
 }
@@ -80,6 +82,9 @@ GM_INLINE uint32_t gm_ising_decide(gm_ising_update update, int32_t field, uint32
     const uint32_t likely = field >= 0;
     const uint32_t against = word < threshold;
     const uint32_t drawn = likely ^ against;
+    if (update == GM_ISING_LAZY_METROPOLIS) {
+        return up ^ (up == likely ? against : (word >> 31) ^ 1u);
+    }
     if (update != GM_ISING_METROPOLIS) {
         return drawn;
     }

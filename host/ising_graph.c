@@ -10,7 +10,7 @@ gm_status gm_ising_graph(gm_context *context, const gm_ising_model *m, gm_ising_
     *memory = NULL;
     GM_CHECK(context, (unsigned)m->spins <= GM_ISING_BITS, GM_STATUS_INVALID_ARGUMENT,
              "model.spins = %d is none", (int)m->spins);
-    GM_CHECK(context, (unsigned)m->update <= GM_ISING_GLAUBER, GM_STATUS_INVALID_ARGUMENT,
+    GM_CHECK(context, (unsigned)m->update <= GM_ISING_LAZY_METROPOLIS, GM_STATUS_INVALID_ARGUMENT,
              "model.update = %d is none", (int)m->update);
     GM_CHECK(context, (unsigned)m->order <= GM_ISING_RASTER, GM_STATUS_INVALID_ARGUMENT,
              "model.order = %d is none", (int)m->order);

@@ -195,6 +195,11 @@ typedef struct bit_case {
 static const bit_case bit_cases[] = {
     {"torus, heat bath", GM_ISING_SIGNS, GM_ISING_HEAT_BATH, GM_ISING_COLOURED, 0, false},
     {"torus, Metropolis", GM_ISING_SIGNS, GM_ISING_METROPOLIS, GM_ISING_COLOURED, 0, true},
+    {"torus, lazy Metropolis", GM_ISING_SIGNS, GM_ISING_LAZY_METROPOLIS, GM_ISING_COLOURED, 0,
+     true},
+    {"tangle, lazy Metropolis", GM_ISING_SIGNS, GM_ISING_LAZY_METROPOLIS, GM_ISING_RASTER, 2,
+     false},
+    {"eighths, bits, lazy", GM_ISING_BITS, GM_ISING_LAZY_METROPOLIS, GM_ISING_COLOURED, 4, true},
     {"glass, heat bath", GM_ISING_SIGNS, GM_ISING_HEAT_BATH, GM_ISING_COLOURED, 1, true},
     {"glass, Glauber, random", GM_ISING_SIGNS, GM_ISING_GLAUBER, GM_ISING_RANDOM, 1, false},
     {"glass, Metropolis, random", GM_ISING_SIGNS, GM_ISING_METROPOLIS, GM_ISING_RANDOM, 1, true},
@@ -494,7 +499,7 @@ static void sums_are_those_of_the_states(void **state) {
 /*
  * Diagonal stripes of period 4: every local field is 0. Metropolis, colour by colour, goes from one
  * such state to another and stays at E = 0 at any temperature; in a random order it leaves, and so
- * does the heat bath.
+ * do the heat bath and the lazy variant.
  */
 static void stripes_hold_systematic_metropolis(void **state) {
     (void)state;
@@ -506,7 +511,9 @@ static void stripes_hold_systematic_metropolis(void **state) {
     } cases[] = {{GM_ISING_METROPOLIS, GM_ISING_COLOURED, false},
                  {GM_ISING_HEAT_BATH, GM_ISING_COLOURED, true},
                  {GM_ISING_METROPOLIS, GM_ISING_RANDOM, true},
-                 {GM_ISING_HEAT_BATH, GM_ISING_RASTER, true}};
+                 {GM_ISING_HEAT_BATH, GM_ISING_RASTER, true},
+                 {GM_ISING_LAZY_METROPOLIS, GM_ISING_COLOURED, true},
+                 {GM_ISING_LAZY_METROPOLIS, GM_ISING_RASTER, true}};
     FOR_EACH_SUBJECT(s) {
         for (int k = 0; k < COUNT(cases); ++k) {
             gm_ising_model model = {.update = cases[k].update, .order = cases[k].order};

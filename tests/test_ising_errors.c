@@ -80,8 +80,9 @@ static void wrong_models_are_refused(void **state) {
         {{BASE, .coupling = tiny}, "too small"},
         {{BASE, .field = field}, "model.field[2] = -inf"},
         {{BASE, .spins = (gm_ising_spins)2}, "model.spins = 2"},
-        {{BASE, .update = (gm_ising_update)3}, "model.update = 3"},
+        {{BASE, .update = (gm_ising_update)4}, "model.update = 4"},
         {{BASE, .order = (gm_ising_order)-1}, "model.order = -1"},
+        {{.sites = 5, .edges = 2, .ends = ends, .connected = 1}, "the graph has 3 parts"},
     };
 #undef BASE
     for (int k = 0; k < COUNT(cases); ++k) {
@@ -101,6 +102,17 @@ static void wrong_models_are_refused(void **state) {
                  "plan is NULL");
     ASSERT_FAILS(NULL, gm_ising_plan_info(NULL, &info), GM_STATUS_INVALID_ARGUMENT, "plan is NULL");
     gm_ising_plan_destroy(NULL);
+    /* Parts that no edge joins are a model like others unless one part is asked for. */
+    const gm_ising_model apart = {.sites = 5, .edges = 2, .ends = ends};
+    const gm_ising_model joined = {.sites = 3, .edges = 2, .ends = ends, .connected = 1};
+    ASSERT_OK(context, gm_ising_plan_create(context, &apart, &plan));
+    ASSERT_OK(context, gm_ising_plan_info(plan, &info));
+    assert_int_equal(info.components, 3);
+    gm_ising_plan_destroy(plan);
+    ASSERT_OK(context, gm_ising_plan_create(context, &joined, &plan));
+    ASSERT_OK(context, gm_ising_plan_info(plan, &info));
+    assert_int_equal(info.components, 1);
+    gm_ising_plan_destroy(plan);
 }
 
 static void wrong_lattices_are_refused(void **state) {

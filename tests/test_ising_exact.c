@@ -6,7 +6,7 @@
  * Chains are independent and, but for the torus, start from the stationary law itself, so the mean
  * over chains of a chain's average is compared with the exact value in units of its standard error
  * from the chains' spread. With 10^4 chains or more that is a standard normal: |z| > 5.2 has
- * probability 2e-7. There are 154 comparisons and 12 rows at 1e-6: a false alarm has probability
+ * probability 2e-7. There are 170 comparisons and 16 rows at 1e-6: a false alarm has probability
  * below 6e-5 for a seed that is drawn, and the seeds are fixed.
  */
 #include "tests/ising_fixture.h"
@@ -75,10 +75,11 @@ static law enumerate(const gm_ising_model *m, double beta) {
 static double up_probability(const law *l, int state, int site) {
     const int down = state & ~(1 << site), up = state | 1 << site;
     const double cost = l->beta * (l->energy[up] - l->energy[down]); /* of going up */
-    if (l->model->update != GM_ISING_METROPOLIS) {
+    if (l->model->update == GM_ISING_HEAT_BATH) {
         return 1 / (1 + exp(cost));
     }
-    return state == up ? 1 - fmin(1, exp(cost)) : fmin(1, exp(-cost));
+    const double pace = l->model->update == GM_ISING_LAZY_METROPOLIS ? 0.5 : 1;
+    return state == up ? 1 - pace * fmin(1, exp(cost)) : pace * fmin(1, exp(-cost));
 }
 
 /* The sites in the order of a sweep; a lattice of `columns` by the checkerboard. */
@@ -189,6 +190,7 @@ typedef struct exact_case {
 #define BITS GM_ISING_BITS
 #define HEAT GM_ISING_HEAT_BATH
 #define METROPOLIS GM_ISING_METROPOLIS
+#define LAZY GM_ISING_LAZY_METROPOLIS
 #define COLOURED GM_ISING_COLOURED
 static const exact_case cases[] = {
     {"3x3", 3, 3, 0, 1, 0, 0.2, SIGNS, HEAT, COLOURED, false, false},
@@ -211,6 +213,8 @@ static const exact_case cases[] = {
     {"3x4 bits", 3, 4, 0, 0.8, -0.9, 1.1, BITS, HEAT, COLOURED, false, false},
     {"3x4 bits, real, Metropolis", 3, 4, 0, 0, -0.2, 1.5, BITS, METROPOLIS, COLOURED, false, false},
     {"3x4 clamped", 3, 4, 0, 1, 0, 0.5, SIGNS, HEAT, COLOURED, true, false},
+    {"4x4 torus, lazy", 4, 4, 1, 1, 0, 0.4, SIGNS, LAZY, COLOURED, false, false},
+    {"3x4 bits, real, lazy", 3, 4, 0, 0, -0.2, 1.5, BITS, LAZY, GM_ISING_RASTER, false, false},
     {"3x4 antiferromagnet", 3, 4, 0, 1, 0.5, -0.5, SIGNS, HEAT, COLOURED, false, false},
 };
 
@@ -361,13 +365,16 @@ static void thresholds_are_rounded_probabilities(void **state) {
         for (int32_t f = 0; f < 400; f = f * 5 / 4 + 1) {
             const long double cost = 2.0L * 0.37 * f * fabsl(betas[k]);
             const long double metropolis = expl(-cost), heat = 1 / (1 + expl(cost));
-            const uint32_t t[2] = {gm_ising_threshold(HEAT, 2 * 0.37, betas[k], f),
-                                   gm_ising_threshold(METROPOLIS, 2 * 0.37, betas[k], f)};
+            const uint32_t t[3] = {gm_ising_threshold(HEAT, 2 * 0.37, betas[k], f),
+                                   gm_ising_threshold(METROPOLIS, 2 * 0.37, betas[k], f),
+                                   gm_ising_threshold(LAZY, 2 * 0.37, betas[k], f)};
             assert_true(fabsl((long double)t[0] - heat * 0x1p32L) < 0.5L + 0x1p-16L);
             assert_true(t[0] <= 1u << 31);
             const long double most = 0x1p32L - 1;
             assert_true(fabsl((long double)t[1] - fminl(metropolis * 0x1p32L, most)) <
                         0.5L + 0x1p-16L);
+            assert_true(fabsl((long double)t[2] - metropolis * 0x1p31L) < 0.5L + 0x1p-16L);
+            assert_true(t[2] <= 1u << 31);
         }
         assert_true(gm_ising_threshold(HEAT, 1, betas[k], 0) == 1u << 31);
     }
@@ -390,6 +397,8 @@ static void words_are_compared_exactly(void **state) {
                                               : up == likely && against ? !likely
                                                                         : likely;
                     assert_int_equal(gm_ising_decide(METROPOLIS, field, up, words[w], t), expected);
+                    const uint32_t lazy = up == likely ? words[w] < t : words[w] < 1u << 31;
+                    assert_int_equal(gm_ising_decide(LAZY, field, up, words[w], t), up ^ lazy);
                 }
             }
         }
@@ -416,6 +425,8 @@ static void rows_are_exact(void **state) {
         {"2x2", 2, 2, 0, 1, 0, 0.3, SIGNS, HEAT, COLOURED, false, false},
         {"2x2 Metropolis", 2, 2, 0, 1, 0.3, 0.5, SIGNS, METROPOLIS, COLOURED, false, false},
         {"2x2 random", 2, 2, 0, 1, 0.3, 0.5, SIGNS, METROPOLIS, GM_ISING_RANDOM, false, false},
+        {"2x2 lazy", 2, 2, 0, 1, 0, 0.5, SIGNS, LAZY, COLOURED, false, false},
+        {"2x3 lazy", 2, 3, 0, 0, 0.2, 1, BITS, LAZY, GM_ISING_RASTER, false, false},
         {"3x3", 3, 3, 0, 1, 0.2, 0.3, SIGNS, HEAT, COLOURED, false, false},
         {"2x4 real bits", 2, 4, 0, 0, 0.3, 1, BITS, HEAT, COLOURED, false, false},
         {"2x3 raster", 2, 3, 0, -0.6, 0.2, 1, SIGNS, METROPOLIS, GM_ISING_RASTER, false, false},

@@ -184,7 +184,8 @@ GM_TARGET_AVX512 static inline __mmask32 against_avx512(const group *g, __m512i 
 }
 
 GM_TARGET_AVX512 static inline void update_avx512(group *g, int32_t at, const uint32_t *words,
-                                                  __m512i sign, bool metropolis, quad_sums *sums) {
+                                                  __m512i sign, gm_ising_update update,
+                                                  quad_sums *sums) {
     const gm_ising_problem *p = g->problem;
     const short down = (short)gm_ising_down(p->spins), rise = (short)(1 - down);
     __m256i *spins = (__m256i *)(void *)(g->spins + (int64_t)at * LANES);
@@ -203,7 +204,12 @@ GM_TARGET_AVX512 static inline void update_avx512(group *g, int32_t at, const ui
     const __mmask32 up = _mm256_cmpeq_epi8_mask(_mm256_loadu_si256(spins), _mm256_set1_epi8(1));
     const __mmask32 drawn = likely ^ against;
     __mmask32 now = drawn;
-    if (metropolis) {
+    if (update == GM_ISING_LAZY_METROPOLIS) {
+        const __mmask32 upper =
+            _mm512_kunpackw(_mm512_movepi32_mask(_mm512_loadu_si512(words + 16)),
+                            _mm512_movepi32_mask(_mm512_loadu_si512(words)));
+        now = up ^ (((up ^ likely) & ~upper) | (~(up ^ likely) & against));
+    } else if (update == GM_ISING_METROPOLIS) {
         const __mmask32 tied = _mm512_cmpeq_epi16_mask(aligned, _mm512_setzero_si512());
         const __mmask32 downhill = up ^ likely;
         now = (tied & ~up) | (~tied & ((downhill & likely) | (~downhill & drawn)));
@@ -264,7 +270,7 @@ GM_TARGET_AVX512 static inline void draw_words_avx512(const group *g, uint64_t s
 
 GM_TARGET_AVX512 static void run_table_avx512(group *g, uint64_t sweep, int32_t first,
                                               int32_t last) {
-    const bool metropolis = g->problem->update == GM_ISING_METROPOLIS;
+    const gm_ising_update update = g->problem->update;
     const __m256i s0 = _mm512_cvtepi32_epi16(_mm512_loadu_si512(g->sign));
     const __m256i s1 = _mm512_cvtepi32_epi16(_mm512_loadu_si512(g->sign + 16));
     const __m512i sign = _mm512_inserti64x4(_mm512_castsi256_si512(s0), s1, 1);
@@ -274,7 +280,7 @@ GM_TARGET_AVX512 static void run_table_avx512(group *g, uint64_t sweep, int32_t 
         quad_sums sums = {zero, zero, zero};
         draw_words_avx512(g, sweep, at / 4, words);
         for (int32_t i = 0; i < 4 && at + i < last; ++i) {
-            update_avx512(g, at + i, words[i], sign, metropolis, &sums);
+            update_avx512(g, at + i, words[i], sign, update, &sums);
         }
         widen_avx512(g->change, sums.change);
         widen_avx512(g->risen, sums.risen);
@@ -285,7 +291,13 @@ GM_TARGET_AVX512 static void run_table_avx512(group *g, uint64_t sweep, int32_t 
 
 #define DEFINE_RUN(isa, target)                                                                    \
     target static void run_##isa(group *g, uint64_t sweep, int32_t first, int32_t last) {          \
-        if (g->problem->update == GM_ISING_METROPOLIS) {                                           \
+        if (g->problem->update == GM_ISING_LAZY_METROPOLIS) {                                      \
+            if (g->table != NULL) {                                                                \
+                update_run(g, sweep, first, last, GM_ISING_LAZY_METROPOLIS, true);                 \
+            } else {                                                                               \
+                update_run(g, sweep, first, last, GM_ISING_LAZY_METROPOLIS, false);                \
+            }                                                                                      \
+        } else if (g->problem->update == GM_ISING_METROPOLIS) {                                    \
             if (g->table != NULL) {                                                                \
                 update_run(g, sweep, first, last, GM_ISING_METROPOLIS, true);                      \
             } else {                                                                               \

@@ -15,6 +15,7 @@
 #include <genmath/gather.h>
 #include <genmath/ising.h>
 #include <genmath/krylov.h>
+#include <genmath/lattices.h>
 #include <genmath/linalg.h>
 #include <genmath/markov.h>
 #include <genmath/matrix_function.h>

@@ -23,6 +23,7 @@
 #define GENMATH_ISING_H
 
 #include <genmath/context.h>
+#include <genmath/lattices.h>
 #include <genmath/linalg.h>
 #include <genmath/tensor.h>
 
@@ -40,16 +41,22 @@ typedef enum gm_ising_spins {
  *     METROPOLIS  x_i is flipped with probability min(1, exp(-beta dE))
  *     GLAUBER     x_i is flipped with probability 1 / (1 + exp(beta dE)): for two states that is
  *                 the heat bath, and it is run as such
+ *     LAZY_METROPOLIS  x_i is flipped with probability min(1, exp(-beta dE)) / 2
  *
  * Metropolis in a systematic order is not irreducible, because dE = 0 is always accepted: on a
  * square lattice with L a multiple of 4 and no field, period-4 diagonal stripes (all f_i = 0) go
  * over into each other forever at any temperature under COLOURED, and with beta = 0 every spin
- * flips in every sweep. Use it with RANDOM, which is ergodic; the heat bath is in every order.
+ * flips in every sweep. Use it with RANDOM, which is ergodic; the heat bath is in every order, and
+ * so is the lazy variant, at half the rate: a sweep leaves every site as it is with probability
+ * 2^-sites or more, which makes the chain aperiodic, and flips any one of them alone with positive
+ * probability (that of the flip, if it is not rounded to 0, times 2^(1-sites) or more), which makes
+ * it irreducible; each update leaves P as it is, as half of Metropolis and half of none do.
  */
 typedef enum gm_ising_update {
     GM_ISING_HEAT_BATH,
     GM_ISING_METROPOLIS,
-    GM_ISING_GLAUBER
+    GM_ISING_GLAUBER,
+    GM_ISING_LAZY_METROPOLIS
 } gm_ising_update;
 
 /*
@@ -76,17 +83,7 @@ typedef struct gm_ising_model {
     int32_t connected; /* not 0: a graph in several parts that no edge joins is refused */
 } gm_ising_model;
 
-/*
- * The edges of a lattice whose site (x_0, x_1, ...) has the row-major number: from each site to the
- * next along each axis.
- *     axes      [in]   1 to 8: a chain or ring, the square, the cubic lattice ...
- *     size      [in]   of each axis, >= 1
- *     periodic  [in]   of each axis: not 0 where the last site is joined to the first, which takes
- *                      a size of 3 or more; NULL: nowhere
- *     ends      [out]  (edges, 2); NULL: only counted
- *     edges     [out]  their number
- * Errors: INVALID_ARGUMENT; on an error nothing is written.
- */
+/* gm_lattice_edges of GM_LATTICE_CUBIC. */
 gm_status gm_ising_lattice(int32_t axes, const int64_t *size, const int32_t *periodic,
                            int32_t *ends, int64_t *edges);
 
