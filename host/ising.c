@@ -170,6 +170,19 @@ static gm_status check_result(gm_context *context, const gm_ising_result *result
         a->status = result->status->data;
         a->status_stride = result->status->stride[0];
     }
+    if (result->energy != NULL) {
+        GM_TRY(gm_check_output(context, "result.energy", result->energy, 1, GM_DTYPE_BIT(GM_I64)));
+        GM_TRY(
+            gm_check_size(context, "result.energy", result->energy, 0, a->chains, "as in spins"));
+        GM_TRY(gm_check_disjoint(context, "result.energy", result->energy, "spins", spins, false));
+        GM_TRY(gm_check_disjoint(context, "result.energy", result->energy, "beta", beta, false));
+        GM_TRY(gm_check_disjoint(context, "result.energy", result->energy, "result.sums",
+                                 result->sums, false));
+        GM_TRY(gm_check_disjoint(context, "result.energy", result->energy, "result.status",
+                                 result->status, false));
+        a->energy = result->energy->data;
+        a->energy_stride = result->energy->stride[0];
+    }
     return GM_STATUS_OK;
 }
 
@@ -186,6 +199,8 @@ static gm_status check_scratch(const gm_ising_plan *plan, size_t bytes, const gm
         GM_TRY(
             gm_check_disjoint(context, "workspace", &scratch, "result.sums", result->sums, false));
         GM_TRY(gm_check_disjoint(context, "workspace", &scratch, "result.status", result->status,
+                                 false));
+        GM_TRY(gm_check_disjoint(context, "workspace", &scratch, "result.energy", result->energy,
                                  false));
     }
     return GM_STATUS_OK;
