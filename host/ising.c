@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "host/chain_model.h"
 #include "host/internal.h"
 #include "host/ising_args.h"
 #include "host/ising_graph.h"
@@ -253,4 +254,27 @@ double gm_ising_sum_value(const uint64_t words[2]) {
     const uint64_t high = negative ? ~words[1] + (low == 0) : words[1];
     const double size = ldexp((double)high, 64) + (double)low;
     return negative ? -size : size;
+}
+
+/* ---- as a model among others ----------------------------------------------------------------- */
+
+static gm_status check_model(const void *plan, const gm_chain_sweeps *all, bool sums) {
+    const gm_ising_sweeps run = {all->seed, all->first_chain, all->first_sweep, all->sweeps};
+    return check_sweeps(plan, &run, sums);
+}
+
+static gm_status run_model(const void *plan, const gm_chain_sweeps *s, gm_workspace *workspace) {
+    const gm_ising_sweeps run = {s->seed, s->first_chain, s->first_sweep, s->sweeps};
+    const gm_ising_result result = {.sums = s->sums, .status = s->status, .energy = s->energy};
+    return gm_ising_run(plan, &run, s->beta, s->spins, &result, workspace);
+}
+
+void gm_ising_chain_model(const gm_ising_plan *plan, gm_chain_model *model) {
+    *model = (gm_chain_model){.context = plan->context,
+                              .plan = plan,
+                              .sites = plan->problem.sites,
+                              .sums = GM_ISING_SUMS,
+                              .quantum = plan->info.quantum,
+                              .check = check_model,
+                              .run = run_model};
 }
