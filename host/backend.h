@@ -79,6 +79,8 @@ struct gm_ising_problem;    /* ising_args.h */
 struct gm_ising_arrays;
 struct gm_mcmc_problem;     /* mcmc_args.h */
 struct gm_mcmc_arrays;
+struct gm_tempering_args;   /* tempering_args.h */
+struct gm_annealing_args;   /* annealing_args.h */
 
 typedef struct gm_backend {
     const char *name;
@@ -165,6 +167,10 @@ typedef struct gm_backend {
     gm_status (*mcmc_run)(gm_call *call, const struct gm_mcmc_problem *problem, void *state,
                           const struct gm_mcmc_arrays *arrays);
     void (*mcmc_release)(gm_call *call, void *state);
+
+    gm_status (*tempering_begin)(gm_call *call, const struct gm_tempering_args *args);
+    gm_status (*tempering_swap)(gm_call *call, const struct gm_tempering_args *args);
+    gm_status (*annealing_step)(gm_call *call, const struct gm_annealing_args *args);
 
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */

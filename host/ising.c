@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "host/chain_model.h"
 #include "host/internal.h"
 #include "host/ising_args.h"
 #include "host/ising_graph.h"
@@ -170,6 +171,19 @@ static gm_status check_result(gm_context *context, const gm_ising_result *result
         a->status = result->status->data;
         a->status_stride = result->status->stride[0];
     }
+    if (result->energy != NULL) {
+        GM_TRY(gm_check_output(context, "result.energy", result->energy, 1, GM_DTYPE_BIT(GM_I64)));
+        GM_TRY(
+            gm_check_size(context, "result.energy", result->energy, 0, a->chains, "as in spins"));
+        GM_TRY(gm_check_disjoint(context, "result.energy", result->energy, "spins", spins, false));
+        GM_TRY(gm_check_disjoint(context, "result.energy", result->energy, "beta", beta, false));
+        GM_TRY(gm_check_disjoint(context, "result.energy", result->energy, "result.sums",
+                                 result->sums, false));
+        GM_TRY(gm_check_disjoint(context, "result.energy", result->energy, "result.status",
+                                 result->status, false));
+        a->energy = result->energy->data;
+        a->energy_stride = result->energy->stride[0];
+    }
     return GM_STATUS_OK;
 }
 
@@ -186,6 +200,8 @@ static gm_status check_scratch(const gm_ising_plan *plan, size_t bytes, const gm
         GM_TRY(
             gm_check_disjoint(context, "workspace", &scratch, "result.sums", result->sums, false));
         GM_TRY(gm_check_disjoint(context, "workspace", &scratch, "result.status", result->status,
+                                 false));
+        GM_TRY(gm_check_disjoint(context, "workspace", &scratch, "result.energy", result->energy,
                                  false));
     }
     return GM_STATUS_OK;
@@ -238,4 +254,27 @@ double gm_ising_sum_value(const uint64_t words[2]) {
     const uint64_t high = negative ? ~words[1] + (low == 0) : words[1];
     const double size = ldexp((double)high, 64) + (double)low;
     return negative ? -size : size;
+}
+
+/* ---- as a model among others ----------------------------------------------------------------- */
+
+static gm_status check_model(const void *plan, const gm_chain_sweeps *all, bool sums) {
+    const gm_ising_sweeps run = {all->seed, all->first_chain, all->first_sweep, all->sweeps};
+    return check_sweeps(plan, &run, sums);
+}
+
+static gm_status run_model(const void *plan, const gm_chain_sweeps *s, gm_workspace *workspace) {
+    const gm_ising_sweeps run = {s->seed, s->first_chain, s->first_sweep, s->sweeps};
+    const gm_ising_result result = {.sums = s->sums, .status = s->status, .energy = s->energy};
+    return gm_ising_run(plan, &run, s->beta, s->spins, &result, workspace);
+}
+
+void gm_ising_chain_model(const gm_ising_plan *plan, gm_chain_model *model) {
+    *model = (gm_chain_model){.context = plan->context,
+                              .plan = plan,
+                              .sites = plan->problem.sites,
+                              .sums = GM_ISING_SUMS,
+                              .quantum = plan->info.quantum,
+                              .check = check_model,
+                              .run = run_model};
 }

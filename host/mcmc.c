@@ -125,7 +125,7 @@ static gm_status check_view(gm_context *context, const array_view *view, bool wr
                                           "options.steps / options.thin");
 }
 
-enum { INPUTS = 4, OUTPUTS = 8 };
+enum { INPUTS = 5, OUTPUTS = 9 };
 
 static gm_status check_views(gm_context *context, const array_view *inputs,
                              const array_view *outputs, int64_t draws) {
@@ -199,6 +199,7 @@ gm_status gm_mcmc_run(const gm_mcmc_plan *plan, int64_t first_step, const gm_mcm
          (void **)&a.params, a.params_stride},
         {"input.step", input->step, 1, type, 0, NULL, (void **)&a.step, a.step_stride},
         {"input.scale", input->scale, 2, type, dim, by_dim, (void **)&a.scale, a.scale_stride},
+        {"input.beta", input->beta, 1, type, 0, NULL, (void **)&a.beta, a.beta_stride},
     };
     const array_view outputs[OUTPUTS] = {
         {"result.state", result->state, 2, type, dim, by_dim, &a.end, a.end_stride},
@@ -211,6 +212,7 @@ gm_status gm_mcmc_run(const gm_mcmc_plan *plan, int64_t first_step, const gm_mcm
         {"result.outside", result->outside, 1, GM_I32, 0, NULL, (void **)&a.outside,
          a.outside_stride},
         {"result.status", result->status, 1, GM_I32, 0, NULL, (void **)&a.status, a.status_stride},
+        {"result.log_density", result->log_density, 1, type, 0, NULL, &a.logp, a.logp_stride},
     };
     GM_TRY(check_views(context, inputs, outputs,
                        problem->thin > 0 ? problem->steps / problem->thin : 0));

@@ -18,16 +18,17 @@ typedef struct gm_mcmc_problem {
 #define GM_ADAPT_OFFSET 10
 #define GM_ADAPT_GAIN 20
 
-/* NULL for what is not wanted, and for params and scale where there are none. Strides in elements:
- * of the component, then of the chain; draws has the draw's first. */
+/* NULL for what is not wanted, and for params, scale and beta where there are none. Strides in
+ * elements: of the component, then of the chain; draws has the draw's first. */
 typedef struct gm_mcmc_arrays {
     int64_t n, first_step;
-    const void *start, *params, *step, *scale;
-    void *end, *draws, *mean, *variance, *end_step;
+    const void *start, *params, *step, *scale, *beta;
+    void *end, *draws, *mean, *variance, *end_step, *logp;
     int32_t *accepted, *outside, *status;
-    int64_t start_stride[2], params_stride[2], step_stride[1], scale_stride[2];
+    int64_t start_stride[2], params_stride[2], step_stride[1], scale_stride[2], beta_stride[1];
     int64_t end_stride[2], draws_stride[3], mean_stride[2], variance_stride[2];
-    int64_t end_step_stride[1], accepted_stride[1], outside_stride[1], status_stride[1];
+    int64_t end_step_stride[1], accepted_stride[1], outside_stride[1], status_stride[1],
+        logp_stride[1];
 } gm_mcmc_arrays;
 
 #endif

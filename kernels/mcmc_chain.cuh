@@ -2,9 +2,10 @@
  * Markov chains over a density, see genmath/mcmc.h. Every method is a leapfrog trajectory in units
  * of the scale, v = scale * momentum:
  *
- *     v += e/2 s g(y);  L times: y += e s v, v += e s g(y), half of that the last time
+ *     v += e/2 b s g(y);  L times: y += e s v, v += e b s g(y), half of that the last time
  *
- * with e = h for HMC; L = 1 and e = sqrt(2 h) for the Langevin methods; a random walk is y + h s v.
+ * with b the inverse temperature, e = h for HMC; L = 1 and e = sqrt(2 h) for the Langevin methods;
+ * a random walk is y + h s v.
  *
  * Grid: one thread a chain, blocks of 128. Shared memory: none. State, gradient and velocity in
  * registers for all steps; noise is made where it is used: a pure function of (seed, chain, step).
@@ -30,12 +31,13 @@ template <typename real> struct mcmc_params {
     int64_t n, first_step, steps, thin;
     uint64_t seed, first_index;
     int32_t method, leapfrogs, jitter;
-    const real *start, *params, *step, *scale;
-    real target, *end, *draws, *mean, *variance, *end_step;
+    const real *start, *params, *step, *scale, *beta;
+    real target, *end, *draws, *mean, *variance, *end_step, *logp;
     int32_t *accepted, *outside, *status;
-    int64_t start_stride[2], params_stride[2], step_stride[1], scale_stride[2];
+    int64_t start_stride[2], params_stride[2], step_stride[1], scale_stride[2], beta_stride[1];
     int64_t end_stride[2], draws_stride[3], mean_stride[2], variance_stride[2];
-    int64_t end_step_stride[1], accepted_stride[1], outside_stride[1], status_stride[1];
+    int64_t end_step_stride[1], accepted_stride[1], outside_stride[1], status_stride[1],
+        logp_stride[1];
 };
 
 /* Noise in the precision asked for. */
@@ -93,7 +95,7 @@ template <class Density, typename real> struct chain {
     real y_new[Density::max_dim], g_new[Density::max_dim], v[Density::max_dim];
     real mean[Density::max_dim], square[Density::max_dim];
     real p[Density::max_params > 0 ? Density::max_params : 1];
-    real size, logp, logp_new, kinetic;
+    real size, beta, logp, logp_new, kinetic;
     real log_start, error, log_mean; /* of the adaptation */
     int64_t made, accepted, outside;
     int status;
@@ -127,8 +129,9 @@ __device__ __forceinline__ void add_kinetic(const Density &density, real factor,
 template <class Density, typename real>
 __device__ __forceinline__ void kick(const Density &density, const real *g, real factor,
                                      chain<Density, real> &s) {
+    const real push = factor * s.size * s.beta;
     GM_UNROLL for (int c = 0; c < density.dim(); ++c) {
-        s.v[c] += factor * s.size * s.scale[c] * g[c];
+        s.v[c] += push * s.scale[c] * g[c];
     }
 }
 
@@ -168,7 +171,7 @@ __device__ __forceinline__ real propose(const Density &density, const mcmc_param
         kick(density, s.g_new, half, s);
         add_kinetic(density, -half, s);
     }
-    return s.logp_new - s.logp + s.kinetic;
+    return s.beta * (s.logp_new - s.logp) + s.kinetic;
 }
 
 /* Welford's update by the state after a step. */
@@ -229,7 +232,8 @@ template <class Density, typename real>
 __device__ __forceinline__ void start_chain(const Density &density, const mcmc_params<real> &a,
                                             int64_t i, chain<Density, real> &s) {
     const real h = a.step[i * a.step_stride[0]];
-    bool valid = is_finite(h) && h > 0;
+    s.beta = a.beta != nullptr ? a.beta[i * a.beta_stride[0]] : static_cast<real>(1);
+    bool valid = is_finite(h) && h > 0 && is_finite(s.beta) && s.beta > 0;
     s.size = a.method == MCMC_ULA || a.method == MCMC_MALA ? root(2 * h) : h;
     s.made = s.accepted = s.outside = 0;
     s.log_start = logarithm(10 * h);
@@ -282,6 +286,9 @@ __device__ __forceinline__ void store_chain(const Density &density, const mcmc_p
     if (a.end_step != nullptr) {
         a.end_step[i * a.end_step_stride[0]] = s.made > 0 ? exponential(s.log_mean) : nan;
     }
+    if (a.logp != nullptr) {
+        a.logp[i * a.logp_stride[0]] = s.status == OK ? s.logp : nan;
+    }
     store_count(a.accepted, a.accepted_stride[0], i, s.accepted);
     store_count(a.outside, a.outside_stride[0], i, s.outside);
     store_count(a.status, a.status_stride[0], i, s.status);
@@ -305,6 +312,9 @@ __device__ __forceinline__ void mcmc_chain(const Density &density, const mcmc_pa
             save_draw(density, a, m++, i, s);
             next_draw += a.thin;
         }
+    }
+    if (a.method == MCMC_ULA && a.logp != nullptr) {
+        density.log_density(static_cast<real>(0), s.y, s.p, &s.logp);
     }
     store_chain(density, a, i, s);
 }

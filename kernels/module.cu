@@ -148,6 +148,9 @@ const gm_backend backend = {
     mcmc_prepare,
     mcmc_run,
     mcmc_release,
+    tempering_begin,
+    tempering_swap,
+    annealing_step,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

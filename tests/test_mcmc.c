@@ -43,17 +43,19 @@ static const struct {
 
 /* ---- chains that fail ------------------------------------------------------------------------ */
 
-/* Of 70 chains each seventh starts where it cannot, in one of five ways; the others are as without
+/* Of 70 chains each seventh starts where it cannot, in one of six ways; the others are as without
  * them, to the bit. */
 static void a_chain_that_cannot_start_is_alone(void **state) {
     (void)state;
     enum { n = 70 };
     double good[n], bad[n], h_good[n], h_bad[n], scale_good[n], scale_bad[n];
+    double beta_good[n], beta_bad[n];
     const double p[] = {1.5};
     double rates[n];
     for (int i = 0; i < n; ++i) {
         good[i] = bad[i] = 0.5 + 0.01 * i;
         scale_good[i] = scale_bad[i] = 1;
+        beta_good[i] = beta_bad[i] = 0.7;
         rates[i] = p[0];
     }
     FOR_EACH_SUBJECT(s) {
@@ -69,6 +71,9 @@ static void a_chain_that_cannot_start_is_alone(void **state) {
             h_bad[28] = NAN;
             bad[35] = NAN;
             scale_bad[42] = INFINITY;
+            beta_bad[49] = 0;
+            beta_bad[56] = -1;
+            beta_bad[63] = INFINITY;
             const chains right = {.density = &half_line,
                                   .options = {.dtype = precisions[k % 2],
                                               .method = method,
@@ -81,20 +86,22 @@ static void a_chain_that_cannot_start_is_alone(void **state) {
                                   .state = good,
                                   .params = rates,
                                   .step = h_good,
-                                  .scale = scale_good};
+                                  .scale = scale_good,
+                                  .beta = beta_good};
             chains wrong = right;
             wrong.state = bad;
             wrong.step = h_bad;
             wrong.scale = scale_bad;
+            wrong.beta = beta_bad;
             chains_result a = run_chains(s, &right), b = run_chains(s, &wrong);
             for (int i = 0; i < n; ++i) {
-                const bool invalid = i == 14 || i == 21 || i == 28 || i == 42;
+                const bool invalid = i == 14 || i == 21 || i == 28 || (i >= 42 && i % 7 == 0);
                 const bool outside = i == 7 || i == 35 || (i == 0 && method != GM_MCMC_ULA);
                 if (invalid || outside) {
                     assert_int_equal(b.status[i],
                                      invalid ? GM_STATUS_INVALID_ARGUMENT : GM_STATUS_NON_FINITE);
                     assert_true(isnan(b.draws[i]) && isnan(b.draws[n + i]));
-                    assert_true(isnan(b.mean[i]) && isnan(b.variance[i]));
+                    assert_true(isnan(b.mean[i]) && isnan(b.variance[i]) && isnan(b.logp[i]));
                     assert_true(isnan(bad[i])
                                     ? isnan(b.state[i])
                                     : b.state[i] == (double)(float)bad[i] || b.state[i] == bad[i]);
@@ -103,7 +110,7 @@ static void a_chain_that_cannot_start_is_alone(void **state) {
                     assert_int_equal(b.status[i], GM_STATUS_OK);
                     assert_true(a.state[i] == b.state[i] && a.draws[n + i] == b.draws[n + i]);
                     assert_true(a.mean[i] == b.mean[i] && a.accepted[i] == b.accepted[i]);
-                    assert_true(a.outside[i] == b.outside[i]);
+                    assert_true(a.outside[i] == b.outside[i] && a.logp[i] == b.logp[i]);
                 }
             }
             free_chains(&a);
@@ -171,7 +178,7 @@ static void a_blow_up_ends_one_chain_or_is_rejected(void **state) {
 enum { MANY = 135, DIM = 5 };
 
 static double wavy_start[DIM * MANY], wavy_scale[DIM * MANY], wavy_params[2 * MANY],
-    wavy_step[MANY];
+    wavy_step[MANY], wavy_beta[MANY];
 
 static chains wavy_chains(gm_dtype dtype, int method, int64_t steps, int64_t thin) {
     uint64_t random = 17;
@@ -182,6 +189,7 @@ static chains wavy_chains(gm_dtype dtype, int method, int64_t steps, int64_t thi
     for (int i = 0; i < MANY; ++i) {
         wavy_params[i] = random_between(&random, 1, 2);
         wavy_params[MANY + i] = random_between(&random, 0.2, 0.8);
+        wavy_beta[i] = random_between(&random, 0.6, 1.6);
         wavy_step[i] = methods[method].h * random_between(&random, 0.8, 1.2);
     }
     return (chains){.density = &wavy,
@@ -198,7 +206,8 @@ static chains wavy_chains(gm_dtype dtype, int method, int64_t steps, int64_t thi
                     .state = wavy_start,
                     .params = wavy_params,
                     .step = wavy_step,
-                    .scale = wavy_scale};
+                    .scale = wavy_scale,
+                    .beta = wavy_beta};
 }
 
 /* Chain i of a against chain j of b, which has n chains: state and counts. */
@@ -208,6 +217,7 @@ static void assert_same_chain(const chains_result *a, int64_t i, const chains_re
         assert_true(a->state[c * MANY + i] == b->state[c * n + j]);
     }
     assert_true(a->accepted[i] == b->accepted[j] && a->outside[i] == b->outside[j]);
+    assert_true(a->logp[i] == b->logp[j]);
 }
 
 /* Slices of the batch, another layout, in place, one thread: the same bits. */
@@ -252,6 +262,7 @@ static void bits_do_not_depend_on_the_batch(void **state) {
                 part.scale = scale;
                 part.params = params;
                 part.step = wavy_step + first;
+                part.beta = wavy_beta + first;
                 chains_result out = run_chains(s, &part);
                 for (int64_t i = 0; i < n; ++i) {
                     assert_same_chain(&all, first + i, &out, i, n);
@@ -288,6 +299,7 @@ static void a_run_can_be_cut(void **state) {
             }
             for (int i = 0; i < MANY; ++i) {
                 assert_int_equal(whole.accepted[i], head.accepted[i] + tail.accepted[i]);
+                assert_true(whole.logp[i] == tail.logp[i]);
             }
             free_chains(&whole);
             free_chains(&head);

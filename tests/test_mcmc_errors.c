@@ -175,6 +175,7 @@ static void runs_refuse_what_is_wrong(void **state) {
     INPUT_REFUSED(params, &tend, GM_STATUS_INVALID_ARGUMENT, "input.params must be NULL");
     INPUT_REFUSED(step, &short_h, GM_STATUS_SHAPE_MISMATCH, "input.step");
     INPUT_REFUSED(scale, &tall, GM_STATUS_SHAPE_MISMATCH, "input.scale");
+    INPUT_REFUSED(beta, &short_h, GM_STATUS_SHAPE_MISMATCH, "input.beta");
     INPUT_REFUSED(state, &floats, GM_STATUS_INVALID_ARGUMENT, "input.state");
     INPUT_REFUSED(state, &tall, GM_STATUS_SHAPE_MISMATCH, "input.state");
 #define RESULT_REFUSED(status, text, ...)                                                          \
@@ -183,6 +184,8 @@ static void runs_refuse_what_is_wrong(void **state) {
     RESULT_REFUSED(GM_STATUS_SHAPE_MISMATCH, "result.mean", .mean = &tall);
     RESULT_REFUSED(GM_STATUS_INVALID_ARGUMENT, "result.status", .status = &th);
     RESULT_REFUSED(GM_STATUS_INVALID_ARGUMENT, "result.mean", .mean = &ty);
+    RESULT_REFUSED(GM_STATUS_SHAPE_MISMATCH, "result.log_density", .log_density = &short_h);
+    RESULT_REFUSED(GM_STATUS_INVALID_ARGUMENT, "result.log_density", .log_density = &th);
     RESULT_REFUSED(GM_STATUS_INVALID_ARGUMENT, "result.variance", .mean = &tend, .variance = &tend);
     RESULT_REFUSED(GM_STATUS_INVALID_ARGUMENT, "result.outside", .accepted = &tcounts,
                    .outside = &tcounts);

@@ -45,5 +45,8 @@ gm_status gm_cpu_ising_run(gm_call *call, const struct gm_ising_problem *problem
                            const struct gm_ising_arrays *arrays);
 gm_status gm_cpu_mcmc_run(gm_call *call, const struct gm_mcmc_problem *problem, void *state,
                           const struct gm_mcmc_arrays *arrays);
+gm_status gm_cpu_tempering_begin(gm_call *call, const struct gm_tempering_args *args);
+gm_status gm_cpu_tempering_swap(gm_call *call, const struct gm_tempering_args *args);
+gm_status gm_cpu_annealing_step(gm_call *call, const struct gm_annealing_args *args);
 
 #endif

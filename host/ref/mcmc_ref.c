@@ -18,7 +18,7 @@
 typedef struct chain {
     const gm_mcmc_problem *problem;
     uint64_t index;
-    double y[DIM], params[GM_MAX_SYSTEM_PARAMS], scale[DIM], h;
+    double y[DIM], params[GM_MAX_SYSTEM_PARAMS], scale[DIM], h, beta;
     double mean[DIM], square[DIM];   /* of the steps made: mean, sum of squares about it */
     double start_h, error, log_mean; /* of the adaptation */
     int64_t made, accepted, outside;
@@ -33,6 +33,18 @@ static double log_density(const chain *c, const double *y) {
 
 static void gradient(const chain *c, const double *y, double *g) {
     c->problem->density->gradient_f64(0, y, c->params, g);
+}
+
+/* What a chain samples: p to the power of beta. */
+static double log_target(const chain *c, const double *y) {
+    return c->beta * log_density(c, y);
+}
+
+static void target_gradient(const chain *c, const double *y, double *g) {
+    gradient(c, y, g);
+    for (int32_t i = 0; i < c->problem->density->dim; ++i) {
+        g[i] *= c->beta;
+    }
 }
 
 /* Normal number c of a step, in the precision asked for. */
@@ -55,7 +67,7 @@ static bool all_finite(const chain *c, const double *y) {
 /* y + h s^2 g(y), where a Langevin step from y is centred. */
 static void langevin_mean(const chain *c, const double *y, double *mean) {
     double g[DIM];
-    gradient(c, y, g);
+    target_gradient(c, y, g);
     for (int32_t i = 0; i < c->problem->density->dim; ++i) {
         mean[i] = y[i] + c->h * c->scale[i] * c->scale[i] * g[i];
     }
@@ -77,7 +89,7 @@ static double propose_random_walk(const chain *c, const double *z, double *y) {
     for (int32_t i = 0; i < c->problem->density->dim; ++i) {
         y[i] = c->y[i] + c->h * c->scale[i] * z[i];
     }
-    return log_density(c, y) - log_density(c, c->y);
+    return log_target(c, y) - log_target(c, c->y);
 }
 
 static double propose_langevin(const chain *c, const double *z, double *y) {
@@ -88,7 +100,7 @@ static double propose_langevin(const chain *c, const double *z, double *y) {
     }
     return c->problem->method == GM_MCMC_ULA
                ? 0
-               : log_density(c, y) - log_density(c, c->y) + langevin_log_q(c, c->y, y) -
+               : log_target(c, y) - log_target(c, c->y) + langevin_log_q(c, c->y, y) -
                      langevin_log_q(c, y, c->y);
 }
 
@@ -101,12 +113,12 @@ static double propose_hamiltonian(const chain *c, const double *z, int32_t leapf
         kinetic += momentum[i] * momentum[i] * c->scale[i] * c->scale[i] / 2;
     }
     for (int32_t l = 0; l < leapfrogs; ++l) {
-        gradient(c, y, g);
+        target_gradient(c, y, g);
         for (int32_t i = 0; i < dim; ++i) {
             momentum[i] += c->h / 2 * g[i];
             y[i] += c->h * c->scale[i] * c->scale[i] * momentum[i];
         }
-        gradient(c, y, g);
+        target_gradient(c, y, g);
         for (int32_t i = 0; i < dim; ++i) {
             momentum[i] += c->h / 2 * g[i];
         }
@@ -114,7 +126,7 @@ static double propose_hamiltonian(const chain *c, const double *z, int32_t leapf
     for (int32_t i = 0; i < dim; ++i) {
         kinetic_new += momentum[i] * momentum[i] * c->scale[i] * c->scale[i] / 2;
     }
-    return (kinetic - log_density(c, c->y)) - (kinetic_new - log_density(c, y));
+    return (kinetic - log_target(c, c->y)) - (kinetic_new - log_target(c, y));
 }
 
 static void count_step(chain *c, const double *y, bool accept, bool finite) {
@@ -172,7 +184,7 @@ static void step_once(chain *c, int64_t step) {
 static gm_status start_status(const chain *c) {
     const gm_mcmc_problem *p = c->problem;
     double g[DIM] = {0};
-    bool valid = isfinite(c->h) && c->h > 0;
+    bool valid = isfinite(c->h) && c->h > 0 && isfinite(c->beta) && c->beta > 0;
     for (int32_t i = 0; i < p->density->dim; ++i) {
         valid = valid && isfinite(c->scale[i]) && c->scale[i] != 0;
     }
@@ -188,6 +200,7 @@ static gm_status start_status(const chain *c) {
 
 static void load(chain *c, const gm_mcmc_arrays *a, int64_t i) {
     const gm_mcmc_problem *p = c->problem;
+    c->beta = a->beta == NULL ? 1 : gm_load_real(a->beta, p->dtype, i * a->beta_stride[0]);
     c->h = c->start_h = gm_load_real(a->step, p->dtype, i * a->step_stride[0]);
     for (int32_t k = 0; k < p->density->dim; ++k) {
         c->y[k] = gm_load_real(a->start, p->dtype, k * a->start_stride[0] + i * a->start_stride[1]);
@@ -222,6 +235,10 @@ static void store(const chain *c, const gm_mcmc_arrays *a, int64_t i) {
     if (a->end_step != NULL) {
         gm_store_real(a->end_step, dtype, i * a->end_step_stride[0],
                       c->made > 0 ? exp(c->log_mean) : (double)NAN);
+    }
+    if (a->logp != NULL) {
+        gm_store_real(a->logp, dtype, i * a->logp_stride[0],
+                      c->status == GM_STATUS_OK ? log_density(c, c->y) : (double)NAN);
     }
     gm_store_i32(a->accepted, i * a->accepted_stride[0], c->accepted);
     gm_store_i32(a->outside, i * a->outside_stride[0], c->outside);

@@ -2,6 +2,7 @@
 #ifndef GENMATH_GENMATH_H
 #define GENMATH_GENMATH_H
 
+#include <genmath/annealing.h>
 #include <genmath/context.h>
 #include <genmath/contract.h>
 #include <genmath/contract_group.h>
@@ -27,6 +28,7 @@
 #include <genmath/status.h>
 #include <genmath/structured.h>
 #include <genmath/system.h>
+#include <genmath/tempering.h>
 #include <genmath/tensor.h>
 #include <genmath/tensor_decompose.h>
 

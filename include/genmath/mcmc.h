@@ -29,6 +29,9 @@ extern "C" {
  * A proposal whose log density is not finite is rejected: it lies outside of the support, or the
  * trajectory diverged. MALA is HMC with one leapfrog step of size sqrt(2 h).
  *
+ * A chain with an inverse temperature b samples p^b: everywhere above log p and g are then b times
+ * what the density says. What is reported is log p itself, so that tempered chains can be compared.
+ *
  * Sources: Metropolis et al., J. Chem. Phys. 21 (1953); Roberts and Tweedie, Bernoulli 2 (1996);
  * Neal, Handbook of Markov Chain Monte Carlo (2011), chapter 5.
  */
@@ -64,6 +67,7 @@ typedef struct gm_mcmc_input {
     const gm_tensor *params; /* (params, n); NULL for a density without */
     const gm_tensor *step;   /* (n): h > 0 */
     const gm_tensor *scale;  /* (dim, n): s, not 0; NULL: 1 */
+    const gm_tensor *beta;   /* (n): inverse temperature, > 0; NULL: 1 */
 } gm_mcmc_input;
 
 /*
@@ -90,6 +94,7 @@ typedef struct gm_mcmc_result {
     const gm_tensor *accepted; /* (n), I32: accepted proposals */
     const gm_tensor *outside; /* (n), I32: proposals with a ratio that is not finite, all refused */
     const gm_tensor *status;  /* (n), I32: OK, NON_FINITE or INVALID_ARGUMENT */
+    const gm_tensor *log_density; /* (n): log p at result.state; NaN unless the status is OK */
 } gm_mcmc_result;
 
 /*
@@ -99,7 +104,7 @@ typedef struct gm_mcmc_result {
  *
  * A chain that starts where its state, its log density (ULA: none is computed) or its gradient
  * (RWM: none) is not finite, or whose ULA step leads to no finite state, ends there with
- * NON_FINITE; one whose step size or scale is not finite, or not as above, does not start:
+ * NON_FINITE; one whose step size, scale or beta is not finite, or not as above, does not start:
  * INVALID_ARGUMENT. Others are not touched by it.
  *
  * Errors: INVALID_ARGUMENT, SHAPE_MISMATCH, UNSUPPORTED. On an error nothing is written.
