@@ -81,6 +81,7 @@ struct gm_mcmc_problem;     /* mcmc_args.h */
 struct gm_mcmc_arrays;
 struct gm_tempering_args;   /* tempering_args.h */
 struct gm_annealing_args;   /* annealing_args.h */
+struct gm_mcmc_mass_args;
 
 typedef struct gm_backend {
     const char *name;
@@ -167,6 +168,7 @@ typedef struct gm_backend {
     gm_status (*mcmc_run)(gm_call *call, const struct gm_mcmc_problem *problem, void *state,
                           const struct gm_mcmc_arrays *arrays);
     void (*mcmc_release)(gm_call *call, void *state);
+    gm_status (*mcmc_mass)(gm_call *call, const struct gm_mcmc_mass_args *args);
 
     gm_status (*tempering_begin)(gm_call *call, const struct gm_tempering_args *args);
     gm_status (*tempering_swap)(gm_call *call, const struct gm_tempering_args *args);

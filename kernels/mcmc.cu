@@ -90,6 +90,7 @@ mcmc_params<real> make_params(const gm_mcmc_problem &p, const gm_mcmc_arrays &a)
     k.step = static_cast<const real *>(a.step);
     k.scale = static_cast<const real *>(a.scale);
     k.beta = static_cast<const real *>(a.beta);
+    k.factor = static_cast<const real *>(a.factor);
     k.target = static_cast<real>(p.target);
     k.end = static_cast<real *>(a.end);
     k.draws = static_cast<real *>(a.draws);
@@ -105,6 +106,7 @@ mcmc_params<real> make_params(const gm_mcmc_problem &p, const gm_mcmc_arrays &a)
     memcpy(k.step_stride, a.step_stride, sizeof k.step_stride);
     memcpy(k.scale_stride, a.scale_stride, sizeof k.scale_stride);
     memcpy(k.beta_stride, a.beta_stride, sizeof k.beta_stride);
+    memcpy(k.factor_stride, a.factor_stride, sizeof k.factor_stride);
     memcpy(k.end_stride, a.end_stride, sizeof k.end_stride);
     memcpy(k.draws_stride, a.draws_stride, sizeof k.draws_stride);
     memcpy(k.mean_stride, a.mean_stride, sizeof k.mean_stride);

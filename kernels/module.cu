@@ -151,6 +151,7 @@ const gm_backend backend = {
     tempering_begin,
     tempering_swap,
     annealing_step,
+    mcmc_mass,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

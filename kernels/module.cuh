@@ -59,6 +59,7 @@ void mcmc_release(gm_call *call, void *state);
 gm_status tempering_begin(gm_call *call, const gm_tempering_args *args);
 gm_status tempering_swap(gm_call *call, const gm_tempering_args *args);
 gm_status annealing_step(gm_call *call, const gm_annealing_args *args);
+gm_status mcmc_mass(gm_call *call, const gm_mcmc_mass_args *args);
 
 /* The library's own function is not linked into a module. */
 inline const char *gm_dtype_text(gm_dtype dtype) {

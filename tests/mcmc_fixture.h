@@ -12,8 +12,9 @@ typedef struct chains {
     gm_mcmc_options options;
     int64_t n, first_step;
     const double *state, *params, *step, *scale, *beta; /* row-major; the last two may be NULL */
-    bool shared;   /* params, step, scale and beta have one column, read with a stride of 0 */
-    bool turned;   /* a chain's components side by side in every array */
+    const double *factor;                               /* (dim, dim, chains), or NULL */
+    bool shared; /* params, step, scale, beta and factor have one column, read with a stride of 0 */
+    bool turned; /* a chain's components side by side in every array */
     bool in_place; /* result.state is input.state */
 } chains;
 
@@ -108,6 +109,11 @@ static inline chains_result run_chains(const subject *s, const chains *in) {
     chain_array h = chain_upload(context, dtype, 1, 1, 1, n, in->shared, false, in->step);
     chain_array scale = chain_upload(context, dtype, 2, 1, dim, n, in->shared, turned, in->scale);
     chain_array beta = chain_upload(context, dtype, 1, 1, 1, n, in->shared, false, in->beta);
+    chain_array factor =
+        chain_upload(context, dtype, 2, 1, dim * dim, n, in->shared, turned, in->factor);
+    const int64_t *entry = factor.tensor.stride;
+    const gm_tensor factors = {
+        factor.tensor.data, dtype, 3, {dim, dim, n}, {dim * entry[0], entry[0], entry[1]}};
     chain_array end =
         in->in_place ? start : chain_upload(context, dtype, 2, 1, dim, n, false, turned, NULL);
     chain_array kept = chain_upload(context, dtype, 3, draws, dim, n, false, turned, NULL);
@@ -119,9 +125,12 @@ static inline chains_result run_chains(const subject *s, const chains *in) {
     for (int i = 0; i < 3; ++i) {
         counts[i] = chain_upload(context, GM_I32, 1, 1, 1, n, false, false, NULL);
     }
-    const gm_mcmc_input input = {&start.tensor, params > 0 ? &p.tensor : NULL, &h.tensor,
+    const gm_mcmc_input input = {&start.tensor,
+                                 params > 0 ? &p.tensor : NULL,
+                                 &h.tensor,
                                  in->scale != NULL ? &scale.tensor : NULL,
-                                 in->beta != NULL ? &beta.tensor : NULL};
+                                 in->beta != NULL ? &beta.tensor : NULL,
+                                 in->factor != NULL ? &factors : NULL};
     const gm_mcmc_result result = {.state = &end.tensor,
                                    .draws = draws > 0 ? &kept.tensor : NULL,
                                    .mean = &mean.tensor,
@@ -140,6 +149,7 @@ static inline chains_result run_chains(const subject *s, const chains *in) {
     ASSERT_OK(context, gm_memory_free(context, h.memory));
     ASSERT_OK(context, gm_memory_free(context, scale.memory));
     ASSERT_OK(context, gm_memory_free(context, beta.memory));
+    ASSERT_OK(context, gm_memory_free(context, factor.memory));
     return (chains_result){.state = chain_download(context, &end, 1, dim, n, turned),
                            .draws = chain_download(context, &kept, draws, dim, n, turned),
                            .mean = chain_download(context, &mean, 1, dim, n, turned),

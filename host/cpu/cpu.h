@@ -48,5 +48,6 @@ gm_status gm_cpu_mcmc_run(gm_call *call, const struct gm_mcmc_problem *problem, 
 gm_status gm_cpu_tempering_begin(gm_call *call, const struct gm_tempering_args *args);
 gm_status gm_cpu_tempering_swap(gm_call *call, const struct gm_tempering_args *args);
 gm_status gm_cpu_annealing_step(gm_call *call, const struct gm_annealing_args *args);
+gm_status gm_cpu_mcmc_mass(gm_call *call, const struct gm_mcmc_mass_args *args);
 
 #endif

@@ -34,4 +34,5 @@ const gm_backend gm_backend_ref = {
     .tempering_begin = gm_ref_tempering_begin,
     .tempering_swap = gm_ref_tempering_swap,
     .annealing_step = gm_ref_annealing_step,
+    .mcmc_mass = gm_ref_mcmc_mass,
 };

@@ -50,5 +50,6 @@ gm_status gm_ref_tempering_swap(gm_call *call, const struct gm_tempering_args *a
 /* One chain of gm_annealing_run after a stretch of sweeps. */
 void gm_ref_annealing_chain(const struct gm_annealing_args *args, int64_t chain);
 gm_status gm_ref_annealing_step(gm_call *call, const struct gm_annealing_args *args);
+gm_status gm_ref_mcmc_mass(gm_call *call, const struct gm_mcmc_mass_args *args);
 
 #endif
