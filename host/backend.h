@@ -82,6 +82,8 @@ struct gm_mcmc_arrays;
 struct gm_tempering_args;   /* tempering_args.h */
 struct gm_annealing_args;   /* annealing_args.h */
 struct gm_mcmc_mass_args;
+struct gm_potts_problem; /* potts_args.h */
+struct gm_potts_arrays;
 
 typedef struct gm_backend {
     const char *name;
@@ -173,6 +175,13 @@ typedef struct gm_backend {
     gm_status (*tempering_begin)(gm_call *call, const struct gm_tempering_args *args);
     gm_status (*tempering_swap)(gm_call *call, const struct gm_tempering_args *args);
     gm_status (*annealing_step)(gm_call *call, const struct gm_annealing_args *args);
+
+    gm_status (*potts_prepare)(gm_call *call, const struct gm_potts_problem *problem, void **state);
+    size_t (*potts_workspace)(gm_call *call, const struct gm_potts_problem *problem, void *state,
+                              int64_t chains); /* NULL: none */
+    gm_status (*potts_run)(gm_call *call, const struct gm_potts_problem *problem, void *state,
+                           const struct gm_potts_arrays *arrays);
+    void (*potts_release)(gm_call *call, void *state);
 
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "host/chain_check.h"
 #include "host/chain_model.h"
 #include "host/internal.h"
 #include "host/ising_args.h"
@@ -119,90 +120,30 @@ gm_status gm_ising_plan_info(const gm_ising_plan *plan, gm_ising_info *info) {
 
 /* ---- a run ----------------------------------------------------------------------------------- */
 
-/* The noise has an address for every decision, and the sums stay below 2^126. */
 static gm_status check_sweeps(const gm_ising_plan *plan, const gm_ising_sweeps *run, bool sums) {
-    gm_context *context = plan->context;
-    GM_CHECK(context, run->sweeps >= 0, GM_STATUS_INVALID_ARGUMENT, "run.sweeps = %lld is negative",
-             (long long)run->sweeps);
-    uint64_t end;
-    GM_CHECK(context,
-             !__builtin_add_overflow(run->first_sweep, (uint64_t)run->sweeps, &end) &&
-                 !__builtin_mul_overflow(end, (uint64_t)plan->problem.blocks, &end) &&
-                 end < (uint64_t)1 << 48,
-             GM_STATUS_INVALID_ARGUMENT,
-             "run.first_sweep = %llu, sweeps = %lld: the noise of a chain lasts for 2^48 / %d",
-             (unsigned long long)run->first_sweep, (long long)run->sweeps,
-             (int)plan->problem.blocks);
     const double energy = log2((double)plan->info.energy_bound + 1);
     const double spins = log2((double)plan->problem.sites + 1);
-    GM_CHECK(context, !sums || log2((double)run->sweeps + 1) + fmax(2 * energy, 4 * spins) < 126,
-             GM_STATUS_INVALID_ARGUMENT,
-             "run.sweeps = %lld: the sums of so many do not fit into 128 bits; cut the run",
-             (long long)run->sweeps);
-    return GM_STATUS_OK;
+    return gm_check_sweeps(plan->context, run, plan->problem.blocks,
+                           sums ? fmax(2 * energy, 4 * spins) : -1);
 }
 
-static gm_status check_result(gm_context *context, const gm_ising_result *result,
-                              const gm_tensor *beta, const gm_tensor *spins, gm_ising_arrays *a) {
-    if (result == NULL) {
-        return GM_STATUS_OK;
-    }
-    if (result->sums != NULL) {
-        GM_TRY(gm_check_output(context, "result.sums", result->sums, 3, GM_DTYPE_BIT(GM_U64)));
-        GM_TRY(gm_check_size(context, "result.sums", result->sums, 0, a->chains, "as in spins"));
-        GM_TRY(
-            gm_check_size(context, "result.sums", result->sums, 1, GM_ISING_SUMS, "GM_ISING_SUMS"));
-        GM_TRY(gm_check_size(context, "result.sums", result->sums, 2, 2, "the words of a sum"));
-        GM_TRY(gm_check_disjoint(context, "result.sums", result->sums, "spins", spins, false));
-        GM_TRY(gm_check_disjoint(context, "result.sums", result->sums, "beta", beta, false));
-        a->sums = result->sums->data;
+static gm_status check_result(gm_context *context, const gm_chain_tensors *t, gm_ising_arrays *a) {
+    GM_TRY(gm_check_chain_sums(context, t));
+    GM_TRY(gm_check_chain_status(context, t));
+    GM_TRY(gm_check_chain_energy(context, t));
+    if (t->sums != NULL) {
+        a->sums = t->sums->data;
         for (int axis = 0; axis < 3; ++axis) {
-            a->sums_stride[axis] = result->sums->stride[axis];
+            a->sums_stride[axis] = t->sums->stride[axis];
         }
     }
-    if (result->status != NULL) {
-        GM_TRY(gm_check_output(context, "result.status", result->status, 1, GM_DTYPE_BIT(GM_I32)));
-        GM_TRY(
-            gm_check_size(context, "result.status", result->status, 0, a->chains, "as in spins"));
-        GM_TRY(gm_check_disjoint(context, "result.status", result->status, "spins", spins, false));
-        GM_TRY(gm_check_disjoint(context, "result.status", result->status, "beta", beta, false));
-        GM_TRY(gm_check_disjoint(context, "result.status", result->status, "result.sums",
-                                 result->sums, false));
-        a->status = result->status->data;
-        a->status_stride = result->status->stride[0];
+    if (t->status != NULL) {
+        a->status = t->status->data;
+        a->status_stride = t->status->stride[0];
     }
-    if (result->energy != NULL) {
-        GM_TRY(gm_check_output(context, "result.energy", result->energy, 1, GM_DTYPE_BIT(GM_I64)));
-        GM_TRY(
-            gm_check_size(context, "result.energy", result->energy, 0, a->chains, "as in spins"));
-        GM_TRY(gm_check_disjoint(context, "result.energy", result->energy, "spins", spins, false));
-        GM_TRY(gm_check_disjoint(context, "result.energy", result->energy, "beta", beta, false));
-        GM_TRY(gm_check_disjoint(context, "result.energy", result->energy, "result.sums",
-                                 result->sums, false));
-        GM_TRY(gm_check_disjoint(context, "result.energy", result->energy, "result.status",
-                                 result->status, false));
-        a->energy = result->energy->data;
-        a->energy_stride = result->energy->stride[0];
-    }
-    return GM_STATUS_OK;
-}
-
-static gm_status check_scratch(const gm_ising_plan *plan, size_t bytes, const gm_tensor *beta,
-                               const gm_tensor *spins, const gm_ising_result *result,
-                               const gm_workspace *workspace) {
-    gm_context *context = plan->context;
-    gm_tensor scratch;
-    GM_TRY(gm_check_workspace(context, "the plan", bytes, workspace->data, workspace->bytes,
-                              &scratch));
-    GM_TRY(gm_check_disjoint(context, "workspace", &scratch, "spins", spins, false));
-    GM_TRY(gm_check_disjoint(context, "workspace", &scratch, "beta", beta, false));
-    if (result != NULL) {
-        GM_TRY(
-            gm_check_disjoint(context, "workspace", &scratch, "result.sums", result->sums, false));
-        GM_TRY(gm_check_disjoint(context, "workspace", &scratch, "result.status", result->status,
-                                 false));
-        GM_TRY(gm_check_disjoint(context, "workspace", &scratch, "result.energy", result->energy,
-                                 false));
+    if (t->energy != NULL) {
+        a->energy = t->energy->data;
+        a->energy_stride = t->energy->stride[0];
     }
     return GM_STATUS_OK;
 }
@@ -216,11 +157,15 @@ gm_status gm_ising_run(const gm_ising_plan *plan, const gm_ising_sweeps *run, co
     GM_CHECK(context, run != NULL, GM_STATUS_INVALID_ARGUMENT, "run is NULL");
     GM_CHECK(context, workspace != NULL, GM_STATUS_INVALID_ARGUMENT, "workspace is NULL");
     GM_TRY(check_sweeps(plan, run, result != NULL && result->sums != NULL));
-    GM_TRY(gm_check_output(context, "spins", spins, 2, GM_DTYPE_BIT(GM_I8)));
-    GM_TRY(gm_check_size(context, "spins", spins, 1, plan->problem.sites, "the model's sites"));
-    GM_TRY(gm_check_tensor(context, "beta", beta, 1, GM_DTYPE_BIT(GM_F64)));
-    GM_TRY(gm_check_size(context, "beta", beta, 0, spins->shape[0], "as in spins"));
-    GM_TRY(gm_check_disjoint(context, "spins", spins, "beta", beta, false));
+    const gm_chain_tensors tensors = {.name = "spins",
+                                      .state = spins,
+                                      .beta = beta,
+                                      .sums = result != NULL ? result->sums : NULL,
+                                      .status = result != NULL ? result->status : NULL,
+                                      .energy = result != NULL ? result->energy : NULL,
+                                      .count = GM_ISING_SUMS,
+                                      .count_name = "GM_ISING_SUMS"};
+    GM_TRY(gm_check_chains(context, &tensors, GM_I8, plan->problem.sites));
     gm_ising_arrays arrays = {.seed = run->seed,
                               .first_chain = run->first_chain,
                               .first_sweep = run->first_sweep,
@@ -231,7 +176,7 @@ gm_status gm_ising_run(const gm_ising_plan *plan, const gm_ising_sweeps *run, co
                               .spins = spins->data,
                               .chain_stride = spins->stride[0],
                               .site_stride = spins->stride[1]};
-    GM_TRY(check_result(context, result, beta, spins, &arrays));
+    GM_TRY(check_result(context, &tensors, &arrays));
     const size_t bytes =
         plan->backend->ising_workspace != NULL
             ? plan->backend->ising_workspace(call, &plan->problem, plan->state, arrays.chains)
@@ -241,7 +186,7 @@ gm_status gm_ising_run(const gm_ising_plan *plan, const gm_ising_sweeps *run, co
         workspace->bytes = needed;
         return GM_STATUS_OK;
     }
-    GM_TRY(check_scratch(plan, needed, beta, spins, result, workspace));
+    GM_TRY(gm_check_chain_scratch(context, &tensors, needed, workspace));
     arrays.workspace = workspace->data;
     return arrays.chains == 0
                ? GM_STATUS_OK

@@ -1,492 +1,58 @@
-/*
- * The graph of an Ising model: its checks, the quantum of its couplings and fields, a colouring,
- * and the positions of its sites.
- */
+/* The problem of an Ising model: its own checks, and the graph that it shares with other models. */
 #include "host/ising_graph.h"
 
-#include <float.h>
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { MOST_DIVISIONS = 100, FIXED_BITS = 30 };
-static const int64_t MOST_SITES = 1 << 30, MOST_EDGES = 1 << 29;
+#include "host/chain_graph.h"
 
-/* The model's graph by sites, and what is worked out from it. */
-typedef struct graph {
-    const gm_ising_model *model;
-    int32_t sites;
-    int32_t *first, *neighbour; /* (sites + 1), (2 edges) */
-    double *coupling;           /* (2 edges) */
-    int32_t *colour;            /* (sites) -1: clamped, or not coloured yet */
-    int32_t *place;             /* (sites) position */
-    int32_t colours;
-    int32_t *count; /* (colours) of sites */
-} graph;
-
-static void free_graph(graph *g) {
-    free(g->first);
-    free(g->neighbour);
-    free(g->coupling);
-    free(g->colour);
-    free(g->place);
-    free(g->count);
-}
-
-static bool is_free(const graph *g, int32_t site) {
-    return g->model->clamped == NULL || g->model->clamped[site] == 0;
-}
-
-static double coupling_of(const gm_ising_model *model, int64_t edge) {
-    return model->coupling != NULL ? model->coupling[edge] : 1;
-}
-
-static double field_of(const gm_ising_model *model, int64_t site) {
-    return model->field != NULL ? model->field[site] : 0;
-}
-
-static gm_status check_model(gm_context *context, const gm_ising_model *m) {
-    GM_CHECK(context, m->sites >= 0 && m->sites <= MOST_SITES, GM_STATUS_INVALID_ARGUMENT,
-             "model.sites = %lld: must be in 0 .. 2^30", (long long)m->sites);
-    GM_CHECK(context, m->edges >= 0 && m->edges <= MOST_EDGES, GM_STATUS_INVALID_ARGUMENT,
-             "model.edges = %lld: must be in 0 .. 2^29", (long long)m->edges);
-    GM_CHECK(context, m->edges == 0 || m->ends != NULL, GM_STATUS_INVALID_ARGUMENT,
-             "model.ends is NULL");
+gm_status gm_ising_graph(gm_context *context, const gm_ising_model *m, gm_ising_problem *problem,
+                         gm_ising_info *info, void **memory) {
+    *memory = NULL;
     GM_CHECK(context, (unsigned)m->spins <= GM_ISING_BITS, GM_STATUS_INVALID_ARGUMENT,
              "model.spins = %d is none", (int)m->spins);
     GM_CHECK(context, (unsigned)m->update <= GM_ISING_GLAUBER, GM_STATUS_INVALID_ARGUMENT,
              "model.update = %d is none", (int)m->update);
     GM_CHECK(context, (unsigned)m->order <= GM_ISING_RASTER, GM_STATUS_INVALID_ARGUMENT,
              "model.order = %d is none", (int)m->order);
-    for (int64_t e = 0; e < m->edges; ++e) {
-        const int32_t a = m->ends[2 * e], b = m->ends[2 * e + 1];
-        GM_CHECK(context, a >= 0 && a < m->sites && b >= 0 && b < m->sites,
-                 GM_STATUS_INVALID_ARGUMENT, "model.ends[%lld] = (%d, %d): there are %lld sites",
-                 (long long)e, (int)a, (int)b, (long long)m->sites);
-        GM_CHECK(context, a != b, GM_STATUS_INVALID_ARGUMENT,
-                 "model.ends[%lld] = (%d, %d): a site is no neighbour of itself", (long long)e,
-                 (int)a, (int)b);
-        GM_CHECK(context, isfinite(coupling_of(m, e)), GM_STATUS_INVALID_ARGUMENT,
-                 "model.coupling[%lld] = %g: must be finite", (long long)e, coupling_of(m, e));
+    const gm_chain_model model = {.sites = m->sites,
+                                  .edges = m->edges,
+                                  .ends = m->ends,
+                                  .coupling = m->coupling,
+                                  .field = m->field,
+                                  .clamped = m->clamped,
+                                  .labels = 1,
+                                  .coloured = m->order == GM_ISING_COLOURED,
+                                  .connected = m->connected != 0};
+    gm_chain_graph g;
+    const gm_status status = gm_chain_graph_make(context, &model, &g);
+    if (status != GM_STATUS_OK) {
+        free(g.memory);
+        return status;
     }
-    for (int64_t i = 0; i < m->sites; ++i) {
-        GM_CHECK(context, isfinite(field_of(m, i)), GM_STATUS_INVALID_ARGUMENT,
-                 "model.field[%lld] = %g: must be finite", (long long)i, field_of(m, i));
-    }
+    *memory = g.memory;
+    *problem =
+        (gm_ising_problem){.spins = m->spins,
+                           .update = m->update,
+                           .order = m->order,
+                           .sites = g.sites,
+                           .positions = g.positions,
+                           .free_sites = g.free_sites,
+                           .colours = g.colours,
+                           .reach = (int32_t)g.reach,
+                           .blocks = g.blocks,
+                           .neighbours = g.neighbours,
+                           .log_odds = m->spins == GM_ISING_SIGNS ? 2 * g.quantum : g.quantum,
+                           .site = g.site,
+                           .colour = g.colour,
+                           .first = g.first,
+                           .neighbour = g.neighbour,
+                           .coupling = g.coupling,
+                           .field = g.field};
+    *info = (gm_ising_info){.colours = model.coloured ? g.colours : 0,
+                            .quantum = g.quantum,
+                            .rounding = g.rounding,
+                            .reach = g.reach,
+                            .energy_bound = g.energy_bound,
+                            .components = g.components};
     return GM_STATUS_OK;
-}
-
-/* ---- neighbours ------------------------------------------------------------------------------ */
-
-typedef struct end_entry {
-    int32_t site;
-    double coupling;
-} end_entry;
-
-static int by_site(const void *a, const void *b) {
-    const int32_t left = ((const end_entry *)a)->site, right = ((const end_entry *)b)->site;
-    return (left > right) - (left < right);
-}
-
-/* The neighbours of each site in ascending order. */
-static gm_status join_ends(gm_context *context, graph *g) {
-    const gm_ising_model *m = g->model;
-    end_entry *entries = malloc((size_t)(2 * m->edges + 1) * sizeof *entries);
-    GM_CHECK(context, entries != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
-    for (int64_t k = 0; k < 2 * m->edges; ++k) {
-        ++g->first[m->ends[k] + 1];
-    }
-    for (int32_t i = 0; i < g->sites; ++i) {
-        g->first[i + 1] += g->first[i];
-        g->place[i] = g->first[i];
-    }
-    for (int64_t k = 0; k < 2 * m->edges; ++k) {
-        entries[g->place[m->ends[k]]++] = (end_entry){m->ends[k ^ 1], coupling_of(m, k / 2)};
-    }
-    int32_t twice = -1, with = -1;
-    for (int32_t i = 0; i < g->sites; ++i) {
-        qsort(entries + g->first[i], (size_t)(g->first[i + 1] - g->first[i]), sizeof *entries,
-              by_site);
-        for (int32_t k = g->first[i]; k < g->first[i + 1]; ++k) {
-            g->neighbour[k] = entries[k].site;
-            g->coupling[k] = entries[k].coupling;
-            if (k > g->first[i] && entries[k].site == entries[k - 1].site && twice < 0) {
-                twice = i;
-                with = entries[k].site;
-            }
-        }
-    }
-    free(entries);
-    GM_CHECK(context, twice < 0, GM_STATUS_INVALID_ARGUMENT,
-             "model.ends: the pair (%d, %d) is given twice", (int)twice, (int)with);
-    return GM_STATUS_OK;
-}
-
-/* ---- the quantum ----------------------------------------------------------------------------- */
-
-/* How far v is from its nearest multiple of q. */
-static double distance(double v, double q) {
-    return fabs(v - nearbyint(v / q) * q);
-}
-
-static bool is_multiple(double v, double q) {
-    return fabs(v / q) < 0x1p29 && distance(v, q) <= 4 * DBL_EPSILON * fabs(v);
-}
-
-static bool all_are_multiples(const gm_ising_model *m, double q) {
-    bool all = true;
-    for (int64_t e = 0; e < m->edges && all; ++e) {
-        all = is_multiple(coupling_of(m, e), q);
-    }
-    for (int64_t i = 0; i < m->sites && all; ++i) {
-        all = is_multiple(field_of(m, i), q);
-    }
-    return all;
-}
-
-/* The largest sum of |J| and |h| at a site, in units of q, each rounded if q is not 0. */
-static double largest_sum(const graph *g, double q) {
-    double largest = 0;
-    for (int32_t i = 0; i < g->sites; ++i) {
-        double sum = fabs(field_of(g->model, i));
-        sum = q > 0 ? nearbyint(sum / q) : sum;
-        for (int32_t k = g->first[i]; k < g->first[i + 1]; ++k) {
-            const double size = fabs(g->coupling[k]);
-            sum += q > 0 ? nearbyint(size / q) : size;
-        }
-        largest = fmax(largest, sum);
-    }
-    return largest;
-}
-
-static double least_size(const gm_ising_model *m) {
-    double least = INFINITY;
-    for (int64_t e = 0; e < m->edges; ++e) {
-        const double size = fabs(coupling_of(m, e));
-        least = size > 0 ? fmin(least, size) : least;
-    }
-    for (int64_t i = 0; i < m->sites; ++i) {
-        const double size = fabs(field_of(m, i));
-        least = size > 0 ? fmin(least, size) : least;
-    }
-    return least;
-}
-
-static gm_status choose_quantum(gm_context *context, const graph *g, double *quantum) {
-    const double least = least_size(g->model), most = largest_sum(g, 0);
-    GM_CHECK(context, isfinite(most) && most < DBL_MAX / 4, GM_STATUS_INVALID_ARGUMENT,
-             "model.coupling, model.field: the sum of their sizes at a site overflows");
-    if (!isfinite(least)) {
-        *quantum = 1;
-        return GM_STATUS_OK;
-    }
-    for (int d = 1; d <= MOST_DIVISIONS; ++d) {
-        const double q = least / d;
-        if (q >= DBL_MIN && all_are_multiples(g->model, q) && largest_sum(g, q) < 0x1p30) {
-            *quantum = q;
-            return GM_STATUS_OK;
-        }
-    }
-    int exponent;
-    (void)frexp(most, &exponent);
-    *quantum = ldexp(1, exponent - FIXED_BITS);
-    GM_CHECK(context, *quantum >= DBL_MIN, GM_STATUS_INVALID_ARGUMENT,
-             "model.coupling, model.field: %g at the most is too small to be divided by 2^30",
-             most);
-    return GM_STATUS_OK;
-}
-
-/* ---- colours --------------------------------------------------------------------------------- */
-
-/* Two colours by walks from the lowest sites on; false if there is an odd cycle. */
-static bool colour_bipartite(graph *g, int32_t *queue) {
-    for (int32_t start = 0; start < g->sites; ++start) {
-        if (g->colour[start] >= 0 || !is_free(g, start)) {
-            continue;
-        }
-        int32_t head = 0, tail = 0;
-        g->colour[start] = 0;
-        queue[tail++] = start;
-        while (head < tail) {
-            const int32_t i = queue[head++];
-            for (int32_t k = g->first[i]; k < g->first[i + 1]; ++k) {
-                const int32_t j = g->neighbour[k];
-                if (!is_free(g, j)) {
-                    continue;
-                }
-                if (g->colour[j] == g->colour[i]) {
-                    return false;
-                }
-                if (g->colour[j] < 0) {
-                    g->colour[j] = 1 - g->colour[i];
-                    queue[tail++] = j;
-                }
-            }
-        }
-    }
-    return true;
-}
-
-/* A site that waits for its colour, as it was when it was put into the heap. */
-typedef struct waiting {
-    int32_t saturation, degree, site;
-} waiting;
-
-static bool goes_before(const waiting *a, const waiting *b) {
-    return a->saturation != b->saturation ? a->saturation > b->saturation
-           : a->degree != b->degree       ? a->degree > b->degree
-                                          : a->site < b->site;
-}
-
-static void push(waiting *heap, int64_t *size, waiting item) {
-    int64_t at = (*size)++;
-    for (; at > 0 && goes_before(&item, &heap[(at - 1) / 2]); at = (at - 1) / 2) {
-        heap[at] = heap[(at - 1) / 2];
-    }
-    heap[at] = item;
-}
-
-static waiting pop(waiting *heap, int64_t *size) {
-    const waiting top = heap[0], item = heap[--*size];
-    int64_t at = 0;
-    for (int64_t child; (child = 2 * at + 1) < *size; at = child) {
-        child += child + 1 < *size && goes_before(&heap[child + 1], &heap[child]);
-        if (!goes_before(&heap[child], &item)) {
-            break;
-        }
-        heap[at] = heap[child];
-    }
-    heap[at] = item;
-    return top;
-}
-
-/* How many of the neighbours of site have the colour. */
-static int32_t count_colour(const graph *g, int32_t site, int32_t colour) {
-    int32_t count = 0;
-    for (int32_t k = g->first[site]; k < g->first[site + 1]; ++k) {
-        count += g->colour[g->neighbour[k]] == colour;
-    }
-    return count;
-}
-
-/* The lowest colour that no neighbour has. seen: (sites) scratch, no entry equal to site. */
-static int32_t lowest_colour(const graph *g, int32_t site, int32_t *seen) {
-    for (int32_t k = g->first[site]; k < g->first[site + 1]; ++k) {
-        const int32_t c = g->colour[g->neighbour[k]];
-        if (c >= 0) {
-            seen[c] = site;
-        }
-    }
-    int32_t colour = 0;
-    while (seen[colour] == site) {
-        ++colour;
-    }
-    return colour;
-}
-
-/*
- * DSATUR: next is the site whose neighbours have the most colours, of these the one with the most
- * neighbours, of these the lowest. heap: (sites + 2 edges); saturation, seen: (sites + 1).
- */
-static void colour_by_saturation(graph *g, waiting *heap, int32_t *saturation, int32_t *seen) {
-    int64_t size = 0;
-    for (int32_t i = 0; i < g->sites; ++i) {
-        saturation[i] = 0;
-        seen[i] = -1;
-        g->colour[i] = -1;
-        if (is_free(g, i)) {
-            push(heap, &size, (waiting){0, g->first[i + 1] - g->first[i], i});
-        }
-    }
-    seen[g->sites] = -1;
-    while (size > 0) {
-        const waiting next = pop(heap, &size);
-        const int32_t i = next.site;
-        if (g->colour[i] >= 0 || next.saturation != saturation[i]) {
-            continue;
-        }
-        g->colour[i] = lowest_colour(g, i, seen);
-        for (int32_t k = g->first[i]; k < g->first[i + 1]; ++k) {
-            const int32_t j = g->neighbour[k];
-            if (g->colour[j] < 0 && is_free(g, j) && count_colour(g, j, g->colour[i]) == 1) {
-                push(heap, &size, (waiting){++saturation[j], g->first[j + 1] - g->first[j], j});
-            }
-        }
-    }
-}
-
-static gm_status colour(gm_context *context, graph *g) {
-    for (int32_t i = 0; i < g->sites; ++i) {
-        g->colour[i] = g->model->order == GM_ISING_COLOURED || !is_free(g, i) ? -1 : 0;
-    }
-    if (g->model->order == GM_ISING_COLOURED && !colour_bipartite(g, g->place)) {
-        const size_t sites = (size_t)g->sites;
-        waiting *heap = malloc((sites + 2 * (size_t)g->model->edges) * sizeof *heap);
-        int32_t *scratch = malloc(2 * (sites + 1) * sizeof *scratch);
-        if (heap != NULL && scratch != NULL) {
-            colour_by_saturation(g, heap, scratch, scratch + sites + 1);
-        }
-        free(scratch);
-        free(heap);
-        GM_CHECK(context, heap != NULL && scratch != NULL, GM_STATUS_OUT_OF_MEMORY,
-                 "no memory for a plan");
-    }
-    g->colours = 0;
-    for (int32_t i = 0; i < g->sites; ++i) {
-        g->colours = g->colour[i] >= g->colours ? g->colour[i] + 1 : g->colours;
-    }
-    g->count = calloc((size_t)g->colours + 1, sizeof *g->count);
-    GM_CHECK(context, g->count != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
-    for (int32_t i = 0; i < g->sites; ++i) {
-        g->count[g->colour[i] < 0 ? g->colours : g->colour[i]] += 1;
-    }
-    return GM_STATUS_OK;
-}
-
-/* ---- positions ------------------------------------------------------------------------------- */
-
-/* The arrays of a problem, filled while they are made. */
-typedef struct arrays {
-    int32_t *site, *colour, *first, *neighbour, *coupling, *field;
-} arrays;
-
-static gm_status make_arrays(gm_context *context, const gm_ising_problem *p, arrays *a,
-                             void **memory) {
-    const size_t positions = (size_t)p->positions;
-    const size_t counts[] = {positions,     2 * (size_t)p->colours, positions + 1,
-                             positions + 1, (size_t)p->neighbours,  (size_t)p->neighbours};
-    int32_t **const targets[] = {&a->site,  &a->colour,    &a->first,
-                                 &a->field, &a->neighbour, &a->coupling};
-    size_t total = 0;
-    for (int i = 0; i < 6; ++i) {
-        total += counts[i];
-    }
-    int32_t *next = calloc(total, sizeof *next);
-    GM_CHECK(context, next != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
-    *memory = next;
-    for (int i = 0; i < 6; ++i) {
-        *targets[i] = next;
-        next += counts[i];
-    }
-    return GM_STATUS_OK;
-}
-
-static void place_sites(graph *g, const arrays *a, gm_ising_problem *p) {
-    const int32_t multiple = p->order == GM_ISING_COLOURED ? 4 : 1;
-    int32_t *next = g->count; /* its counts become positions */
-    int32_t start = 0;
-    for (int32_t c = 0; c <= g->colours; ++c) {
-        const int32_t count = next[c];
-        next[c] = start;
-        if (c < g->colours) {
-            a->colour[2 * c] = start;
-            a->colour[2 * c + 1] = start + count;
-            start += (count + multiple - 1) / multiple * multiple;
-        }
-    }
-    for (int32_t at = 0; at < p->positions; ++at) {
-        a->site[at] = -1;
-    }
-    for (int32_t i = 0; i < g->sites; ++i) {
-        const int32_t at = next[g->colour[i] < 0 ? g->colours : g->colour[i]]++;
-        g->place[i] = at;
-        a->site[at] = i;
-    }
-}
-
-/* Neighbours, couplings and fields by positions, in quanta. */
-static void quantise(const graph *g, const arrays *a, const gm_ising_problem *p, double quantum) {
-    int32_t next = 0;
-    for (int32_t at = 0; at < p->positions; ++at) {
-        const int32_t i = a->site[at];
-        a->first[at] = next;
-        if (i < 0) {
-            continue;
-        }
-        a->field[at] = (int32_t)nearbyint(field_of(g->model, i) / quantum);
-        for (int32_t k = g->first[i]; k < g->first[i + 1]; ++k, ++next) {
-            a->neighbour[next] = g->place[g->neighbour[k]];
-            a->coupling[next] = (int32_t)nearbyint(g->coupling[k] / quantum);
-        }
-    }
-    a->first[p->positions] = next;
-}
-
-static void describe(const graph *g, const arrays *a, const gm_ising_problem *p, double quantum,
-                     gm_ising_info *info) {
-    *info = (gm_ising_info){.quantum = quantum,
-                            .colours = p->order == GM_ISING_COLOURED ? p->colours : 0};
-    int64_t twice = 0;
-    for (int32_t at = 0; at < p->positions; ++at) {
-        int64_t reach = llabs((long long)a->field[at]);
-        info->energy_bound += reach;
-        for (int32_t k = a->first[at]; k < a->first[at + 1]; ++k) {
-            reach += llabs((long long)a->coupling[k]);
-            twice += llabs((long long)a->coupling[k]);
-        }
-        info->reach = reach > info->reach ? reach : info->reach;
-    }
-    info->energy_bound += twice / 2;
-    for (int64_t e = 0; e < g->model->edges; ++e) {
-        info->rounding = fmax(info->rounding, distance(coupling_of(g->model, e), quantum));
-    }
-    for (int64_t i = 0; i < g->model->sites; ++i) {
-        info->rounding = fmax(info->rounding, distance(field_of(g->model, i), quantum));
-    }
-}
-
-static gm_status plan_graph(gm_context *context, graph *g, gm_ising_problem *p, gm_ising_info *info,
-                            void **memory) {
-    const gm_ising_model *m = g->model;
-    double quantum = 1;
-    GM_TRY(join_ends(context, g));
-    GM_TRY(choose_quantum(context, g, &quantum));
-    GM_TRY(colour(context, g));
-    const int32_t multiple = m->order == GM_ISING_COLOURED ? 4 : 1;
-    *p = (gm_ising_problem){.spins = m->spins,
-                            .update = m->update,
-                            .order = m->order,
-                            .sites = g->sites,
-                            .free_sites = g->sites - g->count[g->colours],
-                            .colours = g->colours,
-                            .neighbours = 2 * m->edges,
-                            .log_odds = m->spins == GM_ISING_SIGNS ? 2 * quantum : quantum};
-    for (int32_t c = 0; c < g->colours; ++c) {
-        p->positions += (g->count[c] + multiple - 1) / multiple * multiple;
-    }
-    p->blocks = (p->positions + 3) / 4;
-    p->positions += g->count[g->colours];
-    arrays a;
-    GM_TRY(make_arrays(context, p, &a, memory));
-    place_sites(g, &a, p);
-    quantise(g, &a, p, quantum);
-    describe(g, &a, p, quantum, info);
-    p->reach = (int32_t)info->reach;
-    p->site = a.site;
-    p->colour = a.colour;
-    p->first = a.first;
-    p->neighbour = a.neighbour;
-    p->coupling = a.coupling;
-    p->field = a.field;
-    return GM_STATUS_OK;
-}
-
-gm_status gm_ising_graph(gm_context *context, const gm_ising_model *model,
-                         gm_ising_problem *problem, gm_ising_info *info, void **memory) {
-    *memory = NULL;
-    GM_TRY(check_model(context, model));
-    const size_t sites = (size_t)model->sites, ends = 2 * (size_t)model->edges;
-    graph g = {.model = model, .sites = (int32_t)model->sites};
-    g.first = calloc(sites + 1, sizeof *g.first);
-    g.neighbour = malloc((ends + 1) * sizeof *g.neighbour);
-    g.coupling = malloc((ends + 1) * sizeof *g.coupling);
-    g.colour = malloc((sites + 1) * sizeof *g.colour);
-    g.place = malloc((sites + 1) * sizeof *g.place);
-    const bool enough = g.first != NULL && g.neighbour != NULL && g.coupling != NULL &&
-                        g.colour != NULL && g.place != NULL;
-    const gm_status status =
-        enough ? plan_graph(context, &g, problem, info, memory)
-               : gm_fail(context, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
-    free_graph(&g);
-    return status;
 }

@@ -26,13 +26,12 @@
 
 #include "host/ising_args.h"
 #include "kernels/block.cuh"
-#include "kernels/launch.cuh"
+#include "kernels/chain_graph.cuh"
 #include "kernels/module.cuh"
 
 namespace gm {
 namespace {
 
-constexpr unsigned MOST_THREADS = 256; /* a block of a chain; four positions a thread */
 constexpr unsigned SEQUENTIAL_THREADS = 64;
 
 struct ising_shared {
@@ -120,11 +119,6 @@ __device__ inline void store_site(const ising_job &job, const chain_view &c, int
     }
 }
 
-__device__ inline gm_status status_of(double beta, bool bad_spin) {
-    const bool finite = beta - beta == 0;
-    return !finite ? GM_STATUS_NON_FINITE : bad_spin ? GM_STATUS_INVALID_ARGUMENT : GM_STATUS_OK;
-}
-
 /* ---- a block a chain ------------------------------------------------------------------------- */
 
 __device__ inline void sweep_colours(const ising_job &job, const chain_view &c, uint64_t sweep,
@@ -186,7 +180,7 @@ __device__ inline int64_t run_sweeps(const ising_job &job, const chain_view &c,
 }
 
 template <bool resident>
-__global__ void __launch_bounds__(MOST_THREADS)
+__global__ void __launch_bounds__(CHAIN_MOST_THREADS)
     ising_coloured(const GM_GRID_CONSTANT ising_job job) {
     GM_SHARED(ising_shared, shared);
     const gm_ising_problem &p = job.p;
@@ -215,7 +209,7 @@ __global__ void __launch_bounds__(MOST_THREADS)
     }
     /* Its barriers publish the three loops above as well. */
     const gm_status status =
-        status_of(c.beta, gm_block_sum(static_cast<long long>(bad), shared.reduce) != 0);
+        chain_status(c.beta, gm_block_sum(static_cast<long long>(bad), shared.reduce) != 0);
     int64_t energy = 0;
     if (status == GM_STATUS_OK) {
         energy = run_sweeps(job, c, shared);
@@ -281,7 +275,7 @@ __global__ void __launch_bounds__(SEQUENTIAL_THREADS)
         bad |= load_site(job, c, chain, at);
     }
     uint64_t sums[2 * GM_ISING_SUMS] = {0};
-    const gm_status status = status_of(c.beta, bad != 0);
+    const gm_status status = chain_status(c.beta, bad != 0);
     int64_t energy = 0;
     if (status == GM_STATUS_OK) {
         energy = run_alone(job, c, sums);
@@ -301,48 +295,6 @@ struct ising_plan {
     unsigned threads = 0;
     bool resident = false;
 };
-
-/* Four positions a thread of the largest colour, whole warps. */
-unsigned block_for(const gm_ising_problem &p) {
-    int32_t largest = 1;
-    for (int32_t c = 0; c < p.colours; ++c) {
-        const int32_t count = p.colour[2 * c + 1] - p.colour[2 * c];
-        largest = count > largest ? count : largest;
-    }
-    const unsigned warps = (static_cast<unsigned>(largest) + 127) / 128;
-    return 32 * warps < MOST_THREADS ? 32 * warps : MOST_THREADS;
-}
-
-/* One allocation for all arrays, in the order of the problem's pointers. */
-gm_status copy_problem(gm_call *call, const gm_ising_problem &p, ising_plan *plan) {
-    const int32_t **const targets[] = {&plan->problem.site,     &plan->problem.colour,
-                                       &plan->problem.first,    &plan->problem.neighbour,
-                                       &plan->problem.coupling, &plan->problem.field};
-    const int32_t *const sources[] = {p.site, p.colour, p.first, p.neighbour, p.coupling, p.field};
-    const size_t positions = static_cast<size_t>(p.positions);
-    const size_t neighbours = static_cast<size_t>(p.neighbours);
-    const size_t counts[] = {positions,     2 * static_cast<size_t>(p.colours),
-                             positions + 1, neighbours,
-                             neighbours,    positions};
-    size_t total = 0;
-    for (size_t count : counts) {
-        total += count;
-    }
-    gm_status status =
-        check_cuda(call, cudaMalloc(&plan->memory, total * sizeof(int32_t)), "cudaMalloc");
-    int32_t *next = static_cast<int32_t *>(plan->memory);
-    for (int i = 0; i < 6 && status == GM_STATUS_OK; ++i) {
-        *targets[i] = next;
-        if (counts[i] > 0) {
-            status = check_cuda(
-                call,
-                cudaMemcpy(next, sources[i], counts[i] * sizeof(int32_t), cudaMemcpyHostToDevice),
-                "cudaMemcpy");
-        }
-        next += counts[i];
-    }
-    return status;
-}
 
 /* Whether the spins fit beside the table, and the kernel's permission to use as much. */
 gm_status choose_memory(gm_call *call, const gm_ising_problem &p, ising_plan *plan) {
@@ -372,9 +324,10 @@ gm_status ising_prepare(gm_call *call, const gm_ising_problem *problem, void **s
     }
     *state = plan;
     plan->problem = *problem;
-    plan->threads = block_for(*problem);
+    plan->threads = chain_block(*problem);
     const gm_status status = choose_memory(call, *problem, plan);
-    return status == GM_STATUS_OK ? copy_problem(call, *problem, plan) : status;
+    return status == GM_STATUS_OK ? chain_copy(call, *problem, 1, &plan->problem, &plan->memory)
+                                  : status;
 }
 
 size_t ising_workspace(gm_call *call, const gm_ising_problem *problem, void *state,

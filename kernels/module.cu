@@ -152,6 +152,10 @@ const gm_backend backend = {
     tempering_swap,
     annealing_step,
     mcmc_mass,
+    potts_prepare,
+    potts_workspace,
+    potts_run,
+    potts_release,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

@@ -61,6 +61,12 @@ gm_status tempering_swap(gm_call *call, const gm_tempering_args *args);
 gm_status annealing_step(gm_call *call, const gm_annealing_args *args);
 gm_status mcmc_mass(gm_call *call, const gm_mcmc_mass_args *args);
 
+gm_status potts_prepare(gm_call *call, const gm_potts_problem *problem, void **state);
+size_t potts_workspace(gm_call *call, const gm_potts_problem *problem, void *state, int64_t chains);
+gm_status potts_run(gm_call *call, const gm_potts_problem *problem, void *state,
+                    const gm_potts_arrays *arrays);
+void potts_release(gm_call *call, void *state);
+
 /* The library's own function is not linked into a module. */
 inline const char *gm_dtype_text(gm_dtype dtype) {
     return dtype == GM_F64 ? "f64" : dtype == GM_F32 ? "f32" : "other";

@@ -185,4 +185,59 @@ __attribute__((unused)) static void set_tangle(gm_ising_model *model, int32_t si
     model->field = field;
 }
 
+/* The subject for tests of laws: all have the same bits. */
+__attribute__((unused)) static const subject *fastest(void) {
+    const subject *best = &subjects[0];
+    FOR_EACH_SUBJECT(s) {
+        best = strncmp(s->name, "cpu", 3) == 0 && !s->is_slow ? s : best;
+    }
+    return best;
+}
+
+/* z of the chains' averages against an exact value; `count` sums of a chain as the
+ * library gives them, in `unit`. */
+__attribute__((unused)) static double z_score(const uint64_t *sums, int count, int64_t chains,
+                                              int64_t sweeps, int which, double unit,
+                                              double exact) {
+    double mean = 0, square = 0;
+    for (int64_t c = 0; c < chains; ++c) {
+        const double x =
+            gm_ising_sum_value(sums + (c * count + which) * 2) * unit / (double)sweeps - exact;
+        mean += x;
+        square += x * x;
+    }
+    mean /= (double)chains;
+    const double error = sqrt((square / (double)chains - mean * mean) / (double)(chains - 1));
+    /* A clamped or frozen quantity has no spread: then only the sums' rounding may be off. */
+    return error > 1e-12 * fabs(exact) ? mean / error : fabs(mean) <= 1e-12 * fabs(exact) ? 0 : 1e9;
+}
+
+/*
+ * Pearson's statistic over states with 10 or more expected, the rest as one, as a normal deviate
+ * (Wilson and Hilferty, 1931). A state that cannot be reached must not be.
+ */
+__attribute__((unused)) static double row_deviate(const double *row, const int64_t *count,
+                                                  int states, int64_t chains) {
+    double statistic = 0, rest = 0;
+    int64_t rest_count = 0;
+    int cells = 0;
+    for (int to = 0; to < states; ++to) {
+        const double expected = row[to] * (double)chains;
+        assert_true(row[to] > 0 || count[to] == 0);
+        if (expected < 10) {
+            rest += expected;
+            rest_count += count[to];
+            continue;
+        }
+        ++cells;
+        statistic += ((double)count[to] - expected) * ((double)count[to] - expected) / expected;
+    }
+    if (rest >= 10) {
+        ++cells;
+        statistic += ((double)rest_count - rest) * ((double)rest_count - rest) / rest;
+    }
+    const double degrees = cells - 1, spread = 2 / (9 * degrees);
+    return (cbrt(statistic / degrees) - (1 - spread)) / sqrt(spread);
+}
+
 #endif

@@ -167,23 +167,6 @@ static void make_model(const exact_case *c, exact_model *made) {
 
 /* ---- moments and products over a sweep ------------------------------------------------------- */
 
-/* z of the chains' averages against an exact value; sums as the library gives them, in `unit`. */
-static double z_score(const uint64_t *sums, int64_t chains, int64_t sweeps, int which, double unit,
-                      double exact) {
-    double mean = 0, square = 0;
-    for (int64_t c = 0; c < chains; ++c) {
-        const double x =
-            gm_ising_sum_value(sums + (c * GM_ISING_SUMS + which) * 2) * unit / (double)sweeps -
-            exact;
-        mean += x;
-        square += x * x;
-    }
-    mean /= (double)chains;
-    const double error = sqrt((square / (double)chains - mean * mean) / (double)(chains - 1));
-    /* A clamped or frozen quantity has no spread: then only the sums' rounding may be off. */
-    return error > 1e-12 * fabs(exact) ? mean / error : fabs(mean) <= 1e-12 * fabs(exact) ? 0 : 1e9;
-}
-
 static double unit_of_sum(int which, double quantum) {
     return which == GM_ISING_E                               ? quantum
            : which == GM_ISING_E2 || which == GM_ISING_E_LAG ? quantum * quantum
@@ -220,7 +203,8 @@ static void check_case(const subject *s, const exact_case *c) {
         if (c->no_lag && (q == GM_ISING_E_LAG || q == GM_ISING_M_LAG)) {
             continue;
         }
-        const double z = z_score(sums, chains, sweeps, q, unit_of_sum(q, info.quantum), exact[q]);
+        const double z =
+            z_score(sums, GM_ISING_SUMS, chains, sweeps, q, unit_of_sum(q, info.quantum), exact[q]);
         ++compared;
         if (!(fabs(z) < Z_BOUND)) {
             fail_msg("%s: %s: moment %d is off by %.1f standard errors from %g", s->name, c->name,
@@ -349,33 +333,6 @@ static void exact_row(const law *l, int columns, int from, double *row) {
     free(g);
 }
 
-/*
- * Pearson's statistic over states with 10 or more expected, the rest as one, as a normal deviate
- * (Wilson and Hilferty, 1931). A state that cannot be reached must not be.
- */
-static double row_deviate(const double *row, const int64_t *count, int states, int64_t chains) {
-    double statistic = 0, rest = 0;
-    int64_t rest_count = 0;
-    int cells = 0;
-    for (int to = 0; to < states; ++to) {
-        const double expected = row[to] * (double)chains;
-        assert_true(row[to] > 0 || count[to] == 0);
-        if (expected < 10) {
-            rest += expected;
-            rest_count += count[to];
-            continue;
-        }
-        ++cells;
-        statistic += ((double)count[to] - expected) * ((double)count[to] - expected) / expected;
-    }
-    if (rest >= 10) {
-        ++cells;
-        statistic += ((double)rest_count - rest) * ((double)rest_count - rest) / rest;
-    }
-    const double degrees = cells - 1, spread = 2 / (9 * degrees);
-    return (cbrt(statistic / degrees) - (1 - spread)) / sqrt(spread);
-}
-
 static void rows_are_exact(void **state) {
     (void)state;
     static const exact_case rows[] = {
@@ -494,8 +451,8 @@ static void large_tori_have_their_energy(void **state) {
         r.sums = sums;
         run_chains(s, &model, &r);
         const double exact = (double)energy_of_torus(n, betas[k]);
-        const double z = z_score(sums, chains, sweeps, GM_ISING_E, 1, exact);
-        const double m = z_score(sums, chains, sweeps, GM_ISING_M, 1, 0);
+        const double z = z_score(sums, GM_ISING_SUMS, chains, sweeps, GM_ISING_E, 1, exact);
+        const double m = z_score(sums, GM_ISING_SUMS, chains, sweeps, GM_ISING_M, 1, 0);
         if (!(fabs(z) < Z_BOUND && fabs(m) < Z_BOUND)) {
             fail_msg("beta %g: energy off by %.1f, magnetisation by %.1f standard errors", betas[k],
                      z, m);

@@ -39,4 +39,6 @@ const gm_backend gm_backend_cpu = {
     .tempering_swap = gm_cpu_tempering_swap,
     .annealing_step = gm_cpu_annealing_step,
     .mcmc_mass = gm_cpu_mcmc_mass,
+    .potts_workspace = gm_cpu_potts_workspace,
+    .potts_run = gm_cpu_potts_run,
 };

@@ -35,4 +35,5 @@ const gm_backend gm_backend_ref = {
     .tempering_swap = gm_ref_tempering_swap,
     .annealing_step = gm_ref_annealing_step,
     .mcmc_mass = gm_ref_mcmc_mass,
+    .potts_run = gm_ref_potts_run,
 };

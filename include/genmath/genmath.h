@@ -22,6 +22,7 @@
 #include <genmath/mcmc.h>
 #include <genmath/npy.h>
 #include <genmath/ode.h>
+#include <genmath/potts.h>
 #include <genmath/random.h>
 #include <genmath/reduce.h>
 #include <genmath/sde.h>

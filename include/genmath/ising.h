@@ -62,7 +62,7 @@ typedef enum gm_ising_update {
  */
 typedef enum gm_ising_order { GM_ISING_COLOURED, GM_ISING_RANDOM, GM_ISING_RASTER } gm_ising_order;
 
-/* Host arrays, which the plan copies. Zero is the default of the last five. */
+/* Host arrays, which the plan copies. Zero is the default of the last six. */
 typedef struct gm_ising_model {
     int64_t sites;       /* 0 .. 2^30 */
     int64_t edges;       /* 0 .. 2^29 */
@@ -73,6 +73,7 @@ typedef struct gm_ising_model {
     gm_ising_spins spins;
     gm_ising_update update;
     gm_ising_order order;
+    int32_t connected; /* not 0: a graph in several parts that no edge joins is refused */
 } gm_ising_model;
 
 /*
@@ -94,8 +95,8 @@ typedef struct gm_ising_plan gm_ising_plan;
 /*
  * Checks the model, rounds it to its quantum, colours it and copies it to the backend.
  * Errors: INVALID_ARGUMENT (a null argument, a number out of range or not finite, a self-loop, a
- * pair given twice), OUT_OF_MEMORY, UNSUPPORTED. Cost: edges log(edges); for a graph with an odd
- * cycle the sum of the squared degrees.
+ * pair given twice, several parts where one is asked for), OUT_OF_MEMORY, UNSUPPORTED. Cost: edges
+ * log(edges); for a graph with an odd cycle the sum of the squared degrees.
  */
 gm_status gm_ising_plan_create(gm_context *context, const gm_ising_model *model,
                                gm_ising_plan **plan);
@@ -107,6 +108,7 @@ typedef struct gm_ising_info {
     double rounding;      /* the largest |J or h - its multiple of the quantum| */
     int64_t reach;        /* the largest |f_i| / quantum there can be */
     int64_t energy_bound; /* no |E| / quantum is larger */
+    int64_t components;   /* connected parts of the graph, clamped sites included */
 } gm_ising_info;
 
 gm_status gm_ising_plan_info(const gm_ising_plan *plan, gm_ising_info *info);
