@@ -79,6 +79,8 @@ struct gm_ising_problem;    /* ising_args.h */
 struct gm_ising_arrays;
 struct gm_mcmc_problem;     /* mcmc_args.h */
 struct gm_mcmc_arrays;
+struct gm_factor_problem;   /* factor_graph_args.h */
+struct gm_factor_arrays;
 
 typedef struct gm_backend {
     const char *name;
@@ -165,6 +167,14 @@ typedef struct gm_backend {
     gm_status (*mcmc_run)(gm_call *call, const struct gm_mcmc_problem *problem, void *state,
                           const struct gm_mcmc_arrays *arrays);
     void (*mcmc_release)(gm_call *call, void *state);
+
+    gm_status (*factor_prepare)(gm_call *call, const struct gm_factor_problem *problem,
+                                void **state);
+    size_t (*factor_workspace)(gm_call *call, const struct gm_factor_problem *problem, void *state,
+                               int64_t chains); /* NULL: none */
+    gm_status (*factor_run)(gm_call *call, const struct gm_factor_problem *problem, void *state,
+                            const struct gm_factor_arrays *arrays);
+    void (*factor_release)(gm_call *call, void *state);
 
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */

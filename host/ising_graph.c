@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/colouring.h"
+
 enum { MOST_DIVISIONS = 100, FIXED_BITS = 30 };
 static const int64_t MOST_SITES = 1 << 30, MOST_EDGES = 1 << 29;
 
@@ -198,138 +200,13 @@ static gm_status choose_quantum(gm_context *context, const graph *g, double *qua
 
 /* ---- colours --------------------------------------------------------------------------------- */
 
-/* Two colours by walks from the lowest sites on; false if there is an odd cycle. */
-static bool colour_bipartite(graph *g, int32_t *queue) {
-    for (int32_t start = 0; start < g->sites; ++start) {
-        if (g->colour[start] >= 0 || !is_free(g, start)) {
-            continue;
-        }
-        int32_t head = 0, tail = 0;
-        g->colour[start] = 0;
-        queue[tail++] = start;
-        while (head < tail) {
-            const int32_t i = queue[head++];
-            for (int32_t k = g->first[i]; k < g->first[i + 1]; ++k) {
-                const int32_t j = g->neighbour[k];
-                if (!is_free(g, j)) {
-                    continue;
-                }
-                if (g->colour[j] == g->colour[i]) {
-                    return false;
-                }
-                if (g->colour[j] < 0) {
-                    g->colour[j] = 1 - g->colour[i];
-                    queue[tail++] = j;
-                }
-            }
-        }
-    }
-    return true;
-}
-
-/* A site that waits for its colour, as it was when it was put into the heap. */
-typedef struct waiting {
-    int32_t saturation, degree, site;
-} waiting;
-
-static bool goes_before(const waiting *a, const waiting *b) {
-    return a->saturation != b->saturation ? a->saturation > b->saturation
-           : a->degree != b->degree       ? a->degree > b->degree
-                                          : a->site < b->site;
-}
-
-static void push(waiting *heap, int64_t *size, waiting item) {
-    int64_t at = (*size)++;
-    for (; at > 0 && goes_before(&item, &heap[(at - 1) / 2]); at = (at - 1) / 2) {
-        heap[at] = heap[(at - 1) / 2];
-    }
-    heap[at] = item;
-}
-
-static waiting pop(waiting *heap, int64_t *size) {
-    const waiting top = heap[0], item = heap[--*size];
-    int64_t at = 0;
-    for (int64_t child; (child = 2 * at + 1) < *size; at = child) {
-        child += child + 1 < *size && goes_before(&heap[child + 1], &heap[child]);
-        if (!goes_before(&heap[child], &item)) {
-            break;
-        }
-        heap[at] = heap[child];
-    }
-    heap[at] = item;
-    return top;
-}
-
-/* How many of the neighbours of site have the colour. */
-static int32_t count_colour(const graph *g, int32_t site, int32_t colour) {
-    int32_t count = 0;
-    for (int32_t k = g->first[site]; k < g->first[site + 1]; ++k) {
-        count += g->colour[g->neighbour[k]] == colour;
-    }
-    return count;
-}
-
-/* The lowest colour that no neighbour has. seen: (sites) scratch, no entry equal to site. */
-static int32_t lowest_colour(const graph *g, int32_t site, int32_t *seen) {
-    for (int32_t k = g->first[site]; k < g->first[site + 1]; ++k) {
-        const int32_t c = g->colour[g->neighbour[k]];
-        if (c >= 0) {
-            seen[c] = site;
-        }
-    }
-    int32_t colour = 0;
-    while (seen[colour] == site) {
-        ++colour;
-    }
-    return colour;
-}
-
-/*
- * DSATUR: next is the site whose neighbours have the most colours, of these the one with the most
- * neighbours, of these the lowest. heap: (sites + 2 edges); saturation, seen: (sites + 1).
- */
-static void colour_by_saturation(graph *g, waiting *heap, int32_t *saturation, int32_t *seen) {
-    int64_t size = 0;
-    for (int32_t i = 0; i < g->sites; ++i) {
-        saturation[i] = 0;
-        seen[i] = -1;
-        g->colour[i] = -1;
-        if (is_free(g, i)) {
-            push(heap, &size, (waiting){0, g->first[i + 1] - g->first[i], i});
-        }
-    }
-    seen[g->sites] = -1;
-    while (size > 0) {
-        const waiting next = pop(heap, &size);
-        const int32_t i = next.site;
-        if (g->colour[i] >= 0 || next.saturation != saturation[i]) {
-            continue;
-        }
-        g->colour[i] = lowest_colour(g, i, seen);
-        for (int32_t k = g->first[i]; k < g->first[i + 1]; ++k) {
-            const int32_t j = g->neighbour[k];
-            if (g->colour[j] < 0 && is_free(g, j) && count_colour(g, j, g->colour[i]) == 1) {
-                push(heap, &size, (waiting){++saturation[j], g->first[j + 1] - g->first[j], j});
-            }
-        }
-    }
-}
-
 static gm_status colour(gm_context *context, graph *g) {
     for (int32_t i = 0; i < g->sites; ++i) {
-        g->colour[i] = g->model->order == GM_ISING_COLOURED || !is_free(g, i) ? -1 : 0;
+        g->colour[i] = is_free(g, i) ? 0 : -1;
     }
-    if (g->model->order == GM_ISING_COLOURED && !colour_bipartite(g, g->place)) {
-        const size_t sites = (size_t)g->sites;
-        waiting *heap = malloc((sites + 2 * (size_t)g->model->edges) * sizeof *heap);
-        int32_t *scratch = malloc(2 * (sites + 1) * sizeof *scratch);
-        if (heap != NULL && scratch != NULL) {
-            colour_by_saturation(g, heap, scratch, scratch + sites + 1);
-        }
-        free(scratch);
-        free(heap);
-        GM_CHECK(context, heap != NULL && scratch != NULL, GM_STATUS_OUT_OF_MEMORY,
-                 "no memory for a plan");
+    if (g->model->order == GM_ISING_COLOURED) {
+        const gm_adjacency adjacency = {g->sites, g->first, g->neighbour, g->model->clamped};
+        GM_TRY(gm_colour_sites(context, &adjacency, g->colour, g->place));
     }
     g->colours = 0;
     for (int32_t i = 0; i < g->sites; ++i) {

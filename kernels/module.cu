@@ -148,6 +148,10 @@ const gm_backend backend = {
     mcmc_prepare,
     mcmc_run,
     mcmc_release,
+    factor_prepare,
+    factor_workspace,
+    factor_run,
+    factor_release,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

@@ -35,4 +35,6 @@ const gm_backend gm_backend_cpu = {
     .ising_workspace = gm_cpu_ising_workspace,
     .ising_run = gm_cpu_ising_run,
     .mcmc_run = gm_cpu_mcmc_run,
+    .factor_workspace = gm_cpu_factor_workspace,
+    .factor_run = gm_cpu_factor_run,
 };

@@ -45,5 +45,9 @@ gm_status gm_cpu_ising_run(gm_call *call, const struct gm_ising_problem *problem
                            const struct gm_ising_arrays *arrays);
 gm_status gm_cpu_mcmc_run(gm_call *call, const struct gm_mcmc_problem *problem, void *state,
                           const struct gm_mcmc_arrays *arrays);
+size_t gm_cpu_factor_workspace(gm_call *call, const struct gm_factor_problem *problem, void *state,
+                               int64_t chains);
+gm_status gm_cpu_factor_run(gm_call *call, const struct gm_factor_problem *problem, void *state,
+                            const struct gm_factor_arrays *arrays);
 
 #endif
