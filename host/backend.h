@@ -84,6 +84,8 @@ struct gm_annealing_args;   /* annealing_args.h */
 struct gm_mcmc_mass_args;
 struct gm_potts_problem; /* potts_args.h */
 struct gm_potts_arrays;
+struct gm_factor_problem;   /* factor_graph_args.h */
+struct gm_factor_arrays;
 
 typedef struct gm_backend {
     const char *name;
@@ -182,6 +184,14 @@ typedef struct gm_backend {
     gm_status (*potts_run)(gm_call *call, const struct gm_potts_problem *problem, void *state,
                            const struct gm_potts_arrays *arrays);
     void (*potts_release)(gm_call *call, void *state);
+
+    gm_status (*factor_prepare)(gm_call *call, const struct gm_factor_problem *problem,
+                                void **state);
+    size_t (*factor_workspace)(gm_call *call, const struct gm_factor_problem *problem, void *state,
+                               int64_t chains); /* NULL: none */
+    gm_status (*factor_run)(gm_call *call, const struct gm_factor_problem *problem, void *state,
+                            const struct gm_factor_arrays *arrays);
+    void (*factor_release)(gm_call *call, void *state);
 
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */

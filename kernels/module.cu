@@ -156,6 +156,10 @@ const gm_backend backend = {
     potts_workspace,
     potts_run,
     potts_release,
+    factor_prepare,
+    factor_workspace,
+    factor_run,
+    factor_release,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

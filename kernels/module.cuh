@@ -66,6 +66,12 @@ size_t potts_workspace(gm_call *call, const gm_potts_problem *problem, void *sta
 gm_status potts_run(gm_call *call, const gm_potts_problem *problem, void *state,
                     const gm_potts_arrays *arrays);
 void potts_release(gm_call *call, void *state);
+gm_status factor_prepare(gm_call *call, const gm_factor_problem *problem, void **state);
+size_t factor_workspace(gm_call *call, const gm_factor_problem *problem, void *state,
+                        int64_t chains);
+gm_status factor_run(gm_call *call, const gm_factor_problem *problem, void *state,
+                     const gm_factor_arrays *arrays);
+void factor_release(gm_call *call, void *state);
 
 /* The library's own function is not linked into a module. */
 inline const char *gm_dtype_text(gm_dtype dtype) {

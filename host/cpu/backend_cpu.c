@@ -41,4 +41,6 @@ const gm_backend gm_backend_cpu = {
     .mcmc_mass = gm_cpu_mcmc_mass,
     .potts_workspace = gm_cpu_potts_workspace,
     .potts_run = gm_cpu_potts_run,
+    .factor_workspace = gm_cpu_factor_workspace,
+    .factor_run = gm_cpu_factor_run,
 };

@@ -53,5 +53,9 @@ size_t gm_cpu_potts_workspace(gm_call *call, const struct gm_potts_problem *prob
                               int64_t chains);
 gm_status gm_cpu_potts_run(gm_call *call, const struct gm_potts_problem *problem, void *state,
                            const struct gm_potts_arrays *arrays);
+size_t gm_cpu_factor_workspace(gm_call *call, const struct gm_factor_problem *problem, void *state,
+                               int64_t chains);
+gm_status gm_cpu_factor_run(gm_call *call, const struct gm_factor_problem *problem, void *state,
+                            const struct gm_factor_arrays *arrays);
 
 #endif

@@ -36,4 +36,5 @@ const gm_backend gm_backend_ref = {
     .annealing_step = gm_ref_annealing_step,
     .mcmc_mass = gm_ref_mcmc_mass,
     .potts_run = gm_ref_potts_run,
+    .factor_run = gm_ref_factor_run,
 };

@@ -56,5 +56,12 @@ void gm_ref_potts_chain(const struct gm_potts_problem *problem,
                         const struct gm_potts_arrays *arrays, int64_t chain);
 gm_status gm_ref_potts_run(gm_call *call, const struct gm_potts_problem *problem, void *state,
                            const struct gm_potts_arrays *arrays);
+/* The counts become 0; one chain of gm_factor_graph_run. */
+void gm_ref_factor_clear(const struct gm_factor_problem *problem,
+                         const struct gm_factor_arrays *arrays);
+void gm_ref_factor_chain(const struct gm_factor_problem *problem,
+                         const struct gm_factor_arrays *arrays, int64_t chain);
+gm_status gm_ref_factor_run(gm_call *call, const struct gm_factor_problem *problem, void *state,
+                            const struct gm_factor_arrays *arrays);
 
 #endif

@@ -14,6 +14,7 @@
 #include <genmath/elementwise.h>
 #include <genmath/fft.h>
 #include <genmath/gather.h>
+#include <genmath/factor_graph.h>
 #include <genmath/ising.h>
 #include <genmath/krylov.h>
 #include <genmath/linalg.h>
