@@ -148,6 +148,7 @@ const gm_backend backend = {
     mcmc_prepare,
     mcmc_run,
     mcmc_release,
+    rbm_run,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

@@ -56,6 +56,7 @@ gm_status mcmc_prepare(gm_call *call, const gm_mcmc_problem *problem, void **sta
 gm_status mcmc_run(gm_call *call, const gm_mcmc_problem *problem, void *state,
                    const gm_mcmc_arrays *arrays);
 void mcmc_release(gm_call *call, void *state);
+gm_status rbm_run(gm_call *call, const gm_rbm_args *args);
 
 /* The library's own function is not linked into a module. */
 inline const char *gm_dtype_text(gm_dtype dtype) {

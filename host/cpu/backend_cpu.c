@@ -35,4 +35,5 @@ const gm_backend gm_backend_cpu = {
     .ising_workspace = gm_cpu_ising_workspace,
     .ising_run = gm_cpu_ising_run,
     .mcmc_run = gm_cpu_mcmc_run,
+    .rbm_run = gm_cpu_rbm_run,
 };

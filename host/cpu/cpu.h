@@ -45,5 +45,6 @@ gm_status gm_cpu_ising_run(gm_call *call, const struct gm_ising_problem *problem
                            const struct gm_ising_arrays *arrays);
 gm_status gm_cpu_mcmc_run(gm_call *call, const struct gm_mcmc_problem *problem, void *state,
                           const struct gm_mcmc_arrays *arrays);
+gm_status gm_cpu_rbm_run(gm_call *call, const struct gm_rbm_args *args);
 
 #endif

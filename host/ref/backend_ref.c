@@ -31,4 +31,5 @@ const gm_backend gm_backend_ref = {
     .diagnose_workspace = gm_ref_diagnose_workspace,
     .ising_run = gm_ref_ising_run,
     .mcmc_run = gm_ref_mcmc_run,
+    .rbm_run = gm_ref_rbm_run,
 };

@@ -42,5 +42,6 @@ gm_status gm_ref_ising_run(gm_call *call, const struct gm_ising_problem *problem
                            const struct gm_ising_arrays *arrays);
 gm_status gm_ref_mcmc_run(gm_call *call, const struct gm_mcmc_problem *problem, void *state,
                           const struct gm_mcmc_arrays *arrays);
+gm_status gm_ref_rbm_run(gm_call *call, const struct gm_rbm_args *args);
 
 #endif

@@ -22,6 +22,7 @@
 #include <genmath/npy.h>
 #include <genmath/ode.h>
 #include <genmath/random.h>
+#include <genmath/rbm.h>
 #include <genmath/reduce.h>
 #include <genmath/sde.h>
 #include <genmath/status.h>
