@@ -86,6 +86,7 @@ struct gm_potts_problem; /* potts_args.h */
 struct gm_potts_arrays;
 struct gm_factor_problem;   /* factor_graph_args.h */
 struct gm_factor_arrays;
+struct gm_rbm_args;         /* rbm_args.h */
 
 typedef struct gm_backend {
     const char *name;
@@ -192,6 +193,8 @@ typedef struct gm_backend {
     gm_status (*factor_run)(gm_call *call, const struct gm_factor_problem *problem, void *state,
                             const struct gm_factor_arrays *arrays);
     void (*factor_release)(gm_call *call, void *state);
+
+    gm_status (*rbm_run)(gm_call *call, const struct gm_rbm_args *args);
 
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */

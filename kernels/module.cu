@@ -160,6 +160,7 @@ const gm_backend backend = {
     factor_workspace,
     factor_run,
     factor_release,
+    rbm_run,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

@@ -47,6 +47,7 @@ typedef struct gm_bench_case {
     X(ising)                                                                                       \
     X(mcmc)                                                                                        \
     X(factor)
+    X(rbm)
 
 #define GM_BENCH_DECLARE(name)                                                                     \
     extern const gm_bench_case gm_##name##_bench[];                                                \

@@ -42,6 +42,7 @@ typedef struct gm_case {
     X(ising)                                                                                       \
     X(mcmc)                                                                                        \
     X(factor)
+    X(rbm)
 
 #define GM_CASE_DECLARE(name)                                                                      \
     extern const gm_case gm_##name##_cases[];                                                      \

@@ -43,4 +43,5 @@ const gm_backend gm_backend_cpu = {
     .potts_run = gm_cpu_potts_run,
     .factor_workspace = gm_cpu_factor_workspace,
     .factor_run = gm_cpu_factor_run,
+    .rbm_run = gm_cpu_rbm_run,
 };

@@ -37,4 +37,5 @@ const gm_backend gm_backend_ref = {
     .mcmc_mass = gm_ref_mcmc_mass,
     .potts_run = gm_ref_potts_run,
     .factor_run = gm_ref_factor_run,
+    .rbm_run = gm_ref_rbm_run,
 };

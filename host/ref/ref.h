@@ -63,5 +63,6 @@ void gm_ref_factor_chain(const struct gm_factor_problem *problem,
                          const struct gm_factor_arrays *arrays, int64_t chain);
 gm_status gm_ref_factor_run(gm_call *call, const struct gm_factor_problem *problem, void *state,
                             const struct gm_factor_arrays *arrays);
+gm_status gm_ref_rbm_run(gm_call *call, const struct gm_rbm_args *args);
 
 #endif

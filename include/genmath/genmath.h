@@ -25,6 +25,7 @@
 #include <genmath/ode.h>
 #include <genmath/potts.h>
 #include <genmath/random.h>
+#include <genmath/rbm.h>
 #include <genmath/reduce.h>
 #include <genmath/sde.h>
 #include <genmath/status.h>
