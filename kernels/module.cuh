@@ -57,6 +57,9 @@ gm_status mcmc_run(gm_call *call, const gm_mcmc_problem *problem, void *state,
                    const gm_mcmc_arrays *arrays);
 void mcmc_release(gm_call *call, void *state);
 
+gm_status diagnose(gm_call *call, const gm_diagnose_args *args);
+size_t diagnose_workspace(gm_call *call, const gm_diagnose_args *args);
+
 /* The library's own function is not linked into a module. */
 inline const char *gm_dtype_text(gm_dtype dtype) {
     return dtype == GM_F64 ? "f64" : dtype == GM_F32 ? "f32" : "other";
