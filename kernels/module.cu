@@ -139,8 +139,8 @@ const gm_backend backend = {
     elementwise,
     gather,
     scatter_add,
-    nullptr, /* diagnose */
-    nullptr, /* diagnose_workspace */
+    diagnose,
+    diagnose_workspace,
     ising_prepare,
     ising_workspace,
     ising_run,

@@ -74,6 +74,9 @@ gm_status factor_run(gm_call *call, const gm_factor_problem *problem, void *stat
 void factor_release(gm_call *call, void *state);
 gm_status rbm_run(gm_call *call, const gm_rbm_args *args);
 
+gm_status diagnose(gm_call *call, const gm_diagnose_args *args);
+size_t diagnose_workspace(gm_call *call, const gm_diagnose_args *args);
+
 /* The library's own function is not linked into a module. */
 inline const char *gm_dtype_text(gm_dtype dtype) {
     return dtype == GM_F64 ? "f64" : dtype == GM_F32 ? "f32" : "other";

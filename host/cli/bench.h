@@ -48,6 +48,7 @@ typedef struct gm_bench_case {
     X(mcmc)                                                                                        \
     X(factor)
     X(rbm)
+    X(diagnostics)
 
 #define GM_BENCH_DECLARE(name)                                                                     \
     extern const gm_bench_case gm_##name##_bench[];                                                \

@@ -43,6 +43,7 @@ typedef struct gm_case {
     X(mcmc)                                                                                        \
     X(factor)
     X(rbm)
+    X(diagnostics)
 
 #define GM_CASE_DECLARE(name)                                                                      \
     extern const gm_case gm_##name##_cases[];                                                      \
