@@ -206,11 +206,16 @@ test-full: test
 	    echo "schedule $$schedule"; \
 	    GENMATH_EMU_SCHEDULE=$$schedule tests/run $(EMU_TESTS) $(TESTS) || exit 1; done
 	$(Q)GENMATH_TEST_FULL=1 GENMATH_TEST_TIMEOUT=3600 tests/run $(TESTS)
+	$(Q)tests/mutants/run
 	$(Q)$(MAKE) --no-print-directory CONFIG=asan sanitized
 	$(Q)$(MAKE) --no-print-directory CONFIG=tsan sanitized
 	$(Q)$(if $(shell command -v dieharder),GENMATH_TEST_FULL=1 tests/dieharder.sh,echo skip: dieharder is not installed)
 
-.PHONY: sanitized
+# One error at a time, put into a copy of the tree: a test must find it.
+test-mutants: $(TESTS) $(MODULES)
+	$(Q)tests/mutants/run
+
+.PHONY: sanitized test-mutants
 sanitized: $(TESTS) $(EMU_TESTS) $(MODULES)
 	$(Q)echo "sanitizers: $(SANITIZE)"
 	$(Q)TSAN_OPTIONS=halt_on_error=1 tests/run $(EMU_TESTS) $(TESTS)
@@ -252,7 +257,8 @@ help:
 	@printf '%s\n' \
 	    'make demo        draw handwritten digits by a reverse diffusion: the main job' \
 	    'make test        all tests that take no GPU and under two minutes' \
-	    'make test-full   every schedule of the emulator, the sanitizers, long sweeps' \
+	    'make test-full   every schedule of the emulator, the sanitizers, mutants, long sweeps' \
+    'make test-mutants  errors put into the chains, one at a time: each must be found' \
 	    'make all         the library, the modules, the program, the samples' \
 	    'make samples     run the worked examples' \
 	    'make bench       ceilings of this machine, then every benchmark, verified' \

@@ -79,8 +79,14 @@ struct gm_ising_problem;    /* ising_args.h */
 struct gm_ising_arrays;
 struct gm_mcmc_problem;     /* mcmc_args.h */
 struct gm_mcmc_arrays;
+struct gm_tempering_args;   /* tempering_args.h */
+struct gm_annealing_args;   /* annealing_args.h */
+struct gm_mcmc_mass_args;
 struct gm_potts_problem; /* potts_args.h */
 struct gm_potts_arrays;
+struct gm_factor_problem;   /* factor_graph_args.h */
+struct gm_factor_arrays;
+struct gm_rbm_args;         /* rbm_args.h */
 
 typedef struct gm_backend {
     const char *name;
@@ -167,6 +173,11 @@ typedef struct gm_backend {
     gm_status (*mcmc_run)(gm_call *call, const struct gm_mcmc_problem *problem, void *state,
                           const struct gm_mcmc_arrays *arrays);
     void (*mcmc_release)(gm_call *call, void *state);
+    gm_status (*mcmc_mass)(gm_call *call, const struct gm_mcmc_mass_args *args);
+
+    gm_status (*tempering_begin)(gm_call *call, const struct gm_tempering_args *args);
+    gm_status (*tempering_swap)(gm_call *call, const struct gm_tempering_args *args);
+    gm_status (*annealing_step)(gm_call *call, const struct gm_annealing_args *args);
 
     gm_status (*potts_prepare)(gm_call *call, const struct gm_potts_problem *problem, void **state);
     size_t (*potts_workspace)(gm_call *call, const struct gm_potts_problem *problem, void *state,
@@ -174,6 +185,16 @@ typedef struct gm_backend {
     gm_status (*potts_run)(gm_call *call, const struct gm_potts_problem *problem, void *state,
                            const struct gm_potts_arrays *arrays);
     void (*potts_release)(gm_call *call, void *state);
+
+    gm_status (*factor_prepare)(gm_call *call, const struct gm_factor_problem *problem,
+                                void **state);
+    size_t (*factor_workspace)(gm_call *call, const struct gm_factor_problem *problem, void *state,
+                               int64_t chains); /* NULL: none */
+    gm_status (*factor_run)(gm_call *call, const struct gm_factor_problem *problem, void *state,
+                            const struct gm_factor_arrays *arrays);
+    void (*factor_release)(gm_call *call, void *state);
+
+    gm_status (*rbm_run)(gm_call *call, const struct gm_rbm_args *args);
 
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */

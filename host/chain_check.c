@@ -61,6 +61,17 @@ gm_status gm_check_chain_status(gm_context *context, const gm_chain_tensors *t) 
     return gm_check_disjoint(context, "result.status", t->status, "result.sums", t->sums, false);
 }
 
+gm_status gm_check_chain_energy(gm_context *context, const gm_chain_tensors *t) {
+    if (t->energy == NULL) {
+        return GM_STATUS_OK;
+    }
+    GM_TRY(gm_check_output(context, "result.energy", t->energy, 1, GM_DTYPE_BIT(GM_I64)));
+    GM_TRY(check_result(context, t, "result.energy", t->energy));
+    GM_TRY(gm_check_disjoint(context, "result.energy", t->energy, "result.sums", t->sums, false));
+    return gm_check_disjoint(context, "result.energy", t->energy, "result.status", t->status,
+                             false);
+}
+
 gm_status gm_check_chain_scratch(gm_context *context, const gm_chain_tensors *t, size_t bytes,
                                  const gm_workspace *workspace) {
     gm_tensor scratch;
@@ -69,5 +80,6 @@ gm_status gm_check_chain_scratch(gm_context *context, const gm_chain_tensors *t,
     GM_TRY(gm_check_disjoint(context, "workspace", &scratch, t->name, t->state, false));
     GM_TRY(gm_check_disjoint(context, "workspace", &scratch, "beta", t->beta, false));
     GM_TRY(gm_check_disjoint(context, "workspace", &scratch, "result.sums", t->sums, false));
-    return gm_check_disjoint(context, "workspace", &scratch, "result.status", t->status, false);
+    GM_TRY(gm_check_disjoint(context, "workspace", &scratch, "result.status", t->status, false));
+    return gm_check_disjoint(context, "workspace", &scratch, "result.energy", t->energy, false);
 }

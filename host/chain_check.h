@@ -6,10 +6,10 @@
 
 #include "host/internal.h"
 
-/* The arrays of a run; sums and status may be NULL. */
+/* The arrays of a run; sums, status and energy may be NULL. */
 typedef struct gm_chain_tensors {
     const char *name; /* of the state: "spins" */
-    const gm_tensor *state, *beta, *sums, *status;
+    const gm_tensor *state, *beta, *sums, *status, *energy;
     int64_t count;          /* of sums of a chain */
     const char *count_name; /* its name in the header */
 } gm_chain_tensors;
@@ -24,6 +24,7 @@ gm_status gm_check_chains(gm_context *context, const gm_chain_tensors *t, gm_dty
                           int64_t sites);
 gm_status gm_check_chain_sums(gm_context *context, const gm_chain_tensors *t);
 gm_status gm_check_chain_status(gm_context *context, const gm_chain_tensors *t);
+gm_status gm_check_chain_energy(gm_context *context, const gm_chain_tensors *t);
 gm_status gm_check_chain_scratch(gm_context *context, const gm_chain_tensors *t, size_t bytes,
                                  const gm_workspace *workspace);
 

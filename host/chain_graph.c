@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/colouring.h"
+
 enum { MOST_DIVISIONS = 100, FIXED_BITS = 30 };
 static const int64_t MOST_SITES = 1 << 30, MOST_EDGES = 1 << 29;
 
 /* The model's graph by sites, and what is worked out from it. */
 typedef struct graph {
-    const gm_chain_model *model;
+    const gm_graph_model *model;
     int32_t sites;
     int32_t *first, *neighbour; /* (sites + 1), (2 edges) */
     double *coupling;           /* (2 edges) */
@@ -37,20 +39,20 @@ static bool is_free(const graph *g, int32_t site) {
     return g->model->clamped == NULL || g->model->clamped[site] == 0;
 }
 
-static double coupling_of(const gm_chain_model *model, int64_t edge) {
+static double coupling_of(const gm_graph_model *model, int64_t edge) {
     return model->coupling != NULL ? model->coupling[edge] : 1;
 }
 
 /* Fields are numbered by site and label. */
-static int64_t fields_of(const gm_chain_model *model) {
+static int64_t fields_of(const gm_graph_model *model) {
     return model->sites * model->labels;
 }
 
-static double field_of(const gm_chain_model *model, int64_t number) {
+static double field_of(const gm_graph_model *model, int64_t number) {
     return model->field != NULL ? model->field[number] : 0;
 }
 
-static gm_status check_model(gm_context *context, const gm_chain_model *m) {
+static gm_status check_model(gm_context *context, const gm_graph_model *m) {
     GM_CHECK(context, m->sites >= 0 && m->sites <= MOST_SITES, GM_STATUS_INVALID_ARGUMENT,
              "model.sites = %lld: must be in 0 .. 2^30", (long long)m->sites);
     GM_CHECK(context, m->edges >= 0 && m->edges <= MOST_EDGES, GM_STATUS_INVALID_ARGUMENT,
@@ -89,7 +91,7 @@ static int by_site(const void *a, const void *b) {
 
 /* The neighbours of each site in ascending order. */
 static gm_status join_ends(gm_context *context, graph *g) {
-    const gm_chain_model *m = g->model;
+    const gm_graph_model *m = g->model;
     end_entry *entries = malloc((size_t)(2 * m->edges + 1) * sizeof *entries);
     GM_CHECK(context, entries != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
     for (int64_t k = 0; k < 2 * m->edges; ++k) {
@@ -132,7 +134,7 @@ static bool is_multiple(double v, double q) {
     return fabs(v / q) < 0x1p29 && distance(v, q) <= 4 * DBL_EPSILON * fabs(v);
 }
 
-static bool all_are_multiples(const gm_chain_model *m, double q) {
+static bool all_are_multiples(const gm_graph_model *m, double q) {
     bool all = true;
     for (int64_t e = 0; e < m->edges && all; ++e) {
         all = is_multiple(coupling_of(m, e), q);
@@ -161,7 +163,7 @@ static double largest_sum(const graph *g, double q) {
     return largest;
 }
 
-static double least_size(const gm_chain_model *m) {
+static double least_size(const gm_graph_model *m) {
     double least = INFINITY;
     for (int64_t e = 0; e < m->edges; ++e) {
         const double size = fabs(coupling_of(m, e));
@@ -203,138 +205,13 @@ static gm_status choose_quantum(gm_context *context, const graph *g, double *qua
 
 /* ---- colours --------------------------------------------------------------------------------- */
 
-/* Two colours by walks from the lowest sites on; false if there is an odd cycle. */
-static bool colour_bipartite(graph *g, int32_t *queue) {
-    for (int32_t start = 0; start < g->sites; ++start) {
-        if (g->colour[start] >= 0 || !is_free(g, start)) {
-            continue;
-        }
-        int32_t head = 0, tail = 0;
-        g->colour[start] = 0;
-        queue[tail++] = start;
-        while (head < tail) {
-            const int32_t i = queue[head++];
-            for (int32_t k = g->first[i]; k < g->first[i + 1]; ++k) {
-                const int32_t j = g->neighbour[k];
-                if (!is_free(g, j)) {
-                    continue;
-                }
-                if (g->colour[j] == g->colour[i]) {
-                    return false;
-                }
-                if (g->colour[j] < 0) {
-                    g->colour[j] = 1 - g->colour[i];
-                    queue[tail++] = j;
-                }
-            }
-        }
-    }
-    return true;
-}
-
-/* A site that waits for its colour, as it was when it was put into the heap. */
-typedef struct waiting {
-    int32_t saturation, degree, site;
-} waiting;
-
-static bool goes_before(const waiting *a, const waiting *b) {
-    return a->saturation != b->saturation ? a->saturation > b->saturation
-           : a->degree != b->degree       ? a->degree > b->degree
-                                          : a->site < b->site;
-}
-
-static void push(waiting *heap, int64_t *size, waiting item) {
-    int64_t at = (*size)++;
-    for (; at > 0 && goes_before(&item, &heap[(at - 1) / 2]); at = (at - 1) / 2) {
-        heap[at] = heap[(at - 1) / 2];
-    }
-    heap[at] = item;
-}
-
-static waiting pop(waiting *heap, int64_t *size) {
-    const waiting top = heap[0], item = heap[--*size];
-    int64_t at = 0;
-    for (int64_t child; (child = 2 * at + 1) < *size; at = child) {
-        child += child + 1 < *size && goes_before(&heap[child + 1], &heap[child]);
-        if (!goes_before(&heap[child], &item)) {
-            break;
-        }
-        heap[at] = heap[child];
-    }
-    heap[at] = item;
-    return top;
-}
-
-/* How many of the neighbours of site have the colour. */
-static int32_t count_colour(const graph *g, int32_t site, int32_t colour) {
-    int32_t count = 0;
-    for (int32_t k = g->first[site]; k < g->first[site + 1]; ++k) {
-        count += g->colour[g->neighbour[k]] == colour;
-    }
-    return count;
-}
-
-/* The lowest colour that no neighbour has. seen: (sites) scratch, no entry equal to site. */
-static int32_t lowest_colour(const graph *g, int32_t site, int32_t *seen) {
-    for (int32_t k = g->first[site]; k < g->first[site + 1]; ++k) {
-        const int32_t c = g->colour[g->neighbour[k]];
-        if (c >= 0) {
-            seen[c] = site;
-        }
-    }
-    int32_t colour = 0;
-    while (seen[colour] == site) {
-        ++colour;
-    }
-    return colour;
-}
-
-/*
- * DSATUR: next is the site whose neighbours have the most colours, of these the one with the most
- * neighbours, of these the lowest. heap: (sites + 2 edges); saturation, seen: (sites + 1).
- */
-static void colour_by_saturation(graph *g, waiting *heap, int32_t *saturation, int32_t *seen) {
-    int64_t size = 0;
-    for (int32_t i = 0; i < g->sites; ++i) {
-        saturation[i] = 0;
-        seen[i] = -1;
-        g->colour[i] = -1;
-        if (is_free(g, i)) {
-            push(heap, &size, (waiting){0, g->first[i + 1] - g->first[i], i});
-        }
-    }
-    seen[g->sites] = -1;
-    while (size > 0) {
-        const waiting next = pop(heap, &size);
-        const int32_t i = next.site;
-        if (g->colour[i] >= 0 || next.saturation != saturation[i]) {
-            continue;
-        }
-        g->colour[i] = lowest_colour(g, i, seen);
-        for (int32_t k = g->first[i]; k < g->first[i + 1]; ++k) {
-            const int32_t j = g->neighbour[k];
-            if (g->colour[j] < 0 && is_free(g, j) && count_colour(g, j, g->colour[i]) == 1) {
-                push(heap, &size, (waiting){++saturation[j], g->first[j + 1] - g->first[j], j});
-            }
-        }
-    }
-}
-
 static gm_status colour(gm_context *context, graph *g) {
     for (int32_t i = 0; i < g->sites; ++i) {
-        g->colour[i] = g->model->coloured || !is_free(g, i) ? -1 : 0;
+        g->colour[i] = is_free(g, i) ? 0 : -1;
     }
-    if (g->model->coloured && !colour_bipartite(g, g->place)) {
-        const size_t sites = (size_t)g->sites;
-        waiting *heap = malloc((sites + 2 * (size_t)g->model->edges) * sizeof *heap);
-        int32_t *scratch = malloc(2 * (sites + 1) * sizeof *scratch);
-        if (heap != NULL && scratch != NULL) {
-            colour_by_saturation(g, heap, scratch, scratch + sites + 1);
-        }
-        free(scratch);
-        free(heap);
-        GM_CHECK(context, heap != NULL && scratch != NULL, GM_STATUS_OUT_OF_MEMORY,
-                 "no memory for a plan");
+    if (g->model->coloured) {
+        const gm_adjacency adjacency = {g->sites, g->first, g->neighbour, g->model->clamped};
+        GM_TRY(gm_colour_sites(context, &adjacency, g->colour, g->place));
     }
     g->colours = 0;
     for (int32_t i = 0; i < g->sites; ++i) {
@@ -479,7 +356,7 @@ static void describe(const graph *g, const arrays *a, gm_chain_graph *p) {
 }
 
 static gm_status plan_graph(gm_context *context, graph *g, gm_chain_graph *p) {
-    const gm_chain_model *m = g->model;
+    const gm_graph_model *m = g->model;
     GM_TRY(join_ends(context, g));
     p->components = count_components(g);
     GM_CHECK(context, m->connected == 0 || p->components <= 1, GM_STATUS_INVALID_ARGUMENT,
@@ -513,7 +390,7 @@ static gm_status plan_graph(gm_context *context, graph *g, gm_chain_graph *p) {
     return GM_STATUS_OK;
 }
 
-gm_status gm_chain_graph_make(gm_context *context, const gm_chain_model *model,
+gm_status gm_chain_graph_make(gm_context *context, const gm_graph_model *model,
                               gm_chain_graph *made) {
     *made = (gm_chain_graph){0};
     GM_TRY(check_model(context, model));

@@ -6,7 +6,7 @@
 #include "host/internal.h"
 
 /* What models have in common; `model.` in messages. */
-typedef struct gm_chain_model {
+typedef struct gm_graph_model {
     int64_t sites, edges;
     const int32_t *ends;    /* (edges, 2) */
     const double *coupling; /* (edges); NULL: 1 */
@@ -15,10 +15,10 @@ typedef struct gm_chain_model {
     int32_t labels;         /* fields of a site */
     bool coloured;
     bool connected; /* a graph in several parts is refused */
-} gm_chain_model;
+} gm_graph_model;
 
 /* Checks and plans a graph; made->memory is to be freed, on an error as well. */
-gm_status gm_chain_graph_make(gm_context *context, const gm_chain_model *model,
+gm_status gm_chain_graph_make(gm_context *context, const gm_graph_model *model,
                               gm_chain_graph *made);
 
 #endif

@@ -106,7 +106,14 @@ typedef struct execution {
     void *output;
     unsigned char *workspace;
     gm_contract_scale scale;
+    const gm_contract_draw *draw; /* NULL: the epilogue's own */
 } execution;
+
+static const void *bias_of(const execution *x) {
+    return !x->plan->has_bias                          ? NULL
+           : x->draw != NULL && x->draw->bias != NULL ? x->draw->bias
+                                                      : x->plan->bias.data;
+}
 
 static gm_status run_direct(const execution *x) {
     gm_contract_direct direct = *x->plan->direct;
@@ -117,7 +124,11 @@ static gm_status run_direct(const execution *x) {
         direct.c_stride[axis] = x->addend->stride[axis];
     }
     direct.c = x->addend != NULL ? x->addend->data : NULL;
-    direct.bias = x->plan->has_bias ? x->plan->bias.data : NULL;
+    direct.bias = bias_of(x);
+    if (x->draw != NULL) {
+        direct.seed = x->draw->seed;
+        direct.first = x->draw->first;
+    }
     direct.d = x->output;
     direct.scale = x->scale;
     return x->plan->backend->contract_direct(&x->plan->context->call, &direct);
@@ -133,11 +144,18 @@ static const void *term_data(const execution *x, int32_t term) {
 static gm_status run_step(const execution *x, const gm_contract_step *step,
                           const gm_contraction *contraction, int32_t row, const void *c) {
     const bool last = step == &x->plan->steps.step[x->plan->steps.count - 1];
+    gm_contraction drawn;
+    if (last && x->draw != NULL) {
+        drawn = *contraction;
+        drawn.seed = x->draw->seed;
+        drawn.first = x->draw->first;
+        contraction = &drawn;
+    }
     const gm_contract_arrays arrays = {
         .a = term_data(x, step->a),
         .b = term_data(x, step->b),
         .c = last ? c : NULL,
-        .bias = last && x->plan->has_bias ? x->plan->bias.data : NULL,
+        .bias = last ? bias_of(x) : NULL,
         .d = last ? x->output : x->workspace + step->d_at,
         .workspace = step->choice.workspace > 0 ? x->workspace + step->scratch_at : NULL,
         .scale = last ? x->scale : (gm_contract_scale){.alpha = 1},
@@ -209,10 +227,19 @@ static gm_status run_steps(const execution *x) {
 gm_status gm_contract_execute(const gm_contract_plan *plan, const gm_contract_scale *scale,
                               const gm_tensor *inputs, const gm_tensor *addend,
                               const gm_tensor *output, void *workspace, size_t workspace_bytes) {
+    return gm_contract_execute_as(plan, NULL, scale, inputs, addend, output, workspace,
+                                  workspace_bytes);
+}
+
+gm_status gm_contract_execute_as(const gm_contract_plan *plan, const gm_contract_draw *draw,
+                                 const gm_contract_scale *scale, const gm_tensor *inputs,
+                                 const gm_tensor *addend, const gm_tensor *output, void *workspace,
+                                 size_t workspace_bytes) {
     GM_CHECK(NULL, plan != NULL, GM_STATUS_INVALID_ARGUMENT, "plan is NULL");
     execution x = {.plan = plan,
                    .inputs = inputs,
                    .workspace = workspace,
+                   .draw = draw,
                    .scale = scale != NULL ? *scale : (gm_contract_scale){.alpha = 1}};
     const bool adds = gm_contract_adds(&x.scale, plan->output.dtype);
     x.addend = adds ? addend : NULL;

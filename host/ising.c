@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "host/chain_check.h"
+#include "host/chain_model.h"
 #include "host/internal.h"
 #include "host/ising_args.h"
 #include "host/ising_graph.h"
@@ -80,6 +81,7 @@ static gm_status check_sweeps(const gm_ising_plan *plan, const gm_ising_sweeps *
 static gm_status check_result(gm_context *context, const gm_chain_tensors *t, gm_ising_arrays *a) {
     GM_TRY(gm_check_chain_sums(context, t));
     GM_TRY(gm_check_chain_status(context, t));
+    GM_TRY(gm_check_chain_energy(context, t));
     if (t->sums != NULL) {
         a->sums = t->sums->data;
         for (int axis = 0; axis < 3; ++axis) {
@@ -89,6 +91,10 @@ static gm_status check_result(gm_context *context, const gm_chain_tensors *t, gm
     if (t->status != NULL) {
         a->status = t->status->data;
         a->status_stride = t->status->stride[0];
+    }
+    if (t->energy != NULL) {
+        a->energy = t->energy->data;
+        a->energy_stride = t->energy->stride[0];
     }
     return GM_STATUS_OK;
 }
@@ -107,6 +113,7 @@ gm_status gm_ising_run(const gm_ising_plan *plan, const gm_ising_sweeps *run, co
                                       .beta = beta,
                                       .sums = result != NULL ? result->sums : NULL,
                                       .status = result != NULL ? result->status : NULL,
+                                      .energy = result != NULL ? result->energy : NULL,
                                       .count = GM_ISING_SUMS,
                                       .count_name = "GM_ISING_SUMS"};
     GM_TRY(gm_check_chains(context, &tensors, GM_I8, plan->problem.sites));
@@ -143,4 +150,27 @@ double gm_ising_sum_value(const uint64_t words[2]) {
     const uint64_t high = negative ? ~words[1] + (low == 0) : words[1];
     const double size = ldexp((double)high, 64) + (double)low;
     return negative ? -size : size;
+}
+
+/* ---- as a model among others ----------------------------------------------------------------- */
+
+static gm_status check_model(const void *plan, const gm_chain_sweeps *all, bool sums) {
+    const gm_ising_sweeps run = {all->seed, all->first_chain, all->first_sweep, all->sweeps};
+    return check_sweeps(plan, &run, sums);
+}
+
+static gm_status run_model(const void *plan, const gm_chain_sweeps *s, gm_workspace *workspace) {
+    const gm_ising_sweeps run = {s->seed, s->first_chain, s->first_sweep, s->sweeps};
+    const gm_ising_result result = {.sums = s->sums, .status = s->status, .energy = s->energy};
+    return gm_ising_run(plan, &run, s->beta, s->spins, &result, workspace);
+}
+
+void gm_ising_chain_model(const gm_ising_plan *plan, gm_chain_model *model) {
+    *model = (gm_chain_model){.context = plan->context,
+                              .plan = plan,
+                              .sites = plan->problem.sites,
+                              .sums = GM_ISING_SUMS,
+                              .quantum = plan->info.quantum,
+                              .check = check_model,
+                              .run = run_model};
 }

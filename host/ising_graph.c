@@ -14,7 +14,7 @@ gm_status gm_ising_graph(gm_context *context, const gm_ising_model *m, gm_ising_
              "model.update = %d is none", (int)m->update);
     GM_CHECK(context, (unsigned)m->order <= GM_ISING_RASTER, GM_STATUS_INVALID_ARGUMENT,
              "model.order = %d is none", (int)m->order);
-    const gm_chain_model model = {.sites = m->sites,
+    const gm_graph_model model = {.sites = m->sites,
                                   .edges = m->edges,
                                   .ends = m->ends,
                                   .coupling = m->coupling,

@@ -109,8 +109,7 @@ typedef struct array_view {
     int64_t *stride;
 } array_view;
 
-static gm_status check_view(gm_context *context, const array_view *view, bool written, int64_t n,
-                            int64_t draws) {
+static gm_status check_view(gm_context *context, const array_view *view, bool written, int64_t n) {
     const unsigned dtypes = GM_DTYPE_BIT(view->dtype);
     GM_TRY(written ? gm_check_output(context, view->name, view->tensor, view->ndim, dtypes)
                    : gm_check_tensor(context, view->name, view->tensor, view->ndim, dtypes));
@@ -120,27 +119,25 @@ static gm_status check_view(gm_context *context, const array_view *view, bool wr
         GM_TRY(gm_check_size(context, view->name, view->tensor, view->ndim - 2, view->rows,
                              view->because));
     }
-    return view->ndim < 3 ? GM_STATUS_OK
-                          : gm_check_size(context, view->name, view->tensor, 0, draws,
-                                          "options.steps / options.thin");
+    return GM_STATUS_OK;
 }
 
-enum { INPUTS = 4, OUTPUTS = 8 };
+enum { INPUTS = 6, OUTPUTS = 9 };
 
 static gm_status check_views(gm_context *context, const array_view *inputs,
-                             const array_view *outputs, int64_t draws) {
+                             const array_view *outputs) {
     const gm_tensor *state = inputs[0].tensor;
     GM_TRY(gm_check_tensor(context, "input.state", state, 2, GM_DTYPE_BIT(inputs[0].dtype)));
     for (int i = 0; i < INPUTS; ++i) {
         if (inputs[i].tensor != NULL) {
-            GM_TRY(check_view(context, &inputs[i], false, state->shape[1], 0));
+            GM_TRY(check_view(context, &inputs[i], false, state->shape[1]));
         }
     }
     for (int i = 0; i < OUTPUTS; ++i) {
         if (outputs[i].tensor == NULL) {
             continue;
         }
-        GM_TRY(check_view(context, &outputs[i], true, state->shape[1], draws));
+        GM_TRY(check_view(context, &outputs[i], true, state->shape[1]));
         for (int j = 0; j < INPUTS; ++j) {
             GM_TRY(gm_check_disjoint(context, outputs[i].name, outputs[i].tensor, inputs[j].name,
                                      inputs[j].tensor, i == 0 && j == 0));
@@ -151,6 +148,19 @@ static gm_status check_views(gm_context *context, const array_view *inputs,
         }
     }
     return GM_STATUS_OK;
+}
+
+/* The first of three sizes. */
+static gm_status check_firsts(gm_context *context, const gm_mcmc_problem *problem,
+                              const gm_mcmc_input *input, const gm_mcmc_result *result) {
+    if (input->factor != NULL) {
+        GM_TRY(gm_check_size(context, "input.factor", input->factor, 0, problem->density->dim,
+                             "the density's dim"));
+    }
+    return result->draws == NULL
+               ? GM_STATUS_OK
+               : gm_check_size(context, "result.draws", result->draws, 0,
+                               problem->steps / problem->thin, "options.steps / options.thin");
 }
 
 static void take(const array_view *views, int count) {
@@ -176,6 +186,8 @@ static gm_status check_run(gm_context *context, const gm_mcmc_problem *problem, 
     GM_CHECK(context, (input->params != NULL) == (problem->density->params > 0),
              GM_STATUS_INVALID_ARGUMENT, "input.params %s: the density has %d parameters",
              input->params == NULL ? "is NULL" : "must be NULL", (int)problem->density->params);
+    GM_CHECK(context, input->scale == NULL || input->factor == NULL, GM_STATUS_INVALID_ARGUMENT,
+             "input.factor is given, and input.scale too");
     GM_CHECK(context, result->draws == NULL || problem->thin > 0, GM_STATUS_INVALID_ARGUMENT,
              "result.draws is given, and options.thin is 0");
     GM_CHECK(context, result->step == NULL || problem->target > 0, GM_STATUS_INVALID_ARGUMENT,
@@ -199,6 +211,8 @@ gm_status gm_mcmc_run(const gm_mcmc_plan *plan, int64_t first_step, const gm_mcm
          (void **)&a.params, a.params_stride},
         {"input.step", input->step, 1, type, 0, NULL, (void **)&a.step, a.step_stride},
         {"input.scale", input->scale, 2, type, dim, by_dim, (void **)&a.scale, a.scale_stride},
+        {"input.beta", input->beta, 1, type, 0, NULL, (void **)&a.beta, a.beta_stride},
+        {"input.factor", input->factor, 3, type, dim, by_dim, (void **)&a.factor, a.factor_stride},
     };
     const array_view outputs[OUTPUTS] = {
         {"result.state", result->state, 2, type, dim, by_dim, &a.end, a.end_stride},
@@ -211,9 +225,10 @@ gm_status gm_mcmc_run(const gm_mcmc_plan *plan, int64_t first_step, const gm_mcm
         {"result.outside", result->outside, 1, GM_I32, 0, NULL, (void **)&a.outside,
          a.outside_stride},
         {"result.status", result->status, 1, GM_I32, 0, NULL, (void **)&a.status, a.status_stride},
+        {"result.log_density", result->log_density, 1, type, 0, NULL, &a.logp, a.logp_stride},
     };
-    GM_TRY(check_views(context, inputs, outputs,
-                       problem->thin > 0 ? problem->steps / problem->thin : 0));
+    GM_TRY(check_views(context, inputs, outputs));
+    GM_TRY(check_firsts(context, problem, input, result));
     take(inputs, INPUTS);
     take(outputs, OUTPUTS);
     a.n = input->state->shape[1];

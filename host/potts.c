@@ -51,7 +51,7 @@ static uint32_t span_of(const gm_chain_graph *g) {
 
 static gm_status prepare(gm_context *context, const gm_potts_model *m, gm_potts_plan *made) {
     GM_TRY(check_model(context, m));
-    const gm_chain_model model = {.sites = m->sites,
+    const gm_graph_model model = {.sites = m->sites,
                                   .edges = m->edges,
                                   .ends = m->ends,
                                   .coupling = m->coupling,

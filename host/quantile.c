@@ -1,81 +1,20 @@
-/* Quantiles, by Newton's iteration on the distribution function. */
+/* The quantiles of quantile_law.h at every argument. */
 #include "host/quantile.h"
 
-#include <float.h>
 #include <math.h>
 
-/* Rough, by Hastings' rational approximation (Abramowitz and Stegun 26.2.23, |error| < 4.5e-4);
- * then Halley's iteration, which cubes the error: two steps. */
+#include "host/quantile_law.h"
+
 double gm_normal_quantile(double p) {
     if (!(p > 0 && p < 1)) {
         return p == 0 ? -INFINITY : p == 1 ? INFINITY : NAN;
     }
-    if (p > 0.5) {
-        return -gm_normal_quantile(1 - p); /* exact, and the lower tail is the precise one */
-    }
-    const double t = sqrt(-2 * log(p));
-    double x = (2.515517 + t * (0.802853 + t * 0.010328)) /
-                   (1 + t * (1.432788 + t * (0.189269 + t * 0.001308))) -
-               t;
-    const double root_2pi = 2.5066282746310005024;
-    for (int step = 0; step < 2; ++step) {
-        const double error = (0.5 * erfc(-x * M_SQRT1_2) - p) * root_2pi * exp(x * x / 2);
-        x -= error / (1 + x * error / 2);
-    }
-    return x;
+    return gm_normal_quantile_inside(p);
 }
 
-/* I_x(a, b) for x below the mean, by its continued fraction (Abramowitz and Stegun 26.5.8) in the
- * modified form of Lentz. */
-static double incomplete_beta_lower(double x, double a, double b) {
-    const double tiny = DBL_MIN / DBL_EPSILON;
-    double c = 1, d = 1 - (a + b) * x / (a + 1);
-    d = 1 / (fabs(d) < tiny ? tiny : d);
-    double fraction = d;
-    for (int m = 1; m <= 10000; ++m) {
-        const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
-        const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
-        double change = 1;
-        for (int half = 0; half < 2; ++half) {
-            const double term = half == 0 ? even : odd;
-            d = 1 + term * d;
-            c = 1 + term / c;
-            d = 1 / (fabs(d) < tiny ? tiny : d);
-            c = fabs(c) < tiny ? tiny : c;
-            change = c * d;
-            fraction *= change;
-        }
-        if (fabs(change - 1) < DBL_EPSILON) {
-            break;
-        }
-    }
-    return fraction * exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x)) / a;
-}
-
-static double incomplete_beta(double x, double a, double b) {
-    return x < (a + 1) / (a + b + 2) ? incomplete_beta_lower(x, a, b)
-                                     : 1 - incomplete_beta_lower(1 - x, b, a);
-}
-
-/* Newton's iteration from the mean, kept inside a bracket that halves where it would leave it. */
 double gm_beta_quantile(double p, double a, double b) {
     if (!(p > 0 && p < 1 && a > 0 && b > 0)) {
         return p == 0 ? 0 : p == 1 ? 1 : NAN;
     }
-    const double scale = lgamma(a + b) - lgamma(a) - lgamma(b);
-    double low = 0, high = 1, x = a / (a + b);
-    for (int step = 0; step < 200 && high - low > 0; ++step) {
-        const double error = incomplete_beta(x, a, b) - p;
-        *(error > 0 ? &high : &low) = x;
-        const double density = exp(scale + (a - 1) * log(x) + (b - 1) * log1p(-x));
-        double next = x - error / density;
-        if (!(next > low && next < high)) {
-            next = low + (high - low) / 2;
-        }
-        if (fabs(next - x) <= DBL_EPSILON * x) {
-            return next;
-        }
-        x = next;
-    }
-    return x;
+    return gm_beta_quantile_inside(p, a, b);
 }

@@ -153,16 +153,19 @@ __device__ inline totals measure_chain(const gm_ising_problem &p, const chain_vi
     return sum;
 }
 
-__device__ inline void run_sweeps(const ising_job &job, const chain_view &c, ising_shared &shared) {
+/* Returns the energy after the last sweep, in every thread. */
+__device__ inline int64_t run_sweeps(const ising_job &job, const chain_view &c,
+                                     ising_shared &shared) {
     totals now = measure_chain(job.p, c, shared);
+    totals change = {0, 0}; /* since `now` */
     long long flips = 0;
     for (int64_t s = 0; s < job.a.sweeps; ++s) {
-        totals change = {0, 0};
         sweep_colours(job, c, job.a.first_sweep + static_cast<uint64_t>(s), change, flips);
         if (job.a.sums != nullptr) {
             const totals before = now;
             now.energy += gm_block_sum(change.energy, shared.reduce);
             now.magnetisation += gm_block_sum(change.magnetisation, shared.reduce);
+            change = {0, 0};
             if (threadIdx.x == 0) {
                 gm_ising_measure(shared.sums, before.energy, before.magnetisation, now.energy,
                                  now.magnetisation);
@@ -173,6 +176,7 @@ __device__ inline void run_sweeps(const ising_job &job, const chain_view &c, isi
     if (threadIdx.x == 0) {
         gm_ising_add_product(shared.sums + 2 * GM_ISING_FLIPS, flips, 1);
     }
+    return now.energy + gm_block_sum(change.energy, shared.reduce);
 }
 
 template <bool resident>
@@ -206,14 +210,15 @@ __global__ void __launch_bounds__(CHAIN_MOST_THREADS)
     /* Its barriers publish the three loops above as well. */
     const gm_status status =
         chain_status(c.beta, gm_block_sum(static_cast<long long>(bad), shared.reduce) != 0);
+    int64_t energy = 0;
     if (status == GM_STATUS_OK) {
-        run_sweeps(job, c, shared);
+        energy = run_sweeps(job, c, shared);
         for (int32_t at = thread; at < p.positions; at += threads) {
             store_site(job, c, chain, at);
         }
     }
     if (threadIdx.x == 0) {
-        gm_ising_store(&job.a, chain, status, shared.sums);
+        gm_ising_store(&job.a, chain, status, shared.sums, energy);
     }
 }
 
@@ -226,7 +231,8 @@ __device__ inline int32_t position_of(const ising_job &job, uint64_t chain, uint
                : number;
 }
 
-__device__ inline void run_alone(const ising_job &job, const chain_view &c, uint64_t *sums) {
+/* Returns the energy after the last sweep. */
+__device__ inline int64_t run_alone(const ising_job &job, const chain_view &c, uint64_t *sums) {
     const gm_ising_problem &p = job.p;
     totals now = {0, 0};
     for (int32_t at = 0; at < p.positions; ++at) {
@@ -248,6 +254,7 @@ __device__ inline void run_alone(const ising_job &job, const chain_view &c, uint
         gm_ising_measure(sums, before.energy, before.magnetisation, now.energy, now.magnetisation);
     }
     gm_ising_add_product(sums + 2 * GM_ISING_FLIPS, flips, 1);
+    return now.energy;
 }
 
 __global__ void __launch_bounds__(SEQUENTIAL_THREADS)
@@ -269,13 +276,14 @@ __global__ void __launch_bounds__(SEQUENTIAL_THREADS)
     }
     uint64_t sums[2 * GM_ISING_SUMS] = {0};
     const gm_status status = chain_status(c.beta, bad != 0);
+    int64_t energy = 0;
     if (status == GM_STATUS_OK) {
-        run_alone(job, c, sums);
+        energy = run_alone(job, c, sums);
         for (int32_t at = 0; at < job.p.positions; ++at) {
             store_site(job, c, chain, at);
         }
     }
-    gm_ising_store(&job.a, chain, status, sums);
+    gm_ising_store(&job.a, chain, status, sums, energy);
 }
 
 /* ---- the plan -------------------------------------------------------------------------------- */

@@ -89,12 +89,15 @@ mcmc_params<real> make_params(const gm_mcmc_problem &p, const gm_mcmc_arrays &a)
     k.params = static_cast<const real *>(a.params);
     k.step = static_cast<const real *>(a.step);
     k.scale = static_cast<const real *>(a.scale);
+    k.beta = static_cast<const real *>(a.beta);
+    k.factor = static_cast<const real *>(a.factor);
     k.target = static_cast<real>(p.target);
     k.end = static_cast<real *>(a.end);
     k.draws = static_cast<real *>(a.draws);
     k.mean = static_cast<real *>(a.mean);
     k.variance = static_cast<real *>(a.variance);
     k.end_step = static_cast<real *>(a.end_step);
+    k.logp = static_cast<real *>(a.logp);
     k.accepted = a.accepted;
     k.outside = a.outside;
     k.status = a.status;
@@ -102,6 +105,8 @@ mcmc_params<real> make_params(const gm_mcmc_problem &p, const gm_mcmc_arrays &a)
     memcpy(k.params_stride, a.params_stride, sizeof k.params_stride);
     memcpy(k.step_stride, a.step_stride, sizeof k.step_stride);
     memcpy(k.scale_stride, a.scale_stride, sizeof k.scale_stride);
+    memcpy(k.beta_stride, a.beta_stride, sizeof k.beta_stride);
+    memcpy(k.factor_stride, a.factor_stride, sizeof k.factor_stride);
     memcpy(k.end_stride, a.end_stride, sizeof k.end_stride);
     memcpy(k.draws_stride, a.draws_stride, sizeof k.draws_stride);
     memcpy(k.mean_stride, a.mean_stride, sizeof k.mean_stride);
@@ -110,6 +115,7 @@ mcmc_params<real> make_params(const gm_mcmc_problem &p, const gm_mcmc_arrays &a)
     memcpy(k.accepted_stride, a.accepted_stride, sizeof k.accepted_stride);
     memcpy(k.outside_stride, a.outside_stride, sizeof k.outside_stride);
     memcpy(k.status_stride, a.status_stride, sizeof k.status_stride);
+    memcpy(k.logp_stride, a.logp_stride, sizeof k.logp_stride);
     return k;
 }
 

@@ -1,10 +1,11 @@
 /*
  * Markov chains over a density, see genmath/mcmc.h. Every method is a leapfrog trajectory in units
- * of the scale, v = scale * momentum:
+ * of the scale S, v = S^T momentum:
  *
- *     v += e/2 s g(y);  L times: y += e s v, v += e s g(y), half of that the last time
+ *     v += e/2 b S^T g(y);  L times: y += e S v, v += e b S^T g(y), half of that the last time
  *
- * with e = h for HMC; L = 1 and e = sqrt(2 h) for the Langevin methods; a random walk is y + h s v.
+ * with b the inverse temperature, e = h for HMC; L = 1 and e = sqrt(2 h) for the Langevin methods;
+ * a random walk is y + h S v.
  *
  * Grid: one thread a chain, blocks of 128. Shared memory: none. State, gradient and velocity in
  * registers for all steps; noise is made where it is used: a pure function of (seed, chain, step).
@@ -12,7 +13,9 @@
  * where a body does; a rejected proposal is a choice, no branch.
  *
  * Bound: instruction issue of the gradient; at most 5 dim registers (doubles: twice that) are live,
- * so that from about 40 floats on they spill to local memory.
+ * so that from about 40 floats on they spill to local memory. A factor is read where it lies, by
+ * all threads of a warp at once if they share it; what it multiplies goes through local memory, so
+ * that the arrays above stay registers.
  */
 #pragma once
 
@@ -30,12 +33,14 @@ template <typename real> struct mcmc_params {
     int64_t n, first_step, steps, thin;
     uint64_t seed, first_index;
     int32_t method, leapfrogs, jitter;
-    const real *start, *params, *step, *scale;
-    real target, *end, *draws, *mean, *variance, *end_step;
+    const real *start, *params, *step, *scale, *beta, *factor;
+    real target, *end, *draws, *mean, *variance, *end_step, *logp;
     int32_t *accepted, *outside, *status;
-    int64_t start_stride[2], params_stride[2], step_stride[1], scale_stride[2];
+    int64_t start_stride[2], params_stride[2], step_stride[1], scale_stride[2], beta_stride[1];
+    int64_t factor_stride[3];
     int64_t end_stride[2], draws_stride[3], mean_stride[2], variance_stride[2];
-    int64_t end_step_stride[1], accepted_stride[1], outside_stride[1], status_stride[1];
+    int64_t end_step_stride[1], accepted_stride[1], outside_stride[1], status_stride[1],
+        logp_stride[1];
 };
 
 /* Noise in the precision asked for. */
@@ -93,7 +98,8 @@ template <class Density, typename real> struct chain {
     real y_new[Density::max_dim], g_new[Density::max_dim], v[Density::max_dim];
     real mean[Density::max_dim], square[Density::max_dim];
     real p[Density::max_params > 0 ? Density::max_params : 1];
-    real size, logp, logp_new, kinetic;
+    const real *factor; /* nullptr: diagonal */
+    real size, beta, logp, logp_new, kinetic;
     real log_start, error, log_mean; /* of the adaptation */
     int64_t made, accepted, outside;
     int status;
@@ -124,19 +130,60 @@ __device__ __forceinline__ void add_kinetic(const Density &density, real factor,
     }
 }
 
+/* S x, or S^T x, for a factor of the given strides. */
+template <typename real>
+__device__ inline void multiply_factor(const real *factor, const int64_t *stride, int dim,
+                                       bool transposed, const real *x, real *out) {
+    for (int c = 0; c < dim; ++c) {
+        real sum = 0;
+        const int first = transposed ? c : 0, last = transposed ? dim - 1 : c;
+        const real *entry = factor + c * stride[transposed ? 1 : 0];
+        for (int k = first; k <= last; ++k) {
+            sum += entry[k * stride[transposed ? 0 : 1]] * x[k];
+        }
+        out[c] = sum;
+    }
+}
+
+/* out = S in, or S^T in. */
 template <class Density, typename real>
-__device__ __forceinline__ void kick(const Density &density, const real *g, real factor,
-                                     chain<Density, real> &s) {
+__device__ __forceinline__ void apply_scale(const Density &density, const mcmc_params<real> &a,
+                                            const chain<Density, real> &s, bool transposed,
+                                            const real *in, real *out) {
+    if (s.factor == nullptr) {
+        GM_UNROLL for (int c = 0; c < density.dim(); ++c) {
+            out[c] = s.scale[c] * in[c];
+        }
+        return;
+    }
+    real x[Density::max_dim], product[Density::max_dim];
     GM_UNROLL for (int c = 0; c < density.dim(); ++c) {
-        s.v[c] += factor * s.size * s.scale[c] * g[c];
+        x[c] = in[c];
+    }
+    multiply_factor(s.factor, a.factor_stride, density.dim(), transposed, x, product);
+    GM_UNROLL for (int c = 0; c < density.dim(); ++c) {
+        out[c] = product[c];
     }
 }
 
 template <class Density, typename real>
-__device__ __forceinline__ void drift(const Density &density, const real *from,
-                                      chain<Density, real> &s) {
+__device__ __forceinline__ void kick(const Density &density, const mcmc_params<real> &a,
+                                     const real *g, real factor, chain<Density, real> &s) {
+    const real push = factor * s.size * s.beta;
+    real pull[Density::max_dim];
+    apply_scale(density, a, s, true, g, pull);
     GM_UNROLL for (int c = 0; c < density.dim(); ++c) {
-        s.y_new[c] = from[c] + s.size * s.scale[c] * s.v[c];
+        s.v[c] += push * pull[c];
+    }
+}
+
+template <class Density, typename real>
+__device__ __forceinline__ void drift(const Density &density, const mcmc_params<real> &a,
+                                      const real *from, chain<Density, real> &s) {
+    real way[Density::max_dim];
+    apply_scale(density, a, s, false, s.v, way);
+    GM_UNROLL for (int c = 0; c < density.dim(); ++c) {
+        s.y_new[c] = from[c] + s.size * way[c];
     }
 }
 
@@ -147,16 +194,16 @@ __device__ __forceinline__ real propose(const Density &density, const mcmc_param
     const real half = static_cast<real>(0.5);
     s.kinetic = 0;
     if (a.method == MCMC_RWM) {
-        drift(density, s.y, s);
+        drift(density, a, s.y, s);
     } else {
         const int32_t length = gm_chain_length(a.seed, step, a.leapfrogs, a.jitter);
         add_kinetic(density, half, s);
-        kick(density, s.g, half, s);
-        drift(density, s.y, s);
+        kick(density, a, s.g, half, s);
+        drift(density, a, s.y, s);
         density.gradient(static_cast<real>(0), s.y_new, s.p, s.g_new);
         for (int32_t l = 1; l < length; ++l) {
-            kick(density, s.g_new, static_cast<real>(1), s);
-            drift(density, s.y_new, s);
+            kick(density, a, s.g_new, static_cast<real>(1), s);
+            drift(density, a, s.y_new, s);
             density.gradient(static_cast<real>(0), s.y_new, s.p, s.g_new);
         }
     }
@@ -165,10 +212,10 @@ __device__ __forceinline__ real propose(const Density &density, const mcmc_param
     }
     density.log_density(static_cast<real>(0), s.y_new, s.p, &s.logp_new);
     if (a.method != MCMC_RWM) {
-        kick(density, s.g_new, half, s);
+        kick(density, a, s.g_new, half, s);
         add_kinetic(density, -half, s);
     }
-    return s.logp_new - s.logp + s.kinetic;
+    return s.beta * (s.logp_new - s.logp) + s.kinetic;
 }
 
 /* Welford's update by the state after a step. */
@@ -229,7 +276,8 @@ template <class Density, typename real>
 __device__ __forceinline__ void start_chain(const Density &density, const mcmc_params<real> &a,
                                             int64_t i, chain<Density, real> &s) {
     const real h = a.step[i * a.step_stride[0]];
-    bool valid = is_finite(h) && h > 0;
+    s.beta = a.beta != nullptr ? a.beta[i * a.beta_stride[0]] : static_cast<real>(1);
+    bool valid = is_finite(h) && h > 0 && is_finite(s.beta) && s.beta > 0;
     s.size = a.method == MCMC_ULA || a.method == MCMC_MALA ? root(2 * h) : h;
     s.made = s.accepted = s.outside = 0;
     s.log_start = logarithm(10 * h);
@@ -237,6 +285,14 @@ __device__ __forceinline__ void start_chain(const Density &density, const mcmc_p
     s.logp = s.logp_new = 0;
     load_column(a.start, a.start_stride, i, density.dim(), s.y);
     load_column(a.params, a.params_stride, i, density.params(), s.p);
+    s.factor = a.factor != nullptr ? a.factor + i * a.factor_stride[2] : nullptr;
+    for (int c = 0; a.factor != nullptr && c < density.dim(); ++c) {
+        const real *row = s.factor + c * a.factor_stride[0];
+        for (int k = 0; k <= c; ++k) {
+            valid = valid && is_finite(row[k * a.factor_stride[1]]);
+        }
+        valid = valid && row[c * a.factor_stride[1]] != 0;
+    }
     GM_UNROLL for (int c = 0; c < density.dim(); ++c) {
         s.scale[c] = a.scale != nullptr ? a.scale[c * a.scale_stride[0] + i * a.scale_stride[1]]
                                         : static_cast<real>(1);
@@ -282,6 +338,9 @@ __device__ __forceinline__ void store_chain(const Density &density, const mcmc_p
     if (a.end_step != nullptr) {
         a.end_step[i * a.end_step_stride[0]] = s.made > 0 ? exponential(s.log_mean) : nan;
     }
+    if (a.logp != nullptr) {
+        a.logp[i * a.logp_stride[0]] = s.status == OK ? s.logp : nan;
+    }
     store_count(a.accepted, a.accepted_stride[0], i, s.accepted);
     store_count(a.outside, a.outside_stride[0], i, s.outside);
     store_count(a.status, a.status_stride[0], i, s.status);
@@ -305,6 +364,9 @@ __device__ __forceinline__ void mcmc_chain(const Density &density, const mcmc_pa
             save_draw(density, a, m++, i, s);
             next_draw += a.thin;
         }
+    }
+    if (a.method == MCMC_ULA && a.logp != nullptr) {
+        density.log_density(static_cast<real>(0), s.y, s.p, &s.logp);
     }
     store_chain(density, a, i, s);
 }

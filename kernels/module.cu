@@ -139,8 +139,8 @@ const gm_backend backend = {
     elementwise,
     gather,
     scatter_add,
-    nullptr, /* diagnose */
-    nullptr, /* diagnose_workspace */
+    diagnose,
+    diagnose_workspace,
     ising_prepare,
     ising_workspace,
     ising_run,
@@ -148,10 +148,19 @@ const gm_backend backend = {
     mcmc_prepare,
     mcmc_run,
     mcmc_release,
+    tempering_begin,
+    tempering_swap,
+    annealing_step,
+    mcmc_mass,
     potts_prepare,
     potts_workspace,
     potts_run,
     potts_release,
+    factor_prepare,
+    factor_workspace,
+    factor_run,
+    factor_release,
+    rbm_run,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

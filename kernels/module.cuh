@@ -56,12 +56,26 @@ gm_status mcmc_prepare(gm_call *call, const gm_mcmc_problem *problem, void **sta
 gm_status mcmc_run(gm_call *call, const gm_mcmc_problem *problem, void *state,
                    const gm_mcmc_arrays *arrays);
 void mcmc_release(gm_call *call, void *state);
+gm_status tempering_begin(gm_call *call, const gm_tempering_args *args);
+gm_status tempering_swap(gm_call *call, const gm_tempering_args *args);
+gm_status annealing_step(gm_call *call, const gm_annealing_args *args);
+gm_status mcmc_mass(gm_call *call, const gm_mcmc_mass_args *args);
 
 gm_status potts_prepare(gm_call *call, const gm_potts_problem *problem, void **state);
 size_t potts_workspace(gm_call *call, const gm_potts_problem *problem, void *state, int64_t chains);
 gm_status potts_run(gm_call *call, const gm_potts_problem *problem, void *state,
                     const gm_potts_arrays *arrays);
 void potts_release(gm_call *call, void *state);
+gm_status factor_prepare(gm_call *call, const gm_factor_problem *problem, void **state);
+size_t factor_workspace(gm_call *call, const gm_factor_problem *problem, void *state,
+                        int64_t chains);
+gm_status factor_run(gm_call *call, const gm_factor_problem *problem, void *state,
+                     const gm_factor_arrays *arrays);
+void factor_release(gm_call *call, void *state);
+gm_status rbm_run(gm_call *call, const gm_rbm_args *args);
+
+gm_status diagnose(gm_call *call, const gm_diagnose_args *args);
+size_t diagnose_workspace(gm_call *call, const gm_diagnose_args *args);
 
 /* The library's own function is not linked into a module. */
 inline const char *gm_dtype_text(gm_dtype dtype) {

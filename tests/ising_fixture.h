@@ -30,11 +30,12 @@ typedef struct chains_run {
     int8_t *spins;      /* (chains, sites) row-major, replaced */
     uint64_t *sums;     /* (chains, GM_ISING_SUMS, 2); NULL: not wanted */
     int32_t *status;    /* (chains); NULL: all must be OK */
+    int64_t *energy;    /* (chains); NULL: not wanted */
     bool by_site;       /* in memory the chains of a site are side by side, every second byte */
 } chains_run;
 
 typedef struct ising_memory {
-    void *beta, *spins, *sums, *status, *workspace;
+    void *beta, *spins, *sums, *status, *energy, *workspace;
 } ising_memory;
 
 enum { ISING_GUARD = 0x5a };
@@ -66,7 +67,8 @@ static void run_in_memory(const subject *s, const gm_ising_plan *plan, int64_t s
     ising_memory m = {.beta = uploaded(s, r->beta, n * 8),
                       .spins = uploaded(s, packed, bytes),
                       .sums = uploaded(s, sums, sums_bytes),
-                      .status = uploaded(s, status, n * 4)};
+                      .status = uploaded(s, status, n * 4),
+                      .energy = uploaded(s, sums, n * 8)};
     const gm_tensor beta = gm_tensor_1d(m.beta, GM_F64, r->chains);
     gm_tensor spins = gm_tensor_2d(m.spins, GM_I8, r->chains, sites);
     if (r->by_site) {
@@ -77,7 +79,10 @@ static void run_in_memory(const subject *s, const gm_ising_plan *plan, int64_t s
     gm_tensor sums_view;
     ASSERT_OK(NULL, gm_tensor_view(m.sums, GM_U64, 3, shape, &sums_view));
     const gm_tensor status_view = gm_tensor_1d(m.status, GM_I32, r->chains);
-    const gm_ising_result result = {r->sums != NULL ? &sums_view : NULL, &status_view};
+    const gm_tensor energy_view = gm_tensor_1d(m.energy, GM_I64, r->chains);
+    const gm_ising_result result = {.sums = r->sums != NULL ? &sums_view : NULL,
+                                    .status = &status_view,
+                                    .energy = r->energy != NULL ? &energy_view : NULL};
     gm_workspace workspace = {0};
     ASSERT_OK(s->context, gm_ising_run(plan, &r->sweeps, &beta, &spins, &result, &workspace));
     ASSERT_OK(s->context, gm_memory_alloc(s->context, workspace.bytes, &m.workspace));
@@ -88,6 +93,9 @@ static void run_in_memory(const subject *s, const gm_ising_plan *plan, int64_t s
     if (r->sums != NULL) {
         ASSERT_OK(s->context, gm_memory_download(s->context, r->sums, m.sums, sums_bytes));
     }
+    if (r->energy != NULL) {
+        ASSERT_OK(s->context, gm_memory_download(s->context, r->energy, m.energy, n * 8));
+    }
     for (size_t i = 0; i < n; ++i) {
         if (r->status != NULL) {
             r->status[i] = status[i];
@@ -95,7 +103,7 @@ static void run_in_memory(const subject *s, const gm_ising_plan *plan, int64_t s
             assert_int_equal(status[i], GM_STATUS_OK);
         }
     }
-    void *const all[] = {m.beta, m.spins, m.sums, m.status, m.workspace};
+    void *const all[] = {m.beta, m.spins, m.sums, m.status, m.energy, m.workspace};
     for (int i = 0; i < COUNT(all); ++i) {
         ASSERT_OK(s->context, gm_memory_free(s->context, all[i]));
     }

@@ -11,14 +11,15 @@ typedef struct chains {
     const gm_density *density;
     gm_mcmc_options options;
     int64_t n, first_step;
-    const double *state, *params, *step, *scale; /* row-major; scale may be NULL */
-    bool shared;   /* params, step and scale have one column, read with a stride of 0 */
-    bool turned;   /* a chain's components side by side in every array */
+    const double *state, *params, *step, *scale, *beta; /* row-major; the last two may be NULL */
+    const double *factor;                               /* (dim, dim, chains), or NULL */
+    bool shared; /* params, step, scale, beta and factor have one column, read with a stride of 0 */
+    bool turned; /* a chain's components side by side in every array */
     bool in_place; /* result.state is input.state */
 } chains;
 
 typedef struct chains_result {
-    double *state, *draws, *mean, *variance, *step; /* row-major; floats widened */
+    double *state, *draws, *mean, *variance, *step, *logp; /* row-major; floats widened */
     int32_t *accepted, *outside, *status;
 } chains_result;
 
@@ -107,18 +108,29 @@ static inline chains_result run_chains(const subject *s, const chains *in) {
     chain_array p = chain_upload(context, dtype, 2, 1, params, n, in->shared, turned, in->params);
     chain_array h = chain_upload(context, dtype, 1, 1, 1, n, in->shared, false, in->step);
     chain_array scale = chain_upload(context, dtype, 2, 1, dim, n, in->shared, turned, in->scale);
+    chain_array beta = chain_upload(context, dtype, 1, 1, 1, n, in->shared, false, in->beta);
+    chain_array factor =
+        chain_upload(context, dtype, 2, 1, dim * dim, n, in->shared, turned, in->factor);
+    const int64_t *entry = factor.tensor.stride;
+    const gm_tensor factors = {
+        factor.tensor.data, dtype, 3, {dim, dim, n}, {dim * entry[0], entry[0], entry[1]}};
     chain_array end =
         in->in_place ? start : chain_upload(context, dtype, 2, 1, dim, n, false, turned, NULL);
     chain_array kept = chain_upload(context, dtype, 3, draws, dim, n, false, turned, NULL);
     chain_array mean = chain_upload(context, dtype, 2, 1, dim, n, false, turned, NULL);
     chain_array variance = chain_upload(context, dtype, 2, 1, dim, n, false, turned, NULL);
     chain_array adapted = chain_upload(context, dtype, 1, 1, 1, n, false, false, NULL);
+    chain_array logp = chain_upload(context, dtype, 1, 1, 1, n, false, false, NULL);
     chain_array counts[3];
     for (int i = 0; i < 3; ++i) {
         counts[i] = chain_upload(context, GM_I32, 1, 1, 1, n, false, false, NULL);
     }
-    const gm_mcmc_input input = {&start.tensor, params > 0 ? &p.tensor : NULL, &h.tensor,
-                                 in->scale != NULL ? &scale.tensor : NULL};
+    const gm_mcmc_input input = {&start.tensor,
+                                 params > 0 ? &p.tensor : NULL,
+                                 &h.tensor,
+                                 in->scale != NULL ? &scale.tensor : NULL,
+                                 in->beta != NULL ? &beta.tensor : NULL,
+                                 in->factor != NULL ? &factors : NULL};
     const gm_mcmc_result result = {.state = &end.tensor,
                                    .draws = draws > 0 ? &kept.tensor : NULL,
                                    .mean = &mean.tensor,
@@ -126,7 +138,8 @@ static inline chains_result run_chains(const subject *s, const chains *in) {
                                    .step = in->options.target > 0 ? &adapted.tensor : NULL,
                                    .accepted = &counts[0].tensor,
                                    .outside = &counts[1].tensor,
-                                   .status = &counts[2].tensor};
+                                   .status = &counts[2].tensor,
+                                   .log_density = &logp.tensor};
     ASSERT_OK(context, gm_mcmc_run(plan, in->first_step, &input, &result));
     gm_mcmc_plan_destroy(plan);
     if (!in->in_place) {
@@ -135,11 +148,14 @@ static inline chains_result run_chains(const subject *s, const chains *in) {
     ASSERT_OK(context, gm_memory_free(context, p.memory));
     ASSERT_OK(context, gm_memory_free(context, h.memory));
     ASSERT_OK(context, gm_memory_free(context, scale.memory));
+    ASSERT_OK(context, gm_memory_free(context, beta.memory));
+    ASSERT_OK(context, gm_memory_free(context, factor.memory));
     return (chains_result){.state = chain_download(context, &end, 1, dim, n, turned),
                            .draws = chain_download(context, &kept, draws, dim, n, turned),
                            .mean = chain_download(context, &mean, 1, dim, n, turned),
                            .variance = chain_download(context, &variance, 1, dim, n, turned),
                            .step = chain_download(context, &adapted, 1, 1, n, false),
+                           .logp = chain_download(context, &logp, 1, 1, n, false),
                            .accepted = chain_download(context, &counts[0], 1, 1, n, false),
                            .outside = chain_download(context, &counts[1], 1, 1, n, false),
                            .status = chain_download(context, &counts[2], 1, 1, n, false)};
@@ -151,6 +167,7 @@ static inline void free_chains(chains_result *r) {
     free(r->mean);
     free(r->variance);
     free(r->step);
+    free(r->logp);
     free(r->accepted);
     free(r->outside);
     free(r->status);

@@ -14,20 +14,29 @@
 typedef struct target {
     const char *name;
     gm_context *context;
+    bool is_kernel;
+    gm_workspace kept; /* the largest so far: what a call leaves there is the next one's dirt */
 } target;
-static target targets[4];
+static target targets[5];
 static int target_count;
 
 static int open_targets(void **state) {
     (void)state;
     static const gm_context_options options[] = {{.backend = GM_BACKEND_REF},
                                                  {.backend = GM_BACKEND_CPU, .threads = 1},
-                                                 {.backend = GM_BACKEND_CPU, .threads = 3}};
-    static const char *const names[] = {"ref", "cpu, 1 thread", "cpu, 3 threads"};
-    for (int i = 0; i < 3; ++i) {
-        targets[target_count].name = names[i];
-        assert_int_equal(gm_context_create(&options[i], &targets[target_count++].context),
-                         GM_STATUS_OK);
+                                                 {.backend = GM_BACKEND_CPU, .threads = 3},
+                                                 {.backend = GM_BACKEND_EMU},
+                                                 {.backend = GM_BACKEND_CUDA}};
+    static const char *const names[] = {"ref", "cpu, 1 thread", "cpu, 3 threads", "emu", "cuda"};
+    for (int i = 0; i < 5; ++i) {
+        target *t = &targets[target_count];
+        *t = (target){.name = names[i], .is_kernel = i > 2};
+        if (gm_context_create(&options[i], &t->context) == GM_STATUS_OK) {
+            ++target_count;
+        } else {
+            assert_true(t->is_kernel);
+            print_message("skip: %s: %s\n", names[i], gm_last_error(NULL));
+        }
     }
     return 0;
 }
@@ -35,27 +44,66 @@ static int open_targets(void **state) {
 static int close_targets(void **state) {
     (void)state;
     for (int i = 0; i < target_count; ++i) {
+        gm_memory_free(targets[i].context, targets[i].kept.data);
         gm_context_destroy(targets[i].context);
     }
     return 0;
 }
 
-#define FOR_EACH_TARGET(t) for (const target *t = targets; t < targets + target_count; ++t)
+#define FOR_EACH_TARGET(t) for (target *t = targets; t < targets + target_count; ++t)
 
-/* What gm_diagnose says of draws; out is poisoned first. */
-static void diagnose(const target *t, const gm_diagnose_options *options, const gm_tensor *draws,
+/* A host tensor's memory, from its lowest element to its highest, in the target's. */
+typedef struct there {
+    gm_tensor tensor;
+    char *low;
+    void *memory;
+    size_t bytes;
+} there;
+
+static there bring(const target *t, const gm_tensor *host) {
+    const int64_t size = (int64_t)gm_dtype_size(host->dtype);
+    there made = {.tensor = *host, .low = host->data, .bytes = (size_t)size};
+    for (int32_t axis = 0; axis < host->ndim; ++axis) {
+        const int64_t reach = (host->shape[axis] - 1) * host->stride[axis] * size;
+        if (host->shape[axis] == 0) {
+            made.bytes = 0;
+            return made;
+        }
+        made.low += reach < 0 ? reach : 0;
+        made.bytes += (size_t)llabs(reach);
+    }
+    ASSERT_OK(t->context, gm_memory_alloc(t->context, made.bytes, &made.memory));
+    ASSERT_OK(t->context, gm_memory_upload(t->context, made.memory, made.low, made.bytes));
+    made.tensor.data = (char *)made.memory + ((char *)host->data - made.low);
+    return made;
+}
+
+/* What gm_diagnose says of draws. The workspace has exactly the bytes asked for where it is new. */
+static void diagnose(target *t, const gm_diagnose_options *options, const gm_tensor *draws,
                      const gm_tensor *out) {
-    gm_workspace workspace = {0};
-    ASSERT_OK(t->context, gm_diagnose(t->context, options, draws, out, &workspace));
-    assert_true(workspace.bytes > 0);
-    ASSERT_OK(t->context, gm_memory_alloc(t->context, workspace.bytes, &workspace.data));
-    memset(workspace.data, 0xff, workspace.bytes);
-    ASSERT_OK(t->context, gm_diagnose(t->context, options, draws, out, &workspace));
-    ASSERT_OK(t->context, gm_memory_free(t->context, workspace.data));
+    there in = bring(t, draws), results = bring(t, out);
+    gm_workspace needed = {0};
+    ASSERT_OK(t->context, gm_diagnose(t->context, options, &in.tensor, &results.tensor, &needed));
+    assert_true(needed.bytes > 0);
+    if (needed.bytes > t->kept.bytes) {
+        ASSERT_OK(t->context, gm_memory_free(t->context, t->kept.data));
+        ASSERT_OK(t->context, gm_memory_alloc(t->context, needed.bytes, &t->kept.data));
+        t->kept.bytes = needed.bytes;
+        char *poison = malloc(needed.bytes);
+        assert_non_null(poison);
+        memset(poison, 0xff, needed.bytes);
+        ASSERT_OK(t->context, gm_memory_upload(t->context, t->kept.data, poison, needed.bytes));
+        free(poison);
+    }
+    ASSERT_OK(t->context, gm_diagnose(t->context, options, &in.tensor, &results.tensor, &t->kept));
+    ASSERT_OK(t->context,
+              gm_memory_download(t->context, results.low, results.memory, results.bytes));
+    ASSERT_OK(t->context, gm_memory_free(t->context, in.memory));
+    ASSERT_OK(t->context, gm_memory_free(t->context, results.memory));
 }
 
 /* n iterations of m chains, row-major. */
-static double diagnose_one(const target *t, gm_diagnostic diagnostic, double probability,
+static double diagnose_one(target *t, gm_diagnostic diagnostic, double probability,
                            int64_t superchains, double *draws, int64_t n, int64_t m) {
     double result = 12345;
     const gm_tensor in = gm_tensor_2d(draws, GM_F64, n, m);
@@ -236,6 +284,56 @@ static void any_layout(void **state) {
     }
 }
 
+/* Shapes that the kernels treat in different ways: long chains and many short ones, more draws than
+ * a sorted tile or group of tiles has, ties; and more quantities than one launch takes, of which
+ * one is spoiled. ref sums in order, so that S terms may cost it S units in the last place. */
+static void as_the_reference(void **state) {
+    (void)state;
+    static const struct {
+        long q, n, m, levels;
+        unsigned diagnostics; /* bit by bit */
+    } shapes[] = {
+        {1, 2049, 3, 0, (1u << GM_DIAGNOSTIC_COUNT) - 1},
+        {3, 2600, 2, 9, 1u << GM_DIAGNOSTIC_RHAT},
+        {2, 7, 400, 0, (1u << GM_DIAGNOSTIC_COUNT) - 1},
+        {1, 1, 300, 5, (1u << GM_DIAGNOSTIC_COUNT) - 1},
+        {257, 8, 3, 6, 1u << GM_DIAGNOSTIC_ESS_MEAN | 1u << GM_DIAGNOSTIC_RHAT_NESTED},
+        {1, 33333, 4, 0, 1u << GM_DIAGNOSTIC_ESS_BULK},
+    };
+    for (int i = 0; i < (int)(sizeof shapes / sizeof shapes[0]); ++i) {
+        const long q = shapes[i].q, n = shapes[i].n, m = shapes[i].m, all = q * n * m;
+        const fixed_case c = {"", n, q * m, shapes[i].levels, 1, 77, 0.8, 0, 0, 0.3};
+        double *draws = make_draws(&c), *wanted = malloc((size_t)q * sizeof *wanted);
+        double *got = malloc((size_t)q * sizeof *got);
+        assert_true(wanted != NULL && got != NULL);
+        draws[all / 2] = q > 100 ? NAN : draws[all / 2];
+        /* Chains side by side: quantity k has m of them. */
+        const gm_tensor in = {draws, GM_F64, 3, {q, n, m}, {m, q * m, 1}};
+        const gm_tensor expected = gm_tensor_1d(wanted, GM_F64, q);
+        const gm_tensor out = gm_tensor_1d(got, GM_F64, q);
+        for (int d = 0; d < GM_DIAGNOSTIC_COUNT; ++d) {
+            const gm_diagnose_options options = {(gm_diagnostic)d, 0.3, m % 3 == 0 ? 3 : 1};
+            if ((shapes[i].diagnostics >> d & 1u) == 0) {
+                continue;
+            }
+            diagnose(&targets[0], &options, &in, &expected);
+            for (target *t = targets + 2; t < targets + target_count; ++t) {
+                diagnose(t, &options, &in, &out);
+                for (long k = 0; k < q; ++k) {
+                    if (!is_close(got[k], wanted[k],
+                                  1e-12 + 4 * (double)(n * m) * DBL_EPSILON / 2)) {
+                        fail_msg("%s: %s of shape %d, quantity %ld: %.17g, not %.17g", t->name,
+                                 gm_diagnostic_name((gm_diagnostic)d), i, k, got[k], wanted[k]);
+                    }
+                }
+            }
+        }
+        free(draws);
+        free(wanted);
+        free(got);
+    }
+}
+
 /* ---- the laws' quantiles --------------------------------------------------------------------- */
 
 static void quantiles_of_laws(void **state) {
@@ -283,6 +381,10 @@ static void refusals(void **state) {
     FOR_EACH_TARGET(t) {
         gm_context *c = t->context;
         gm_workspace w = {0};
+        if (t->is_kernel) { /* the same checks, and memory of the host is out of its reach */
+            ASSERT_FAILS(c, gm_diagnose(c, &good, &draws, &out, &w), invalid, "draws");
+            continue;
+        }
         assert_int_equal(gm_diagnose(NULL, &good, &draws, &out, &w), invalid);
         ASSERT_FAILS(c, gm_diagnose(c, NULL, &draws, &out, &w), invalid, "options is NULL");
         ASSERT_FAILS(c, gm_diagnose(c, &good, &draws, &out, NULL), invalid, "workspace is NULL");
@@ -311,10 +413,10 @@ static void refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_answers), cmocka_unit_test(the_cap),
-        cmocka_unit_test(by_hand),       cmocka_unit_test(silent_draws),
-        cmocka_unit_test(any_layout),    cmocka_unit_test(quantiles_of_laws),
-        cmocka_unit_test(refusals),
+        cmocka_unit_test(known_answers),     cmocka_unit_test(the_cap),
+        cmocka_unit_test(by_hand),           cmocka_unit_test(silent_draws),
+        cmocka_unit_test(any_layout),        cmocka_unit_test(as_the_reference),
+        cmocka_unit_test(quantiles_of_laws), cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, open_targets, close_targets);
 }

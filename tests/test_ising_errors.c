@@ -14,6 +14,7 @@ static void bad_chains_spoil_nothing(void **state) {
             int8_t good[chains * L * L], bad[chains * L * L], start[chains * L * L];
             uint64_t sums[2][chains * 2 * GM_ISING_SUMS];
             int32_t status[chains];
+            int64_t energy[2][chains];
             double beta[chains];
             for (int c = 0; c < chains; ++c) {
                 beta[c] = 0.1 * c;
@@ -25,7 +26,8 @@ static void bad_chains_spoil_nothing(void **state) {
                             .beta = beta,
                             .spins = good,
                             .sums = sums[0],
-                            .status = status};
+                            .status = status,
+                            .energy = energy[0]};
             run_chains(s, &model, &r);
             start[2 * L * L + 5] = 0;
             memcpy(bad, start, sizeof bad);
@@ -33,6 +35,7 @@ static void bad_chains_spoil_nothing(void **state) {
             beta[8] = -INFINITY;
             r.spins = bad;
             r.sums = sums[1];
+            r.energy = energy[1];
             run_chains(s, &model, &r);
             for (int c = 0; c < chains; ++c) {
                 const bool spoilt = c == 0 || c == 2 || c == 8;
@@ -40,6 +43,7 @@ static void bad_chains_spoil_nothing(void **state) {
                                             : spoilt ? GM_STATUS_NON_FINITE
                                                      : GM_STATUS_OK);
                 assert_memory_equal(bad + c * L * L, (spoilt ? start : good) + c * L * L, L * L);
+                assert_true(energy[1][c] == (spoilt ? 0 : energy[0][c]));
                 for (int q = 0; q < 2 * GM_ISING_SUMS; ++q) {
                     const int at = c * 2 * GM_ISING_SUMS + q;
                     assert_true(sums[1][at] == (spoilt ? 0 : sums[0][at]));
@@ -167,7 +171,7 @@ static void wrong_runs_are_refused(void **state) {
         ASSERT_OK(NULL, gm_tensor_view(sums, GM_U64, 3, shape, &q));
         const gm_tensor t = gm_tensor_1d(status, GM_I32, 5);
         const gm_ising_sweeps run = {.seed = 1, .sweeps = 3};
-        const gm_ising_result r = {&q, &t};
+        const gm_ising_result r = {.sums = &q, .status = &t};
         gm_workspace w = {scratch, sizeof scratch}, small = {scratch, 0};
         gm_workspace odd = {scratch + 1, sizeof scratch - 1}, own = {spins, sizeof spins};
 #define REFUSED(what, status_code, text) ASSERT_FAILS(c, what, status_code, text)
@@ -204,15 +208,26 @@ static void wrong_runs_are_refused(void **state) {
         REFUSED(gm_ising_run(plan, &run, &y, &x, &r, &w), GM_STATUS_SHAPE_MISMATCH, "beta.shape");
         y = q;
         y.shape[1] = 3;
-        REFUSED(gm_ising_run(plan, &run, &b, &x, &(gm_ising_result){&y, NULL}, &w),
+        REFUSED(gm_ising_run(plan, &run, &b, &x, &(gm_ising_result){.sums = &y}, &w),
                 GM_STATUS_SHAPE_MISMATCH, "result.sums.shape[1]");
         y = t;
         y.shape[0] = 2;
-        REFUSED(gm_ising_run(plan, &run, &b, &x, &(gm_ising_result){NULL, &y}, &w),
+        REFUSED(gm_ising_run(plan, &run, &b, &x, &(gm_ising_result){.status = &y}, &w),
                 GM_STATUS_SHAPE_MISMATCH, "result.status.shape[0]");
         y = gm_tensor_1d(spins, GM_I32, 5);
-        REFUSED(gm_ising_run(plan, &run, &b, &x, &(gm_ising_result){NULL, &y}, &w),
+        REFUSED(gm_ising_run(plan, &run, &b, &x, &(gm_ising_result){.status = &y}, &w),
                 GM_STATUS_INVALID_ARGUMENT, "overlap");
+        int64_t energy[5] = {9, 9, 9, 9, 9};
+        y = gm_tensor_1d(energy, GM_I64, 4);
+        REFUSED(gm_ising_run(plan, &run, &b, &x, &(gm_ising_result){.energy = &y}, &w),
+                GM_STATUS_SHAPE_MISMATCH, "result.energy.shape[0]");
+        y = gm_tensor_1d(energy, GM_F64, 5);
+        REFUSED(gm_ising_run(plan, &run, &b, &x, &(gm_ising_result){.energy = &y}, &w),
+                GM_STATUS_INVALID_ARGUMENT, "result.energy.dtype");
+        y = gm_tensor_1d(beta, GM_I64, 5);
+        REFUSED(gm_ising_run(plan, &run, &b, &x, &(gm_ising_result){.energy = &y}, &w),
+                GM_STATUS_INVALID_ARGUMENT, "result.energy and beta overlap");
+        assert_true(energy[0] == 9 && beta[0] == 0.1);
         REFUSED(gm_ising_run(plan, &run, &b, &x, &r, &small), GM_STATUS_WORKSPACE_TOO_SMALL,
                 "workspace.bytes = 0");
         REFUSED(gm_ising_run(plan, &run, &b, &x, &r, &odd), GM_STATUS_INVALID_ARGUMENT, "aligned");

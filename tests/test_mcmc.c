@@ -43,17 +43,19 @@ static const struct {
 
 /* ---- chains that fail ------------------------------------------------------------------------ */
 
-/* Of 70 chains each seventh starts where it cannot, in one of five ways; the others are as without
+/* Of 70 chains each seventh starts where it cannot, in one of six ways; the others are as without
  * them, to the bit. */
 static void a_chain_that_cannot_start_is_alone(void **state) {
     (void)state;
     enum { n = 70 };
     double good[n], bad[n], h_good[n], h_bad[n], scale_good[n], scale_bad[n];
+    double beta_good[n], beta_bad[n];
     const double p[] = {1.5};
     double rates[n];
     for (int i = 0; i < n; ++i) {
         good[i] = bad[i] = 0.5 + 0.01 * i;
         scale_good[i] = scale_bad[i] = 1;
+        beta_good[i] = beta_bad[i] = 0.7;
         rates[i] = p[0];
     }
     FOR_EACH_SUBJECT(s) {
@@ -69,6 +71,9 @@ static void a_chain_that_cannot_start_is_alone(void **state) {
             h_bad[28] = NAN;
             bad[35] = NAN;
             scale_bad[42] = INFINITY;
+            beta_bad[49] = 0;
+            beta_bad[56] = -1;
+            beta_bad[63] = INFINITY;
             const chains right = {.density = &half_line,
                                   .options = {.dtype = precisions[k % 2],
                                               .method = method,
@@ -81,20 +86,22 @@ static void a_chain_that_cannot_start_is_alone(void **state) {
                                   .state = good,
                                   .params = rates,
                                   .step = h_good,
-                                  .scale = scale_good};
+                                  .scale = scale_good,
+                                  .beta = beta_good};
             chains wrong = right;
             wrong.state = bad;
             wrong.step = h_bad;
             wrong.scale = scale_bad;
+            wrong.beta = beta_bad;
             chains_result a = run_chains(s, &right), b = run_chains(s, &wrong);
             for (int i = 0; i < n; ++i) {
-                const bool invalid = i == 14 || i == 21 || i == 28 || i == 42;
+                const bool invalid = i == 14 || i == 21 || i == 28 || (i >= 42 && i % 7 == 0);
                 const bool outside = i == 7 || i == 35 || (i == 0 && method != GM_MCMC_ULA);
                 if (invalid || outside) {
                     assert_int_equal(b.status[i],
                                      invalid ? GM_STATUS_INVALID_ARGUMENT : GM_STATUS_NON_FINITE);
                     assert_true(isnan(b.draws[i]) && isnan(b.draws[n + i]));
-                    assert_true(isnan(b.mean[i]) && isnan(b.variance[i]));
+                    assert_true(isnan(b.mean[i]) && isnan(b.variance[i]) && isnan(b.logp[i]));
                     assert_true(isnan(bad[i])
                                     ? isnan(b.state[i])
                                     : b.state[i] == (double)(float)bad[i] || b.state[i] == bad[i]);
@@ -103,7 +110,7 @@ static void a_chain_that_cannot_start_is_alone(void **state) {
                     assert_int_equal(b.status[i], GM_STATUS_OK);
                     assert_true(a.state[i] == b.state[i] && a.draws[n + i] == b.draws[n + i]);
                     assert_true(a.mean[i] == b.mean[i] && a.accepted[i] == b.accepted[i]);
-                    assert_true(a.outside[i] == b.outside[i]);
+                    assert_true(a.outside[i] == b.outside[i] && a.logp[i] == b.logp[i]);
                 }
             }
             free_chains(&a);
@@ -171,17 +178,29 @@ static void a_blow_up_ends_one_chain_or_is_rejected(void **state) {
 enum { MANY = 135, DIM = 5 };
 
 static double wavy_start[DIM * MANY], wavy_scale[DIM * MANY], wavy_params[2 * MANY],
-    wavy_step[MANY];
+    wavy_step[MANY], wavy_beta[MANY], wavy_factor[DIM * DIM * MANY];
 
-static chains wavy_chains(gm_dtype dtype, int method, int64_t steps, int64_t thin) {
+/* Case k of CASES: methods, each in both precisions, first with a scale, then with a factor. */
+enum { CASES = 4 * COUNT(methods) };
+
+static chains wavy_chains(int k, int64_t steps, int64_t thin) {
+    const gm_dtype dtype = precisions[k % 2];
+    const int method = k / 2 % COUNT(methods);
+    const bool dense = k / 2 >= COUNT(methods);
     uint64_t random = 17;
     for (int i = 0; i < DIM * MANY; ++i) {
         wavy_start[i] = random_between(&random, -1, 1);
         wavy_scale[i] = random_between(&random, 0.7, 1.4);
     }
+    for (int i = 0; i < DIM * DIM * MANY; ++i) {
+        const int row = i / MANY / DIM, column = i / MANY % DIM;
+        wavy_factor[i] =
+            row == column ? random_between(&random, 0.7, 1.2) : random_between(&random, -0.2, 0.2);
+    }
     for (int i = 0; i < MANY; ++i) {
         wavy_params[i] = random_between(&random, 1, 2);
         wavy_params[MANY + i] = random_between(&random, 0.2, 0.8);
+        wavy_beta[i] = random_between(&random, 0.6, 1.6);
         wavy_step[i] = methods[method].h * random_between(&random, 0.8, 1.2);
     }
     return (chains){.density = &wavy,
@@ -198,7 +217,9 @@ static chains wavy_chains(gm_dtype dtype, int method, int64_t steps, int64_t thi
                     .state = wavy_start,
                     .params = wavy_params,
                     .step = wavy_step,
-                    .scale = wavy_scale};
+                    .scale = dense ? NULL : wavy_scale,
+                    .factor = dense ? wavy_factor : NULL,
+                    .beta = wavy_beta};
 }
 
 /* Chain i of a against chain j of b, which has n chains: state and counts. */
@@ -208,6 +229,7 @@ static void assert_same_chain(const chains_result *a, int64_t i, const chains_re
         assert_true(a->state[c * MANY + i] == b->state[c * n + j]);
     }
     assert_true(a->accepted[i] == b->accepted[j] && a->outside[i] == b->outside[j]);
+    assert_true(a->logp[i] == b->logp[j]);
 }
 
 /* Slices of the batch, another layout, in place, one thread: the same bits. */
@@ -218,8 +240,8 @@ static void bits_do_not_depend_on_the_batch(void **state) {
     subject one = {.name = "cpu, one thread"};
     ASSERT_OK(NULL, gm_context_create(&single, &one.context));
     FOR_EACH_SUBJECT(s) {
-        for (int k = 0; k < 2 * COUNT(methods); ++k) {
-            chains in = wavy_chains(precisions[k % 2], k / 2, 6, 0);
+        for (int k = 0; k < CASES; ++k) {
+            chains in = wavy_chains(k, 6, 0);
             chains_result all = run_chains(s, &in);
             in.turned = in.in_place = true;
             chains_result turned = run_chains(s, &in);
@@ -237,21 +259,27 @@ static void bits_do_not_depend_on_the_batch(void **state) {
             for (int slice = 0; slice < COUNT(firsts); ++slice) {
                 const int64_t first = firsts[slice], n = counts[slice];
                 double start[DIM * MANY], scale[DIM * MANY], params[2 * MANY];
+                double factor[DIM * DIM * MANY];
                 for (int64_t i = 0; i < n; ++i) {
                     for (int c = 0; c < DIM; ++c) {
                         start[c * n + i] = wavy_start[c * MANY + first + i];
                         scale[c * n + i] = wavy_scale[c * MANY + first + i];
                     }
+                    for (int c = 0; c < DIM * DIM; ++c) {
+                        factor[c * n + i] = wavy_factor[c * MANY + first + i];
+                    }
                     params[i] = wavy_params[first + i];
                     params[n + i] = wavy_params[MANY + first + i];
                 }
-                chains part = wavy_chains(precisions[k % 2], k / 2, 6, 0);
+                chains part = wavy_chains(k, 6, 0);
                 part.n = n;
                 part.options.first_index += (uint64_t)first;
                 part.state = start;
-                part.scale = scale;
+                part.scale = part.scale != NULL ? scale : NULL;
+                part.factor = part.factor != NULL ? factor : NULL;
                 part.params = params;
                 part.step = wavy_step + first;
+                part.beta = wavy_beta + first;
                 chains_result out = run_chains(s, &part);
                 for (int64_t i = 0; i < n; ++i) {
                     assert_same_chain(&all, first + i, &out, i, n);
@@ -269,8 +297,8 @@ static void bits_do_not_depend_on_the_batch(void **state) {
 static void a_run_can_be_cut(void **state) {
     (void)state;
     FOR_EACH_SUBJECT(s) {
-        for (int k = 0; k < 2 * COUNT(methods); ++k) {
-            chains in = wavy_chains(precisions[k % 2], k / 2, 12, 1);
+        for (int k = 0; k < CASES; ++k) {
+            chains in = wavy_chains(k, 12, 1);
             chains_result whole = run_chains(s, &in);
             in.options.steps = 5;
             in.options.thin = 2;
@@ -288,6 +316,7 @@ static void a_run_can_be_cut(void **state) {
             }
             for (int i = 0; i < MANY; ++i) {
                 assert_int_equal(whole.accepted[i], head.accepted[i] + tail.accepted[i]);
+                assert_true(whole.logp[i] == tail.logp[i]);
             }
             free_chains(&whole);
             free_chains(&head);
@@ -300,8 +329,8 @@ static void a_run_can_be_cut(void **state) {
 static void reductions_are_those_of_the_draws(void **state) {
     (void)state;
     FOR_EACH_SUBJECT(s) {
-        for (int k = 0; k < 2 * COUNT(methods); ++k) {
-            const chains in = wavy_chains(precisions[k % 2], k / 2, 12, 1);
+        for (int k = 0; k < CASES; ++k) {
+            const chains in = wavy_chains(k, 12, 1);
             chains_result out = run_chains(s, &in);
             const double tolerance = 40 * unit_of(precisions[k % 2]);
             for (int64_t i = 0; i < DIM * MANY; ++i) {
@@ -327,9 +356,9 @@ static void reductions_are_those_of_the_draws(void **state) {
  */
 static void backends_agree_with_the_reference(void **state) {
     (void)state;
-    for (int k = 0; k < 2 * COUNT(methods); ++k) {
+    for (int k = 0; k < CASES; ++k) {
         const gm_dtype dtype = precisions[k % 2];
-        const chains in = wavy_chains(dtype, k / 2, 15, 0);
+        const chains in = wavy_chains(k, 15, 0);
         chains_result exact = run_chains(&subjects[0], &in);
         for (const subject *s = subjects + 1; s < subjects + subject_count; ++s) {
             chains_result out = run_chains(s, &in);
@@ -349,11 +378,60 @@ static void backends_agree_with_the_reference(void **state) {
     }
 }
 
+/* A factor that is shared, and the same one for each chain; one with a 0 or NaN, alone. */
+static void factors_are_shared_or_a_chain_s_own(void **state) {
+    (void)state;
+    FOR_EACH_SUBJECT(s) {
+        for (int k = 2 * COUNT(methods); k < CASES; ++k) {
+            chains in = wavy_chains(k, 6, 0);
+            double shared[DIM * DIM], own[DIM * DIM * MANY], params[2 * MANY];
+            for (int c = 0; c < DIM * DIM; ++c) {
+                shared[c] = wavy_factor[c * MANY];
+                for (int i = 0; i < MANY; ++i) {
+                    own[c * MANY + i] = shared[c];
+                }
+            }
+            for (int i = 0; i < 2 * MANY; ++i) {
+                params[i] = wavy_params[i / MANY * MANY];
+            }
+            for (int i = 0; i < MANY; ++i) {
+                wavy_step[i] = wavy_step[0];
+                wavy_beta[i] = wavy_beta[0];
+            }
+            const double one[] = {wavy_params[0], wavy_params[MANY]};
+            in.params = params;
+            in.factor = own;
+            chains_result apart = run_chains(s, &in);
+            own[(3 * DIM + 3) * MANY + 7] = 0;
+            own[(4 * DIM + 1) * MANY + 70] = (double)NAN;
+            own[(1 * DIM + 4) * MANY + 8] = (double)NAN; /* above the diagonal */
+            chains_result bad = run_chains(s, &in);
+            in.params = one;
+            in.factor = shared;
+            in.shared = true;
+            chains_result together = run_chains(s, &in);
+            for (int i = 0; i < MANY; ++i) {
+                assert_same_chain(&apart, i, &together, i, MANY);
+                if (i == 7 || i == 70) {
+                    assert_int_equal(bad.status[i], GM_STATUS_INVALID_ARGUMENT);
+                    assert_true(bad.state[i] == (double)(float)wavy_start[i]);
+                } else {
+                    assert_same_chain(&apart, i, &bad, i, MANY);
+                }
+            }
+            free_chains(&apart);
+            free_chains(&bad);
+            free_chains(&together);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_chain_that_cannot_start_is_alone),
         cmocka_unit_test(a_blow_up_ends_one_chain_or_is_rejected),
         cmocka_unit_test(bits_do_not_depend_on_the_batch),
+        cmocka_unit_test(factors_are_shared_or_a_chain_s_own),
         cmocka_unit_test(a_run_can_be_cut),
         cmocka_unit_test(reductions_are_those_of_the_draws),
         cmocka_unit_test(backends_agree_with_the_reference),

@@ -175,6 +175,17 @@ static void runs_refuse_what_is_wrong(void **state) {
     INPUT_REFUSED(params, &tend, GM_STATUS_INVALID_ARGUMENT, "input.params must be NULL");
     INPUT_REFUSED(step, &short_h, GM_STATUS_SHAPE_MISMATCH, "input.step");
     INPUT_REFUSED(scale, &tall, GM_STATUS_SHAPE_MISMATCH, "input.scale");
+    const gm_tensor square = {end, GM_F64, 3, {2, 2, n}, {2, 1, 0}};
+    const gm_tensor oblong = {kept, GM_F64, 3, {3, 2, n}, {2, 1, 0}};
+    INPUT_REFUSED(factor, &oblong, GM_STATUS_SHAPE_MISMATCH, "input.factor");
+    in = good;
+    in.scale = &ty;
+    in.factor = &square;
+    RUN_REFUSED(gm_mcmc_run(plan, 0, &in, &(const gm_mcmc_result){0}), GM_STATUS_INVALID_ARGUMENT,
+                "input.factor is given, and input.scale too");
+    in.scale = NULL;
+    RUN_REFUSED(gm_mcmc_run(plan, 0, &in, &out), GM_STATUS_INVALID_ARGUMENT, "result.state");
+    INPUT_REFUSED(beta, &short_h, GM_STATUS_SHAPE_MISMATCH, "input.beta");
     INPUT_REFUSED(state, &floats, GM_STATUS_INVALID_ARGUMENT, "input.state");
     INPUT_REFUSED(state, &tall, GM_STATUS_SHAPE_MISMATCH, "input.state");
 #define RESULT_REFUSED(status, text, ...)                                                          \
@@ -183,6 +194,8 @@ static void runs_refuse_what_is_wrong(void **state) {
     RESULT_REFUSED(GM_STATUS_SHAPE_MISMATCH, "result.mean", .mean = &tall);
     RESULT_REFUSED(GM_STATUS_INVALID_ARGUMENT, "result.status", .status = &th);
     RESULT_REFUSED(GM_STATUS_INVALID_ARGUMENT, "result.mean", .mean = &ty);
+    RESULT_REFUSED(GM_STATUS_SHAPE_MISMATCH, "result.log_density", .log_density = &short_h);
+    RESULT_REFUSED(GM_STATUS_INVALID_ARGUMENT, "result.log_density", .log_density = &th);
     RESULT_REFUSED(GM_STATUS_INVALID_ARGUMENT, "result.variance", .mean = &tend, .variance = &tend);
     RESULT_REFUSED(GM_STATUS_INVALID_ARGUMENT, "result.outside", .accepted = &tcounts,
                    .outside = &tcounts);

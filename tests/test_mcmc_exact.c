@@ -160,10 +160,12 @@ static void kernels_on_a_gaussian(void **state) {
         gm_mcmc_method method;
         double h;
         int leapfrogs;
-    } rows[] = {{GM_MCMC_RWM, 2.4, 0},  {GM_MCMC_RWM, 0.7, 0}, {GM_MCMC_MALA, 1.2, 0},
-                {GM_MCMC_MALA, 0.4, 0}, {GM_MCMC_HMC, 1.1, 3}, {GM_MCMC_HMC, 1.7, 2}};
-    const double p[] = {3, 2};
+        double beta;
+    } rows[] = {{GM_MCMC_RWM, 2.4, 0, 1},  {GM_MCMC_RWM, 0.7, 0, 0.3},
+                {GM_MCMC_MALA, 1.2, 0, 1}, {GM_MCMC_MALA, 0.4, 0, 2.5},
+                {GM_MCMC_HMC, 1.1, 3, 1},  {GM_MCMC_HMC, 1.7, 2, 0.3}};
     for (int k = 0; k < COUNT(rows); ++k) {
+        const double p[] = {3, 2 * sqrt(rows[k].beta)}; /* variance p[1]^2 / beta */
         const kernel_moments exact = quadrature(rows[k].method, rows[k].h, rows[k].leapfrogs);
         if (rows[k].method == GM_MCMC_RWM) { /* known in closed form */
             assert_true(fabs(exact.acceptance - 2 / 3.141592653589793 * atan(2 / rows[k].h)) <
@@ -189,6 +191,7 @@ static void kernels_on_a_gaussian(void **state) {
                                .params = p,
                                .step = &h,
                                .scale = &scale,
+                               .beta = &rows[k].beta,
                                .shared = true};
             chains_result out = run_chains(s, &in);
             for (int64_t i = 0; i < n; ++i) {
@@ -216,6 +219,48 @@ static void kernels_on_a_gaussian(void **state) {
             free_chains(&out);
             free(start);
             free(values);
+        }
+    }
+}
+
+/* N(3, 4^2) to the power of 4 is N(3, 2^2), and powers of two are exact: the same bits, and a log
+ * density of a quarter. */
+static void a_tempered_gaussian_is_a_narrower_one(void **state) {
+    (void)state;
+    static const gm_mcmc_method methods[] = {GM_MCMC_RWM, GM_MCMC_ULA, GM_MCMC_MALA, GM_MCMC_HMC};
+    enum { n = 150 };
+    const double wide[] = {3, 4}, narrow[] = {3, 2}, h = 0.9, scale = 1.5, beta = 4;
+    double start[n];
+    for (int i = 0; i < n; ++i) {
+        start[i] = (double)(float)(3 + 2 * exact_normal((uint64_t)i));
+    }
+    FOR_EACH_SUBJECT(s) {
+        for (int k = 0; k < 2 * COUNT(methods); ++k) {
+            const gm_mcmc_method method = methods[k / 2];
+            chains in = {.density = gm_density_builtin("normal"),
+                         .options = {.dtype = precisions[k % 2],
+                                     .method = method,
+                                     .steps = 20,
+                                     .leapfrogs = method == GM_MCMC_HMC ? 4 : 0,
+                                     .target = method == GM_MCMC_ULA ? 0 : 0.8,
+                                     .seed = 77},
+                         .n = n,
+                         .state = start,
+                         .params = narrow,
+                         .step = &h,
+                         .scale = &scale,
+                         .shared = true};
+            chains_result cold = run_chains(s, &in);
+            in.params = wide;
+            in.beta = &beta;
+            chains_result tempered = run_chains(s, &in);
+            for (int i = 0; i < n; ++i) {
+                assert_true(cold.state[i] == tempered.state[i] && cold.state[i] != start[i]);
+                assert_true(cold.logp[i] == 4 * tempered.logp[i]);
+                assert_true(method == GM_MCMC_ULA || cold.step[i] == tempered.step[i]);
+            }
+            free_chains(&cold);
+            free_chains(&tempered);
         }
     }
 }
@@ -369,6 +414,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unadjusted_langevin_has_its_exact_law),
         cmocka_unit_test(kernels_on_a_gaussian),
+        cmocka_unit_test(a_tempered_gaussian_is_a_narrower_one),
         cmocka_unit_test(scales_make_a_stretched_gaussian_round),
         cmocka_unit_test(banana_and_funnel_are_left_as_they_are),
     };

@@ -47,6 +47,9 @@ typedef struct gm_bench_case {
     X(ising)                                                                                       \
     X(mcmc)                                                                                        \
     X(potts)
+    X(factor)
+    X(rbm)
+    X(diagnostics)
 
 #define GM_BENCH_DECLARE(name)                                                                     \
     extern const gm_bench_case gm_##name##_bench[];                                                \

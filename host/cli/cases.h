@@ -42,6 +42,9 @@ typedef struct gm_case {
     X(ising)                                                                                       \
     X(mcmc)                                                                                        \
     X(potts)
+    X(factor)
+    X(rbm)
+    X(diagnostics)
 
 #define GM_CASE_DECLARE(name)                                                                      \
     extern const gm_case gm_##name##_cases[];                                                      \

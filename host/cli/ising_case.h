@@ -131,7 +131,7 @@ static inline gm_status ising_chains_open(gm_context *context, const gm_ising_mo
 static inline gm_status ising_chains_run(ising_chains *c, int64_t first_sweep, int64_t sweeps) {
     const gm_ising_sweeps run = {
         .seed = 31, .first_sweep = (uint64_t)first_sweep, .sweeps = sweeps};
-    const gm_ising_result result = {&c->sums, NULL};
+    const gm_ising_result result = {.sums = &c->sums};
     return gm_ising_run(c->plan, &run, &c->beta, &c->spins, &result, &c->workspace);
 }
 

@@ -36,6 +36,19 @@ gm_status gm_contract_check_bias(gm_context *context, const char *name, const gm
 gm_status gm_contract_check_scale(gm_context *context, const gm_contract_scale *scale,
                                   gm_dtype output);
 
+/* What an execution may have other than its plan's epilogue. */
+typedef struct gm_contract_draw {
+    const void *bias; /* its elements, laid out as the plan's; NULL: the plan's own */
+    uint64_t seed, first;
+} gm_contract_draw;
+
+/* contract.c: gm_contract_execute with the draw's values in place of the epilogue's; NULL: without.
+ */
+gm_status gm_contract_execute_as(const gm_contract_plan *plan, const gm_contract_draw *draw,
+                                 const gm_contract_scale *scale, const gm_tensor *inputs,
+                                 const gm_tensor *addend, const gm_tensor *output, void *workspace,
+                                 size_t workspace_bytes);
+
 /* Whether beta is not 0: of a real type its imaginary part is not looked at. */
 bool gm_contract_adds(const gm_contract_scale *scale, gm_dtype output);
 

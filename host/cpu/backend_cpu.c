@@ -35,6 +35,13 @@ const gm_backend gm_backend_cpu = {
     .ising_workspace = gm_cpu_ising_workspace,
     .ising_run = gm_cpu_ising_run,
     .mcmc_run = gm_cpu_mcmc_run,
+    .tempering_begin = gm_cpu_tempering_begin,
+    .tempering_swap = gm_cpu_tempering_swap,
+    .annealing_step = gm_cpu_annealing_step,
+    .mcmc_mass = gm_cpu_mcmc_mass,
     .potts_workspace = gm_cpu_potts_workspace,
     .potts_run = gm_cpu_potts_run,
+    .factor_workspace = gm_cpu_factor_workspace,
+    .factor_run = gm_cpu_factor_run,
+    .rbm_run = gm_cpu_rbm_run,
 };

@@ -45,9 +45,18 @@ gm_status gm_cpu_ising_run(gm_call *call, const struct gm_ising_problem *problem
                            const struct gm_ising_arrays *arrays);
 gm_status gm_cpu_mcmc_run(gm_call *call, const struct gm_mcmc_problem *problem, void *state,
                           const struct gm_mcmc_arrays *arrays);
+gm_status gm_cpu_tempering_begin(gm_call *call, const struct gm_tempering_args *args);
+gm_status gm_cpu_tempering_swap(gm_call *call, const struct gm_tempering_args *args);
+gm_status gm_cpu_annealing_step(gm_call *call, const struct gm_annealing_args *args);
+gm_status gm_cpu_mcmc_mass(gm_call *call, const struct gm_mcmc_mass_args *args);
 size_t gm_cpu_potts_workspace(gm_call *call, const struct gm_potts_problem *problem, void *state,
                               int64_t chains);
 gm_status gm_cpu_potts_run(gm_call *call, const struct gm_potts_problem *problem, void *state,
                            const struct gm_potts_arrays *arrays);
+size_t gm_cpu_factor_workspace(gm_call *call, const struct gm_factor_problem *problem, void *state,
+                               int64_t chains);
+gm_status gm_cpu_factor_run(gm_call *call, const struct gm_factor_problem *problem, void *state,
+                            const struct gm_factor_arrays *arrays);
+gm_status gm_cpu_rbm_run(gm_call *call, const struct gm_rbm_args *args);
 
 #endif

@@ -440,7 +440,8 @@ static void run_group(void *argument, int64_t number, int32_t thread) {
     for (int l = 0; l < lanes; ++l) {
         static const uint64_t none[2 * GM_ISING_SUMS];
         gm_ising_add_product(sums[l] + 2 * GM_ISING_FLIPS, g.flips[l], 1);
-        gm_ising_store(a, first + l, status[l], status[l] == GM_STATUS_OK ? sums[l] : none);
+        gm_ising_store(a, first + l, status[l], status[l] == GM_STATUS_OK ? sums[l] : none,
+                       g.energy[l]);
     }
 }
 

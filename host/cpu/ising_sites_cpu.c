@@ -137,7 +137,8 @@ static void collect(const chain *c, int32_t threads, totals *now) {
     }
 }
 
-static void run_sweeps(gm_call *call, chain *c, const gm_ising_arrays *a, uint64_t *sums) {
+/* Returns the energy after the last sweep. */
+static int64_t run_sweeps(gm_call *call, chain *c, const gm_ising_arrays *a, uint64_t *sums) {
     const gm_ising_problem *p = c->problem;
     totals now = begin(c);
     for (int64_t s = 0; s < a->sweeps; ++s) {
@@ -152,6 +153,7 @@ static void run_sweeps(gm_call *call, chain *c, const gm_ising_arrays *a, uint64
         gm_ising_measure(sums, before.energy, before.magnetisation, now.energy, now.magnetisation);
     }
     gm_ising_add_product(sums + 2 * GM_ISING_FLIPS, now.flips, 1);
+    return now.energy;
 }
 
 static bool load(const chain *c, const int8_t *spins, int64_t stride) {
@@ -171,6 +173,7 @@ static void run_chain(gm_call *call, chain *c, const gm_ising_arrays *a, int64_t
     const gm_ising_problem *p = c->problem;
     int8_t *spins = a->spins + i * a->chain_stride;
     uint64_t sums[2 * GM_ISING_SUMS] = {0};
+    int64_t energy = 0;
     c->number = a->first_chain + (uint64_t)i;
     c->beta = a->beta[i * a->beta_stride];
     c->sign = gm_ising_sign(c->beta);
@@ -181,14 +184,14 @@ static void run_chain(gm_call *call, chain *c, const gm_ising_arrays *a, int64_t
         for (int32_t f = 0; f <= p->reach && c->table != NULL; ++f) {
             c->table[f] = gm_ising_threshold(p->update, p->log_odds, c->beta, f);
         }
-        run_sweeps(call, c, a, sums);
+        energy = run_sweeps(call, c, a, sums);
         for (int32_t at = 0; at < p->positions; ++at) {
             if (p->site[at] >= 0) {
                 spins[p->site[at] * a->site_stride] = c->spins[at];
             }
         }
     }
-    gm_ising_store(a, i, status, sums);
+    gm_ising_store(a, i, status, sums, energy);
 }
 
 void gm_cpu_ising_sites(gm_call *call, const gm_ising_problem *problem,

@@ -31,5 +31,11 @@ const gm_backend gm_backend_ref = {
     .diagnose_workspace = gm_ref_diagnose_workspace,
     .ising_run = gm_ref_ising_run,
     .mcmc_run = gm_ref_mcmc_run,
+    .tempering_begin = gm_ref_tempering_begin,
+    .tempering_swap = gm_ref_tempering_swap,
+    .annealing_step = gm_ref_annealing_step,
+    .mcmc_mass = gm_ref_mcmc_mass,
     .potts_run = gm_ref_potts_run,
+    .factor_run = gm_ref_factor_run,
+    .rbm_run = gm_ref_rbm_run,
 };

@@ -13,7 +13,7 @@ typedef struct chain {
     int64_t stride;
     double beta;
     uint64_t seed, number;
-    int64_t energy, magnetisation, flips;
+    int64_t energy, magnetisation, flips; /* from begin on */
 } chain;
 
 static int8_t *spin_at(const chain *c, int32_t position) {
@@ -109,7 +109,7 @@ void gm_ref_ising_chain(const gm_ising_problem *problem, const gm_ising_arrays *
         }
         gm_ising_add_product(sums + 2 * GM_ISING_FLIPS, c.flips, 1);
     }
-    gm_ising_store(a, i, status, sums);
+    gm_ising_store(a, i, status, sums, c.energy);
 }
 
 gm_status gm_ref_ising_run(gm_call *call, const gm_ising_problem *problem, void *state,

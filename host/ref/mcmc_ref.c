@@ -18,7 +18,7 @@
 typedef struct chain {
     const gm_mcmc_problem *problem;
     uint64_t index;
-    double y[DIM], params[GM_MAX_SYSTEM_PARAMS], scale[DIM], h;
+    double y[DIM], params[GM_MAX_SYSTEM_PARAMS], factor[DIM][DIM], h, beta;
     double mean[DIM], square[DIM];   /* of the steps made: mean, sum of squares about it */
     double start_h, error, log_mean; /* of the adaptation */
     int64_t made, accepted, outside;
@@ -33,6 +33,73 @@ static double log_density(const chain *c, const double *y) {
 
 static void gradient(const chain *c, const double *y, double *g) {
     c->problem->density->gradient_f64(0, y, c->params, g);
+}
+
+/* What a chain samples: p to the power of beta. */
+static double log_target(const chain *c, const double *y) {
+    return c->beta * log_density(c, y);
+}
+
+static void target_gradient(const chain *c, const double *y, double *g) {
+    gradient(c, y, g);
+    for (int32_t i = 0; i < c->problem->density->dim; ++i) {
+        g[i] *= c->beta;
+    }
+}
+
+/* S x and S^T x. */
+static void multiply(const chain *c, const double *x, double *out) {
+    for (int32_t i = 0; i < c->problem->density->dim; ++i) {
+        out[i] = 0;
+        for (int32_t j = 0; j <= i; ++j) {
+            out[i] += c->factor[i][j] * x[j];
+        }
+    }
+}
+
+static void multiply_transposed(const chain *c, const double *x, double *out) {
+    for (int32_t j = 0; j < c->problem->density->dim; ++j) {
+        out[j] = 0;
+        for (int32_t i = j; i < c->problem->density->dim; ++i) {
+            out[j] += c->factor[i][j] * x[i];
+        }
+    }
+}
+
+/* S S^T x: the covariance, or inverse mass. */
+static void multiply_covariance(const chain *c, const double *x, double *out) {
+    double half[DIM];
+    multiply_transposed(c, x, half);
+    multiply(c, half, out);
+}
+
+/* S^-1 x and S^-T x. */
+static void solve(const chain *c, const double *x, double *out) {
+    for (int32_t i = 0; i < c->problem->density->dim; ++i) {
+        out[i] = x[i];
+        for (int32_t j = 0; j < i; ++j) {
+            out[i] -= c->factor[i][j] * out[j];
+        }
+        out[i] /= c->factor[i][i];
+    }
+}
+
+static void solve_transposed(const chain *c, const double *x, double *out) {
+    for (int32_t j = c->problem->density->dim - 1; j >= 0; --j) {
+        out[j] = x[j];
+        for (int32_t i = j + 1; i < c->problem->density->dim; ++i) {
+            out[j] -= c->factor[i][j] * out[i];
+        }
+        out[j] /= c->factor[j][j];
+    }
+}
+
+static double half_square(const chain *c, const double *x) {
+    double sum = 0;
+    for (int32_t i = 0; i < c->problem->density->dim; ++i) {
+        sum += x[i] * x[i] / 2;
+    }
+    return sum;
 }
 
 /* Normal number c of a step, in the precision asked for. */
@@ -52,69 +119,73 @@ static bool all_finite(const chain *c, const double *y) {
     return finite;
 }
 
-/* y + h s^2 g(y), where a Langevin step from y is centred. */
+/* y + h S S^T g(y), where a Langevin step from y is centred. */
 static void langevin_mean(const chain *c, const double *y, double *mean) {
-    double g[DIM];
-    gradient(c, y, g);
+    double g[DIM], drift[DIM];
+    target_gradient(c, y, g);
+    multiply_covariance(c, g, drift);
     for (int32_t i = 0; i < c->problem->density->dim; ++i) {
-        mean[i] = y[i] + c->h * c->scale[i] * c->scale[i] * g[i];
+        mean[i] = y[i] + c->h * drift[i];
     }
 }
 
-/* log q(to | from) up to a constant: normal, variance 2 h s^2. */
+/* log q(to | from) up to a constant: normal, covariance 2 h S S^T. */
 static double langevin_log_q(const chain *c, const double *to, const double *from) {
-    double mean[DIM], sum = 0;
-    langevin_mean(c, from, mean);
+    double apart[DIM], z[DIM];
+    langevin_mean(c, from, apart);
     for (int32_t i = 0; i < c->problem->density->dim; ++i) {
-        const double z = (to[i] - mean[i]) / c->scale[i];
-        sum += z * z;
+        apart[i] = to[i] - apart[i];
     }
-    return -sum / (4 * c->h);
+    solve(c, apart, z);
+    return -half_square(c, z) / (2 * c->h);
 }
 
 /* The proposal from c->y into y; returns the log of what decides upon it. */
 static double propose_random_walk(const chain *c, const double *z, double *y) {
+    double jump[DIM];
+    multiply(c, z, jump);
     for (int32_t i = 0; i < c->problem->density->dim; ++i) {
-        y[i] = c->y[i] + c->h * c->scale[i] * z[i];
+        y[i] = c->y[i] + c->h * jump[i];
     }
-    return log_density(c, y) - log_density(c, c->y);
+    return log_target(c, y) - log_target(c, c->y);
 }
 
 static double propose_langevin(const chain *c, const double *z, double *y) {
-    double mean[DIM];
+    double mean[DIM], jump[DIM];
     langevin_mean(c, c->y, mean);
+    multiply(c, z, jump);
     for (int32_t i = 0; i < c->problem->density->dim; ++i) {
-        y[i] = mean[i] + sqrt(2 * c->h) * c->scale[i] * z[i];
+        y[i] = mean[i] + sqrt(2 * c->h) * jump[i];
     }
     return c->problem->method == GM_MCMC_ULA
                ? 0
-               : log_density(c, y) - log_density(c, c->y) + langevin_log_q(c, c->y, y) -
+               : log_target(c, y) - log_target(c, c->y) + langevin_log_q(c, c->y, y) -
                      langevin_log_q(c, y, c->y);
 }
 
 static double propose_hamiltonian(const chain *c, const double *z, int32_t leapfrogs, double *y) {
     const int32_t dim = c->problem->density->dim;
-    double g[DIM], momentum[DIM], kinetic = 0, kinetic_new = 0;
+    double g[DIM], momentum[DIM], velocity[DIM];
     memcpy(y, c->y, (size_t)dim * sizeof *y);
-    for (int32_t i = 0; i < dim; ++i) {
-        momentum[i] = z[i] / c->scale[i];
-        kinetic += momentum[i] * momentum[i] * c->scale[i] * c->scale[i] / 2;
-    }
+    solve_transposed(c, z, momentum);
+    multiply_transposed(c, momentum, velocity);
+    const double kinetic = half_square(c, velocity);
     for (int32_t l = 0; l < leapfrogs; ++l) {
-        gradient(c, y, g);
+        target_gradient(c, y, g);
         for (int32_t i = 0; i < dim; ++i) {
             momentum[i] += c->h / 2 * g[i];
-            y[i] += c->h * c->scale[i] * c->scale[i] * momentum[i];
         }
-        gradient(c, y, g);
+        multiply_covariance(c, momentum, velocity);
+        for (int32_t i = 0; i < dim; ++i) {
+            y[i] += c->h * velocity[i];
+        }
+        target_gradient(c, y, g);
         for (int32_t i = 0; i < dim; ++i) {
             momentum[i] += c->h / 2 * g[i];
         }
     }
-    for (int32_t i = 0; i < dim; ++i) {
-        kinetic_new += momentum[i] * momentum[i] * c->scale[i] * c->scale[i] / 2;
-    }
-    return (kinetic - log_density(c, c->y)) - (kinetic_new - log_density(c, y));
+    multiply_transposed(c, momentum, velocity);
+    return (kinetic - log_target(c, c->y)) - (half_square(c, velocity) - log_target(c, y));
 }
 
 static void count_step(chain *c, const double *y, bool accept, bool finite) {
@@ -172,9 +243,12 @@ static void step_once(chain *c, int64_t step) {
 static gm_status start_status(const chain *c) {
     const gm_mcmc_problem *p = c->problem;
     double g[DIM] = {0};
-    bool valid = isfinite(c->h) && c->h > 0;
+    bool valid = isfinite(c->h) && c->h > 0 && isfinite(c->beta) && c->beta > 0;
     for (int32_t i = 0; i < p->density->dim; ++i) {
-        valid = valid && isfinite(c->scale[i]) && c->scale[i] != 0;
+        for (int32_t j = 0; j < i; ++j) {
+            valid = valid && isfinite(c->factor[i][j]);
+        }
+        valid = valid && isfinite(c->factor[i][i]) && c->factor[i][i] != 0;
     }
     if (!valid) {
         return GM_STATUS_INVALID_ARGUMENT;
@@ -186,16 +260,32 @@ static gm_status start_status(const chain *c) {
     return all_finite(c, c->y) && inside && all_finite(c, g) ? GM_STATUS_OK : GM_STATUS_NON_FINITE;
 }
 
+/* S from the factor, or from the scale. */
+static void load_factor(chain *c, const gm_mcmc_arrays *a, int64_t i) {
+    const gm_dtype dtype = c->problem->dtype;
+    memset(c->factor, 0, sizeof c->factor);
+    for (int32_t k = 0; k < c->problem->density->dim; ++k) {
+        c->factor[k][k] = 1;
+        if (a->scale != NULL) {
+            c->factor[k][k] =
+                gm_load_real(a->scale, dtype, k * a->scale_stride[0] + i * a->scale_stride[1]);
+        }
+        for (int32_t j = 0; j <= k && a->factor != NULL; ++j) {
+            c->factor[k][j] = gm_load_real(a->factor, dtype,
+                                           k * a->factor_stride[0] + j * a->factor_stride[1] +
+                                               i * a->factor_stride[2]);
+        }
+    }
+}
+
 static void load(chain *c, const gm_mcmc_arrays *a, int64_t i) {
     const gm_mcmc_problem *p = c->problem;
+    c->beta = a->beta == NULL ? 1 : gm_load_real(a->beta, p->dtype, i * a->beta_stride[0]);
     c->h = c->start_h = gm_load_real(a->step, p->dtype, i * a->step_stride[0]);
     for (int32_t k = 0; k < p->density->dim; ++k) {
         c->y[k] = gm_load_real(a->start, p->dtype, k * a->start_stride[0] + i * a->start_stride[1]);
-        c->scale[k] =
-            a->scale == NULL
-                ? 1
-                : gm_load_real(a->scale, p->dtype, k * a->scale_stride[0] + i * a->scale_stride[1]);
     }
+    load_factor(c, a, i);
     for (int32_t k = 0; k < p->density->params; ++k) {
         c->params[k] =
             gm_load_real(a->params, p->dtype, k * a->params_stride[0] + i * a->params_stride[1]);
@@ -222,6 +312,10 @@ static void store(const chain *c, const gm_mcmc_arrays *a, int64_t i) {
     if (a->end_step != NULL) {
         gm_store_real(a->end_step, dtype, i * a->end_step_stride[0],
                       c->made > 0 ? exp(c->log_mean) : (double)NAN);
+    }
+    if (a->logp != NULL) {
+        gm_store_real(a->logp, dtype, i * a->logp_stride[0],
+                      c->status == GM_STATUS_OK ? log_density(c, c->y) : (double)NAN);
     }
     gm_store_i32(a->accepted, i * a->accepted_stride[0], c->accepted);
     gm_store_i32(a->outside, i * a->outside_stride[0], c->outside);

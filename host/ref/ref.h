@@ -42,10 +42,27 @@ gm_status gm_ref_ising_run(gm_call *call, const struct gm_ising_problem *problem
                            const struct gm_ising_arrays *arrays);
 gm_status gm_ref_mcmc_run(gm_call *call, const struct gm_mcmc_problem *problem, void *state,
                           const struct gm_mcmc_arrays *arrays);
+/* One ladder of gm_tempering_run: before the first sweep, and after each stretch of sweeps. */
+void gm_ref_tempering_begin_ladder(const struct gm_tempering_args *args, int64_t ladder);
+void gm_ref_tempering_swap_ladder(const struct gm_tempering_args *args, int64_t ladder);
+gm_status gm_ref_tempering_begin(gm_call *call, const struct gm_tempering_args *args);
+gm_status gm_ref_tempering_swap(gm_call *call, const struct gm_tempering_args *args);
+/* One chain of gm_annealing_run after a stretch of sweeps. */
+void gm_ref_annealing_chain(const struct gm_annealing_args *args, int64_t chain);
+gm_status gm_ref_annealing_step(gm_call *call, const struct gm_annealing_args *args);
+gm_status gm_ref_mcmc_mass(gm_call *call, const struct gm_mcmc_mass_args *args);
 /* One chain of gm_potts_run. */
 void gm_ref_potts_chain(const struct gm_potts_problem *problem,
                         const struct gm_potts_arrays *arrays, int64_t chain);
 gm_status gm_ref_potts_run(gm_call *call, const struct gm_potts_problem *problem, void *state,
                            const struct gm_potts_arrays *arrays);
+/* The counts become 0; one chain of gm_factor_graph_run. */
+void gm_ref_factor_clear(const struct gm_factor_problem *problem,
+                         const struct gm_factor_arrays *arrays);
+void gm_ref_factor_chain(const struct gm_factor_problem *problem,
+                         const struct gm_factor_arrays *arrays, int64_t chain);
+gm_status gm_ref_factor_run(gm_call *call, const struct gm_factor_problem *problem, void *state,
+                            const struct gm_factor_arrays *arrays);
+gm_status gm_ref_rbm_run(gm_call *call, const struct gm_rbm_args *args);
 
 #endif

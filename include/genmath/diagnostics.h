@@ -83,9 +83,10 @@ typedef struct gm_diagnose_options {
  *                          depends on n, m, the backend and its threads alone
  *
  * Errors: INVALID_ARGUMENT (a null argument, a diagnostic, probability or number of superchains
- * that is none, an overlap), SHAPE_MISMATCH, UNSUPPORTED, WORKSPACE_TOO_SMALL. On an error nothing
- * is written. Determinism: equal bits for any batch and number of threads. Cost: S log S for the
- * ranks; ref sums each lag, O(n) for each that is looked at.
+ * that is none, an overlap), SHAPE_MISMATCH, UNSUPPORTED (emu and cuda: 2^31 draws of a quantity or
+ * more), WORKSPACE_TOO_SMALL. On an error nothing is written. Determinism: equal bits for any batch
+ * and number of threads; emu and cuda sum in another order than ref and cpu. Cost: S log S for the
+ * ranks; O(S) for each lag that is looked at, up to where noise begins.
  */
 gm_status gm_diagnose(gm_context *context, const gm_diagnose_options *options,
                       const gm_tensor *draws, const gm_tensor *out, gm_workspace *workspace);

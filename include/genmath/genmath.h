@@ -2,6 +2,7 @@
 #ifndef GENMATH_GENMATH_H
 #define GENMATH_GENMATH_H
 
+#include <genmath/annealing.h>
 #include <genmath/context.h>
 #include <genmath/contract.h>
 #include <genmath/contract_group.h>
@@ -13,6 +14,7 @@
 #include <genmath/elementwise.h>
 #include <genmath/fft.h>
 #include <genmath/gather.h>
+#include <genmath/factor_graph.h>
 #include <genmath/ising.h>
 #include <genmath/krylov.h>
 #include <genmath/lattices.h>
@@ -24,11 +26,13 @@
 #include <genmath/ode.h>
 #include <genmath/potts.h>
 #include <genmath/random.h>
+#include <genmath/rbm.h>
 #include <genmath/reduce.h>
 #include <genmath/sde.h>
 #include <genmath/status.h>
 #include <genmath/structured.h>
 #include <genmath/system.h>
+#include <genmath/tempering.h>
 #include <genmath/tensor.h>
 #include <genmath/tensor_decompose.h>
 

@@ -143,6 +143,9 @@ typedef struct gm_ising_result {
     /* (chains) I32: OK; NON_FINITE: its beta is not finite; INVALID_ARGUMENT: a spin is none of the
      * two values. Such a chain is left as it is. NULL: not wanted */
     const gm_tensor *status;
+    /* (chains) I64: the energy of the state after the last sweep, in quanta; 0 where the status is
+     * not OK. NULL: not wanted */
+    const gm_tensor *energy;
 } gm_ising_result;
 
 /*

@@ -16,18 +16,21 @@ extern "C" {
 #endif
 
 /*
- * One step from y, with h the chain's step size, s its scale, z standard normals and g the gradient
- * of log p (products of vectors are by component):
+ * One step from y, with h the chain's step size, S its scale, z standard normals and g the gradient
+ * of log p; S is diagonal, or the lower triangular factor S S^T of a covariance:
  *
- *     RWM     y' = y + h s z, accepted with probability min(1, p(y') / p(y))
- *     ULA     y' = y + h s^2 g(y) + sqrt(2 h) s z, always accepted: its stationary law is not p; of
- *             N(0, 1) it is N(0, 1 / (1 - h / 2))
+ *     RWM     y' = y + h S z, accepted with probability min(1, p(y') / p(y))
+ *     ULA     y' = y + h S S^T g(y) + sqrt(2 h) S z, always accepted: its stationary law is not p;
+ *             of N(0, 1) it is N(0, 1 / (1 - h / 2))
  *     MALA    the same y', accepted with probability min(1, p(y') q(y | y') / (p(y) q(y' | y)))
- *     HMC     L leapfrog steps of size h in the mass 1 / s^2 from the momentum z / s, accepted with
- *             probability min(1, exp(H - H')), H = -log p + |z|^2 / 2
+ *     HMC     L leapfrog steps of size h in the mass (S S^T)^-1 from the momentum S^-T z, accepted
+ *             with probability min(1, exp(H - H')), H = -log p + |z|^2 / 2
  *
  * A proposal whose log density is not finite is rejected: it lies outside of the support, or the
  * trajectory diverged. MALA is HMC with one leapfrog step of size sqrt(2 h).
+ *
+ * A chain with an inverse temperature b samples p^b: everywhere above log p and g are then b times
+ * what the density says. What is reported is log p itself, so that tempered chains can be compared.
  *
  * Sources: Metropolis et al., J. Chem. Phys. 21 (1953); Roberts and Tweedie, Bernoulli 2 (1996);
  * Neal, Handbook of Markov Chain Monte Carlo (2011), chapter 5.
@@ -63,7 +66,10 @@ typedef struct gm_mcmc_input {
     const gm_tensor *state;  /* (dim, n): where the chains are */
     const gm_tensor *params; /* (params, n); NULL for a density without */
     const gm_tensor *step;   /* (n): h > 0 */
-    const gm_tensor *scale;  /* (dim, n): s, not 0; NULL: 1 */
+    const gm_tensor *scale;  /* (dim, n): the diagonal of S, not 0; NULL: 1 */
+    const gm_tensor *beta;   /* (n): inverse temperature, > 0; NULL: 1 */
+    const gm_tensor *factor; /* (dim, dim, n): S, in place of scale; NULL: diagonal. Entry (i, j),
+                              * j <= i; what is above the diagonal is not read */
 } gm_mcmc_input;
 
 /*
@@ -90,6 +96,7 @@ typedef struct gm_mcmc_result {
     const gm_tensor *accepted; /* (n), I32: accepted proposals */
     const gm_tensor *outside; /* (n), I32: proposals with a ratio that is not finite, all refused */
     const gm_tensor *status;  /* (n), I32: OK, NON_FINITE or INVALID_ARGUMENT */
+    const gm_tensor *log_density; /* (n): log p at result.state; NaN unless the status is OK */
 } gm_mcmc_result;
 
 /*
@@ -99,17 +106,38 @@ typedef struct gm_mcmc_result {
  *
  * A chain that starts where its state, its log density (ULA: none is computed) or its gradient
  * (RWM: none) is not finite, or whose ULA step leads to no finite state, ends there with
- * NON_FINITE; one whose step size or scale is not finite, or not as above, does not start:
- * INVALID_ARGUMENT. Others are not touched by it.
+ * NON_FINITE; one whose step size, scale, factor or beta is not finite, or not as above (the
+ * factor's diagonal: not 0), does not start: INVALID_ARGUMENT. Others are not touched by it.
  *
  * Errors: INVALID_ARGUMENT, SHAPE_MISMATCH, UNSUPPORTED. On an error nothing is written.
  * Determinism: equal bits for any number of threads and any batch; an accept decision compares
  * floats, so that backends agree in distribution, and bit for bit only where their rounding does.
- * Cost per step and chain: dim normals, a log density, a gradient per leapfrog step. Allocates
- * nothing.
+ * Cost per step and chain: dim normals, a log density, a gradient per leapfrog step; with a factor
+ * two products by a triangle for each. A factor that chains share (stride 0) is the fast one.
+ * Allocates nothing.
  */
 gm_status gm_mcmc_run(const gm_mcmc_plan *plan, int64_t first_step, const gm_mcmc_input *input,
                       const gm_mcmc_result *result);
+
+/*
+ * Scales from a warm-up: draws (m, dim, n), such as result.draws, or result.state with m = 1, are
+ * taken for one sample of N = m n points. With V their covariance (of N - 1; 0 of less than two),
+ * shrunk a little towards a small one as Stan does,
+ *
+ *     scale  (dim)       sqrt(w V_cc + (1 - w) / 1000),            w = N / (N + 5)
+ *     factor (dim, dim)  L, L L^T = w V + (1 - w) / 1000 I,        0 above the diagonal
+ *
+ * which gm_mcmc_run takes with strides of 0 over the chains. Either may be NULL. For an entry of V,
+ * points where one of its two coordinates is not finite are left out: those of failed chains. A
+ * matrix that rounding, or such gaps, made indefinite gives a factor with NaN, from which no chain
+ * starts.
+ *
+ * Errors: INVALID_ARGUMENT, SHAPE_MISMATCH (dim is 1 to 64), UNSUPPORTED. On an error nothing is
+ * written. Determinism: equal bits for any number of threads. Cost: N dim^2 / 2 multiplications
+ * with a factor, N dim without. Allocates nothing. No two arrays may overlap.
+ */
+gm_status gm_mcmc_mass(gm_context *context, const gm_tensor *draws, const gm_tensor *scale,
+                       const gm_tensor *factor);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,23 @@
+/* The steps of gm_annealing_run: those of the reference, a thread taking some chains at a time. */
+#include "host/annealing_args.h"
+#include "host/cpu/cpu.h"
+#include "host/internal.h"
+#include "host/ref/ref.h"
+
+enum { AT_ONCE = 512 };
+
+static void run_chains(void *argument, int64_t block, int32_t thread) {
+    (void)thread;
+    const gm_annealing_args *a = argument;
+    const int64_t first = block * AT_ONCE, left = a->chains - first;
+    for (int64_t c = first; c < first + (left < AT_ONCE ? left : AT_ONCE); ++c) {
+        gm_ref_annealing_chain(a, c);
+    }
+}
+
+gm_status gm_cpu_annealing_step(gm_call *call, const gm_annealing_args *args) {
+    call->kernel = "annealing_chains";
+    gm_annealing_args a = *args;
+    gm_parallel_for(call->pool, (a.chains + AT_ONCE - 1) / AT_ONCE, run_chains, &a);
+    return GM_STATUS_OK;
+}
