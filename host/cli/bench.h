@@ -46,9 +46,9 @@ typedef struct gm_bench_case {
     X(fft)                                                                                         \
     X(ising)                                                                                       \
     X(mcmc)                                                                                        \
-    X(potts)
-    X(factor)
-    X(rbm)
+    X(potts)                                                                                       \
+    X(factor)                                                                                      \
+    X(rbm)                                                                                         \
     X(diagnostics)
 
 #define GM_BENCH_DECLARE(name)                                                                     \

@@ -41,9 +41,9 @@ typedef struct gm_case {
     X(fft)                                                                                         \
     X(ising)                                                                                       \
     X(mcmc)                                                                                        \
-    X(potts)
-    X(factor)
-    X(rbm)
+    X(potts)                                                                                       \
+    X(factor)                                                                                      \
+    X(rbm)                                                                                         \
     X(diagnostics)
 
 #define GM_CASE_DECLARE(name)                                                                      \
