@@ -13,6 +13,8 @@
  *                     resident: the spins stay in shared memory; else they are in the workspace.
  *   ising_sequential  RANDOM and RASTER: a thread a chain; spins in the workspace, the chains of a
  *                     position side by side.
+ *   ising_sites       few chains of a large graph: a launch a colour, all the positions of all
+ *                     chains at once; ising_sites.cu.
  *
  * Shared memory: ising_shared, then the table of thresholds (4 (reach + 1) bytes, if there is one:
  * made by the block from its chain's beta), then the resident spins (1 byte each).
@@ -24,9 +26,8 @@
  */
 #include <new>
 
-#include "host/ising_args.h"
 #include "kernels/block.cuh"
-#include "kernels/chain_graph.cuh"
+#include "kernels/ising_chain.cuh"
 #include "kernels/module.cuh"
 
 namespace gm {
@@ -38,86 +39,6 @@ struct ising_shared {
     gm_block_reduce_shared<long long> reduce;
     uint64_t sums[2 * GM_ISING_SUMS];
 };
-
-/* A problem whose arrays are on the device, and the arrays of the call. */
-struct ising_job {
-    gm_ising_problem p;
-    gm_ising_arrays a;
-};
-
-struct totals {
-    long long energy, magnetisation;
-};
-
-/* ---- one chain, whatever runs it ------------------------------------------------------------- */
-
-/* Where a chain's spins are: position `at` at spins[at * stride]. */
-struct chain_view {
-    int8_t *spins;
-    int64_t stride;
-    const uint32_t *table; /* NULL: thresholds are computed */
-    double beta;
-    int32_t sign;
-    uint64_t number;
-};
-
-__device__ inline int32_t neighbour_sum(const gm_ising_problem &p, const chain_view &c,
-                                        int32_t at) {
-    int32_t sum = 0;
-    const int32_t end = p.first[at + 1];
-    for (int32_t k = p.first[at]; k < end; ++k) {
-        sum += p.coupling[k] * c.spins[p.neighbour[k] * c.stride];
-    }
-    return sum;
-}
-
-/* One update; what it does to energy, magnetisation and the number of flips is added. */
-__device__ inline void update_site(const gm_ising_problem &p, const chain_view &c, int32_t at,
-                                   uint32_t word, totals &change, long long &flips) {
-    const int32_t field = neighbour_sum(p, c, at) + p.field[at];
-    const int32_t magnitude = field < 0 ? -field : field;
-    const uint32_t threshold = c.table != nullptr
-                                   ? c.table[magnitude]
-                                   : gm_ising_threshold(p.update, p.log_odds, c.beta, magnitude);
-    const int32_t old = c.spins[at * c.stride];
-    const uint32_t up = gm_ising_decide(p.update, c.sign * field, old == 1, word, threshold);
-    const int32_t step = gm_ising_value(p.spins, up) - old;
-    if (step != 0) {
-        c.spins[at * c.stride] = static_cast<int8_t>(old + step);
-        change.energy -= static_cast<long long>(step) * field;
-        change.magnetisation += step;
-        ++flips;
-    }
-}
-
-/* Twice the energy and once the magnetisation of a position. */
-__device__ inline void add_site(const gm_ising_problem &p, const chain_view &c, int32_t at,
-                                totals &sum) {
-    const long long x = c.spins[at * c.stride];
-    sum.energy -= x * (neighbour_sum(p, c, at) + 2ll * p.field[at]);
-    sum.magnetisation += x;
-}
-
-/* Copies the spin of a position in; 0 if it is one. */
-__device__ inline int load_site(const ising_job &job, const chain_view &c, int64_t chain,
-                                int32_t at) {
-    const int32_t site = job.p.site[at], down = gm_ising_down(job.p.spins);
-    int32_t x = down;
-    if (site >= 0) {
-        x = job.a.spins[chain * job.a.chain_stride + site * job.a.site_stride];
-    }
-    const bool is_spin = x == 1 || x == down;
-    c.spins[at * c.stride] = static_cast<int8_t>(is_spin ? x : down);
-    return !is_spin;
-}
-
-__device__ inline void store_site(const ising_job &job, const chain_view &c, int64_t chain,
-                                  int32_t at) {
-    const int32_t site = job.p.site[at];
-    if (site >= 0) {
-        job.a.spins[chain * job.a.chain_stride + site * job.a.site_stride] = c.spins[at * c.stride];
-    }
-}
 
 /* ---- a block a chain ------------------------------------------------------------------------- */
 
@@ -294,6 +215,7 @@ struct ising_plan {
     size_t shared_bytes = 0;
     unsigned threads = 0;
     bool resident = false;
+    int processors = 1; /* multiprocessors of the device */
 };
 
 /* Whether the spins fit beside the table, and the kernel's permission to use as much. */
@@ -304,6 +226,12 @@ gm_status choose_memory(gm_call *call, const gm_ising_problem &p, ising_plan *pl
     gm_status status = check_cuda(
         call, cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, call->device),
         "cudaDeviceGetAttribute");
+    if (status == GM_STATUS_OK) {
+        status = check_cuda(
+            call,
+            cudaDeviceGetAttribute(&plan->processors, cudaDevAttrMultiProcessorCount, call->device),
+            "cudaDeviceGetAttribute");
+    }
     plan->resident = fixed + static_cast<size_t>(p.positions) <= static_cast<size_t>(most);
     plan->shared_bytes = fixed + (plan->resident ? static_cast<size_t>(p.positions) : 0);
     if (status == GM_STATUS_OK && plan->resident) {
@@ -313,6 +241,85 @@ gm_status choose_memory(gm_call *call, const gm_ising_problem &p, ising_plan *pl
                             "cudaFuncSetAttribute");
     }
     return status;
+}
+
+/* ---- which kernel ---------------------------------------------------------------------------- */
+
+constexpr int32_t FEWEST_POSITIONS = 1 << 15; /* a colour is tens of blocks: worth its launch */
+
+bool is_sequential(const gm_ising_problem &p, const ising_plan &, int64_t) {
+    return p.order != GM_ISING_COLOURED;
+}
+
+/* A block a chain would leave half of the device idle. */
+bool has_few_chains(const gm_ising_problem &p, const ising_plan &plan, int64_t chains) {
+    return p.positions >= FEWEST_POSITIONS && 2 * chains <= plan.processors;
+}
+
+bool is_resident(const gm_ising_problem &, const ising_plan &plan, int64_t) {
+    return plan.resident;
+}
+
+bool is_any(const gm_ising_problem &, const ising_plan &, int64_t) {
+    return true;
+}
+
+size_t no_bytes(const gm_ising_problem &, int64_t) {
+    return 0;
+}
+
+size_t spin_bytes(const gm_ising_problem &p, int64_t chains) {
+    return static_cast<size_t>(chains) * static_cast<size_t>(p.positions);
+}
+
+gm_status launched(gm_call *call) {
+    return check_cuda(call, cudaGetLastError(), "ising kernel launch");
+}
+
+gm_status run_sequential(gm_call *call, const gm_ising_problem &, const ising_plan &,
+                         const ising_job &job) {
+    const int64_t blocks = (job.a.chains + SEQUENTIAL_THREADS - 1) / SEQUENTIAL_THREADS;
+    GM_LAUNCH(ising_sequential, static_cast<unsigned>(blocks), SEQUENTIAL_THREADS, 0,
+              stream_of(call), job);
+    return launched(call);
+}
+
+gm_status run_sites(gm_call *call, const gm_ising_problem &p, const ising_plan &,
+                    const ising_job &job) {
+    return ising_sites_run(call, p.colour, job);
+}
+
+template <bool resident>
+gm_status run_coloured(gm_call *call, const gm_ising_problem &, const ising_plan &plan,
+                       const ising_job &job) {
+    GM_LAUNCH((ising_coloured<resident>), static_cast<unsigned>(job.a.chains), plan.threads,
+              plan.shared_bytes, stream_of(call), job);
+    return launched(call);
+}
+
+struct ising_row {
+    const char *kernel;
+    bool (*can)(const gm_ising_problem &p, const ising_plan &plan, int64_t chains);
+    size_t (*workspace)(const gm_ising_problem &p, int64_t chains);
+    /* p: its arrays on the host, those of the job on the device */
+    gm_status (*run)(gm_call *call, const gm_ising_problem &p, const ising_plan &plan,
+                     const ising_job &job);
+};
+
+/* The first that can. */
+const ising_row rows[] = {
+    {"ising_sequential", is_sequential, spin_bytes, run_sequential},
+    {"ising_sites", has_few_chains, ising_sites_workspace, run_sites},
+    {"ising_coloured_resident", is_resident, no_bytes, run_coloured<true>},
+    {"ising_coloured_global", is_any, spin_bytes, run_coloured<false>},
+};
+
+const ising_row &choose(const gm_ising_problem &p, const ising_plan &plan, int64_t chains) {
+    const ising_row *row = rows;
+    while (!row->can(p, plan, chains)) {
+        ++row;
+    }
+    return *row;
 }
 
 } // namespace
@@ -334,35 +341,19 @@ size_t ising_workspace(gm_call *call, const gm_ising_problem *problem, void *sta
                        int64_t chains) {
     (void)call;
     const ising_plan &plan = *static_cast<const ising_plan *>(state);
-    const bool is_used = problem->order != GM_ISING_COLOURED || !plan.resident;
-    return is_used ? static_cast<size_t>(chains) * static_cast<size_t>(problem->positions) : 0;
+    return choose(*problem, plan, chains).workspace(*problem, chains);
 }
 
 gm_status ising_run(gm_call *call, const gm_ising_problem *problem, void *state,
                     const gm_ising_arrays *arrays) {
     const ising_plan &plan = *static_cast<const ising_plan *>(state);
-    const ising_job job = {plan.problem, *arrays};
-    const bool coloured = problem->order == GM_ISING_COLOURED;
-    const int64_t blocks =
-        coloured ? arrays->chains : (arrays->chains + SEQUENTIAL_THREADS - 1) / SEQUENTIAL_THREADS;
-    if (blocks > 0x7fffffff) {
+    const ising_row &row = choose(*problem, plan, arrays->chains);
+    if (arrays->chains > 0x7fffffff) {
         return gm_call_fail(call, GM_STATUS_UNSUPPORTED, "%lld chains: too many for one call",
                             static_cast<long long>(arrays->chains));
     }
-    const unsigned grid = static_cast<unsigned>(blocks);
-    if (!coloured) {
-        call->kernel = "ising_sequential";
-        GM_LAUNCH(ising_sequential, grid, SEQUENTIAL_THREADS, 0, stream_of(call), job);
-    } else if (plan.resident) {
-        call->kernel = "ising_coloured_resident";
-        GM_LAUNCH((ising_coloured<true>), grid, plan.threads, plan.shared_bytes, stream_of(call),
-                  job);
-    } else {
-        call->kernel = "ising_coloured_global";
-        GM_LAUNCH((ising_coloured<false>), grid, plan.threads, plan.shared_bytes, stream_of(call),
-                  job);
-    }
-    return check_cuda(call, cudaGetLastError(), "ising kernel launch");
+    call->kernel = row.kernel;
+    return row.run(call, *problem, plan, {plan.problem, *arrays});
 }
 
 void ising_release(gm_call *call, void *state) {

@@ -86,13 +86,13 @@ __device__ inline void find_fields(const gm_potts_problem &p, const chain_view &
     }
     for (int32_t n = g.first[at]; n < g.first[at + 1]; ++n) {
         const int32_t label = c.labels[g.neighbour[n] * c.stride], coupling = g.coupling[n];
-        if (most > FEW_LABELS) {
+        if constexpr (most > FEW_LABELS) {
             field[label] += coupling;
-            continue;
-        }
+        } else {
 #pragma unroll
-        for (int32_t k = 0; k < FEW_LABELS; ++k) {
-            field[k] += label == k ? coupling : 0;
+            for (int32_t k = 0; k < most; ++k) {
+                field[k] += label == k ? coupling : 0;
+            }
         }
     }
 }
@@ -321,13 +321,13 @@ __device__ inline long long order_of(const gm_potts_problem &p, const int32_t *c
 
 /* In registers where `most` is small, so every label is compared. */
 template <int most> __device__ inline void count_label(int32_t *count, int32_t label, int32_t by) {
-    if (most > FEW_LABELS) {
+    if constexpr (most > FEW_LABELS) {
         count[label] += by;
-        return;
-    }
+    } else {
 #pragma unroll
-    for (int32_t k = 0; k < FEW_LABELS; ++k) {
-        count[k] += label == k ? by : 0;
+        for (int32_t k = 0; k < most; ++k) {
+            count[k] += label == k ? by : 0;
+        }
     }
 }
 

@@ -42,7 +42,7 @@ match() {
     esac
 }
 
-commands=(info verify bench contract decompose sample noise "chain ising")
+commands=(info verify bench contract decompose sample noise "chain ising" "chain potts")
 
 # ---- help ----
 expect 0 'Usage: genmath COMMAND' '' --help
@@ -164,6 +164,33 @@ chain="chain ising --size 6x6 --glass --temperature 1:3:4 --chains 9 --seed 5"
     cmp -s "$folder/whole.npy" "$folder/part.npy"
     verdict $? "a chain that is resumed on another backend has the spins of one long run"
     expect 3 '' 'must be i8 of 36 chains x 25 sites' $chain --size 5x5 --start "$folder/part.npy"
+}
+expect 2 '' '--lattice .kagome.: must be square, triangular or hexagonal' \
+    chain ising --lattice kagome
+expect 3 '' 'a triangular or hexagonal lattice has 2' chain ising --lattice hexagonal --size 4x4x4
+expect 3 '' 'hexagonal lattice is even' chain potts --lattice hexagonal --size 4x5
+expect 0 '"lattice":.*"hexagonal"' '' chain ising --lattice hexagonal --size 4x6 --sweeps 5 \
+    --burn-in 0 --update lazy-metropolis --json
+expect 0 '^# 288 chains of 12 sites' '' chain ising --lattice triangular --size 3x4 --sweeps 5 \
+    --burn-in 0
+for states in -2 0 1 257 x; do
+    expect 2 '' '--states .*must be a whole number from 2 to 256' chain potts --states "$states"
+done
+expect 2 '' '--update .glauber.: must be heat-bath or metropolis' chain potts --update glauber
+expect 2 '' '--picture: a lattice of two axes' chain potts --size 4x4x4 --picture "$folder/p.png"
+chain="chain potts --states 4 --size 6x6 --temperature 0.8:1.2:3 --chains 9 --seed 5"
+# shellcheck disable=SC2086
+{
+    expect 0 '^# 27 chains of 36 sites, 10 \+ 20 sweeps' '' $chain --burn-in 10 --sweeps 20 \
+        --out "$folder/whole.npy" --picture "$folder/p.png"
+    [ "$(head -c 4 "$folder/p.png" | tail -c 3)" = PNG ]
+    verdict $? "genmath chain potts --picture is a PNG file"
+    expect 0 '"states":.*4' '' $chain --burn-in 4 --sweeps 7 --out "$folder/part.npy" --json
+    expect 0 'potts_ref' '' $chain --start "$folder/part.npy" --first-sweep 11 --burn-in 0 \
+        --sweeps 19 --out "$folder/part.npy" --backend ref
+    cmp -s "$folder/whole.npy" "$folder/part.npy"
+    verdict $? "Potts chains that are resumed on another backend have the labels of one long run"
+    expect 3 '' 'label 3: there are 3' ${chain/states 4/states 3} --start "$folder/whole.npy"
 }
 
 # ---- contract ----

@@ -377,26 +377,108 @@ static void cuts_change_no_bits(void **state) {
     }
 }
 
-/* A lattice that no block's shared memory holds. */
+/*
+ * Lattices that no block's shared memory holds, and such whose few chains the device shares, a
+ * launch a colour; most of the sites are clamped where the emulator would take long. The number of
+ * chains that a device shares depends on it.
+ */
 static void large_lattices_agree_too(void **state) {
     (void)state;
-    enum { L = 512 };
-    gm_ising_model model = {0};
-    int32_t *ends = set_lattice(&model, 2, (const int64_t[]){L, L}, 1);
-    int8_t *spins = malloc(L * L);
-    uint64_t sums[2 * GM_ISING_SUMS], expected = 0;
-    const double beta = 0.44;
-    FOR_EACH_SUBJECT(s) {
-        draw_spins(1, &model, 1, spins);
-        const chains_run r = {.chains = 1, .sweeps = {.seed = 8, .sweeps = 2}, &beta, spins, sums};
-        run_chains(s, &model, &r);
-        if (s->is_kernel) {
-            assert_string_equal(gm_last_kernel(s->context), "ising_coloured_global");
+    static const struct {
+        int64_t size[2];
+        int64_t chains; /* 0: one more than the device shares */
+        int clamp;      /* one in as many is free */
+        gm_ising_update update;
+        const char *kernel;
+    } cases[] = {{{512, 512}, 1, 9, GM_ISING_HEAT_BATH, "ising_sites"},
+                 {{181, 190}, 1, 1, GM_ISING_METROPOLIS, "ising_sites"},
+                 {{500, 500}, 0, 37, GM_ISING_HEAT_BATH, "ising_coloured_global"},
+                 {{190, 181}, 0, 9, GM_ISING_LAZY_METROPOLIS, "ising_coloured_resident"}};
+    for (int k = 0; k < COUNT(cases); ++k) {
+        gm_ising_model model = {.update = cases[k].update};
+        int32_t *ends = set_lattice(&model, 2, cases[k].size, 1);
+        uint8_t *clamped = malloc((size_t)model.sites);
+        for (int64_t i = 0; i < model.sites; ++i) {
+            clamped[i] = i % cases[k].clamp != 0;
         }
-        const uint64_t got = hash_of(spins, L * L) ^ hash_of(sums, sizeof sums);
-        expected = s->is_reference ? got : expected;
-        assert_true(got == expected);
+        model.clamped = clamped;
+        FOR_EACH_SUBJECT(s) {
+            gm_device_info device;
+            ASSERT_OK(s->context, gm_context_device_info(s->context, &device));
+            const int64_t chains = cases[k].chains > 0 ? cases[k].chains
+                                   : s->is_kernel      ? device.processors / 2 + 1
+                                                       : 2;
+            const size_t size = (size_t)(chains * model.sites);
+            int8_t *spins = malloc(size);
+            uint64_t *sums = malloc((size_t)chains * 2 * GM_ISING_SUMS * sizeof *sums);
+            double *beta = malloc((size_t)chains * sizeof *beta);
+            int64_t *energy = malloc((size_t)chains * sizeof *energy);
+            for (int64_t c = 0; c < chains; ++c) {
+                beta[c] = 0.4 + 0.02 * (double)c;
+            }
+            draw_spins(1, &model, chains, spins);
+            const chains_run r = {.chains = chains,
+                                  .sweeps = {.seed = 8, .sweeps = 2},
+                                  .beta = beta,
+                                  .spins = spins,
+                                  .sums = sums,
+                                  .energy = energy,
+                                  .by_site = s->is_kernel && chains == 1};
+            run_chains(s, &model, &r);
+            if (s->is_kernel) {
+                assert_string_equal(gm_last_kernel(s->context), cases[k].kernel);
+            }
+            /* The first chain is the same whatever their number. */
+            static uint64_t expected[3];
+            const uint64_t got[3] = {hash_of(spins, (size_t)model.sites),
+                                     hash_of(sums, 2 * GM_ISING_SUMS * sizeof *sums),
+                                     (uint64_t)energy[0]};
+            if (s->is_reference) {
+                memcpy(expected, got, sizeof got);
+            }
+            assert_memory_equal(got, expected, sizeof got);
+            free(spins);
+            free(sums);
+            free(beta);
+            free(energy);
+        }
+        free(clamped);
+        free(ends);
     }
+}
+
+/* As above, chains that are none: they stay as they are, and no sums where none are wanted. */
+static void large_lattices_keep_bad_chains(void **state) {
+    (void)state;
+    gm_ising_model model = {0};
+    int32_t *ends = set_lattice(&model, 2, (const int64_t[]){182, 182}, 1);
+    const size_t size = (size_t)model.sites;
+    int8_t *start = malloc(size), *spins = malloc(size);
+    FOR_EACH_SUBJECT(s) {
+        for (int k = 0; k < 3; ++k) {
+            uint64_t sums[2 * GM_ISING_SUMS];
+            int32_t status;
+            const double beta = k == 1 ? NAN : 0.4;
+            draw_spins(3, &model, 1, start);
+            start[k == 2 ? model.sites - 1 : 0] = k == 2 ? 0 : 1;
+            memcpy(spins, start, size);
+            const chains_run r = {.chains = 1,
+                                  .sweeps = {.seed = 8, .sweeps = k == 0 ? 0 : 1},
+                                  .beta = &beta,
+                                  .spins = spins,
+                                  .sums = k == 2 ? NULL : sums,
+                                  .status = &status};
+            run_chains(s, &model, &r);
+            assert_int_equal(status, k == 0   ? GM_STATUS_OK
+                                     : k == 1 ? GM_STATUS_NON_FINITE
+                                              : GM_STATUS_INVALID_ARGUMENT);
+            assert_memory_equal(spins, start, size);
+            for (int q = 0; q < 2 * GM_ISING_SUMS && k < 2; ++q) {
+                assert_true(sums[q] == 0);
+            }
+        }
+    }
+    free(start);
     free(spins);
     free(ends);
 }
@@ -560,6 +642,7 @@ int main(void) {
         cmocka_unit_test(backends_agree_to_the_bit),
         cmocka_unit_test(cuts_change_no_bits),
         cmocka_unit_test(large_lattices_agree_too),
+        cmocka_unit_test(large_lattices_keep_bad_chains),
         cmocka_unit_test(threads_change_no_bits),
         cmocka_unit_test(sums_are_those_of_the_states),
         cmocka_unit_test(stripes_hold_systematic_metropolis),
