@@ -5,7 +5,8 @@
 #include <genmath/ising.h>
 #include <genmath/philox.h>
 
-/* No table of thresholds for fields that reach further: they are computed when needed. */
+/* No table of thresholds for fields that reach further: they are computed when needed. Nor is one
+ * made that is longer than the updates it would serve. */
 #define GM_ISING_TABLE_REACH 1023
 
 /*
@@ -69,6 +70,14 @@ GM_INLINE uint32_t gm_ising_threshold(gm_ising_update update, double log_odds, d
     const double p = update == GM_ISING_METROPOLIS ? e : e / (1.0 + e);
     const double scaled = p * 0x1p32 + 0.5;
     return scaled < 0x1p32 ? (uint32_t)scaled : 0xffffffffu;
+}
+
+/* The rows of a chain's table of thresholds. */
+GM_INLINE int32_t gm_ising_rows(const gm_ising_problem *p, int64_t sweeps) {
+    const int64_t rows = (int64_t)p->reach + 1;
+    return p->reach <= GM_ISING_TABLE_REACH && (sweeps > rows || rows <= sweeps * p->positions)
+               ? (int32_t)rows
+               : 0;
 }
 
 /* Fields are multiplied with this, so that they point where the spin would be. */

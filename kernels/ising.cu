@@ -191,7 +191,7 @@ __global__ void __launch_bounds__(MOST_THREADS)
     GM_SHARED(ising_shared, shared);
     const gm_ising_problem &p = job.p;
     const int64_t chain = blockIdx.x;
-    const int32_t rows = p.reach <= GM_ISING_TABLE_REACH ? p.reach + 1 : 0;
+    const int32_t rows = gm_ising_rows(&p, job.a.sweeps);
     uint32_t *table = reinterpret_cast<uint32_t *>(&shared + 1);
     chain_view c;
     c.spins = resident ? reinterpret_cast<int8_t *>(table + rows)

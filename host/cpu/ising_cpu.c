@@ -361,6 +361,27 @@ static void store_lanes(const group *g, const gm_ising_arrays *a, int64_t first,
     }
 }
 
+static void fill_table(group *g) {
+    const gm_ising_problem *p = g->problem;
+    bool one_beta = true;
+    for (int l = 1; l < LANES; ++l) {
+        one_beta = one_beta && g->beta[l] == g->beta[0];
+    }
+    for (int32_t f = 0; f <= p->reach; ++f) {
+        uint32_t *row = g->table + f * LANES;
+        if (one_beta) {
+            const uint32_t t = gm_ising_threshold(p->update, p->log_odds, g->beta[0], f);
+            for (int l = 0; l < LANES; ++l) {
+                row[l] = t;
+            }
+        } else {
+            for (int l = 0; l < LANES; ++l) {
+                row[l] = gm_ising_threshold(p->update, p->log_odds, g->beta[l], f);
+            }
+        }
+    }
+}
+
 static void begin(group *g) {
     const gm_ising_problem *p = g->problem;
     int64_t twice[LANES] = {0};
@@ -380,10 +401,8 @@ static void begin(group *g) {
     for (int l = 0; l < LANES; ++l) {
         g->energy[l] -= twice[l] / 2;
     }
-    for (int32_t f = 0; f <= p->reach && g->table != NULL; ++f) {
-        for (int l = 0; l < LANES; ++l) {
-            g->table[f * LANES + l] = gm_ising_threshold(p->update, p->log_odds, g->beta[l], f);
-        }
+    if (g->table != NULL) {
+        fill_table(g);
     }
 }
 
@@ -395,8 +414,9 @@ static void run_group(void *argument, int64_t number, int32_t thread) {
     const int lanes = (int)(a->chains - first < LANES ? a->chains - first : LANES);
     char *scratch = (char *)a->workspace + (size_t)thread * j->scratch;
     group g = {.problem = p, .spins = (int8_t *)scratch, .seed = a->seed};
-    g.table =
-        gm_ising_has_table(p) ? (uint32_t *)(void *)(scratch + (size_t)p->positions * LANES) : NULL;
+    g.table = gm_ising_rows(p, a->sweeps) > 0
+                  ? (uint32_t *)(void *)(scratch + (size_t)p->positions * LANES)
+                  : NULL;
     gm_status status[LANES];
     bool good[LANES];
     memset(good, 1, sizeof good);
