@@ -22,6 +22,7 @@ typedef struct gm_ising_problem {
     int32_t reach;            /* |f| <= reach, in quanta */
     int32_t blocks;           /* of Philox in a sweep */
     int64_t neighbours;       /* entries of neighbour and coupling: twice the edges */
+    int32_t keeps;            /* the workspace has room for what gm_ising_arrays.holds leaves */
     double log_odds;          /* of up against down for a field of one quantum and beta = 1 */
     const int32_t *site;      /* (positions) the site that lives there, -1 for a gap */
     const int32_t *colour;    /* (colours, 2) first position and the one after the last */
@@ -45,6 +46,11 @@ typedef struct gm_ising_arrays {
     int64_t *energy; /* NULL: not wanted */
     int64_t energy_stride;
     void *workspace;
+    /* A run in several calls on one workspace, nothing else in between. holds: the spins need not
+     * be written back, the next call resumes. resumes: they, the energies and what chains are bad
+     * may be taken from the workspace. A path that does neither is right too, if it is the path
+     * of all the calls. */
+    int32_t holds, resumes;
 } gm_ising_arrays;
 
 /* The lower of the two values of a spin. */
