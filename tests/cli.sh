@@ -164,6 +164,16 @@ chain="chain ising --size 6x6 --glass --temperature 1:3:4 --chains 9 --seed 5"
     cmp -s "$folder/whole.npy" "$folder/part.npy"
     verdict $? "a chain that is resumed on another backend has the spins of one long run"
     expect 3 '' 'must be i8 of 36 chains x 25 sites' $chain --size 5x5 --start "$folder/part.npy"
+    expect 2 '' '--tempering 5: .* must be multiples' $chain --tempering 5 --sweeps 19
+    expect 0 'accepted$' '' $chain --tempering 5 --burn-in 10 --sweeps 20 --out "$folder/whole.npy"
+    expect 0 '"round_trips"' '' $chain --tempering 5 --burn-in 5 --sweeps 10 --json \
+        --out "$folder/part.npy"
+    expect 0 'tempering_ref' '' $chain --tempering 5 --start "$folder/part.npy" --first-sweep 15 \
+        --burn-in 0 --sweeps 15 --out "$folder/part.npy" --backend ref
+    cmp -s "$folder/whole.npy" "$folder/part.npy"
+    verdict $? "ladders that are resumed on another backend are those of one long run"
+    expect 3 '' 'must be i32 of 36 chains x \(2 \+ 25 sites\)' $chain --size 5x5 --tempering 5 \
+        --burn-in 0 --sweeps 5 --start "$folder/part.npy"
 }
 
 # ---- contract ----

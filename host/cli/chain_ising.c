@@ -7,11 +7,13 @@
 #include <genmath/ising.h>
 #include <genmath/npy.h>
 #include <genmath/philox.h>
+#include <genmath/tempering.h>
 
 #include "host/cli/chain.h"
+#include "host/cli/chain_ising.h"
 #include "host/internal.h"
 
-enum { MOST_AXES = 8, MOST_TEMPERATURES = 4096, MOST_CHAINS = 1 << 24 };
+enum { MOST_TEMPERATURES = 4096, MOST_CHAINS = 1 << 24 };
 enum {
     KEY_FREE = 0x2001,
     KEY_GLASS,
@@ -21,20 +23,9 @@ enum {
     KEY_ORDER,
     KEY_START,
     KEY_FIRST,
-    KEY_OUT
+    KEY_OUT,
+    KEY_TEMPERING
 };
-
-typedef struct settings {
-    gm_cli_options common;
-    const char *start, *out;
-    int32_t axes;
-    int64_t size[MOST_AXES];
-    bool free_edges, glass;
-    double field, cold, hot;
-    int64_t temperatures, replicas, burn_in, sweeps, first_sweep;
-    gm_ising_update update;
-    gm_ising_order order;
-} settings;
 
 static const char *const updates[] = {"heat-bath", "metropolis", "glauber"};
 static const char *const orders[] = {"coloured", "random", "raster"};
@@ -50,23 +41,31 @@ static const struct argp_option options[] = {
     {"sweeps", 's', "N", 0, "sweeps that count (default: 1000)", 0},
     {"update", KEY_UPDATE, "NAME", 0, "heat-bath, metropolis or glauber (default: heat-bath)", 0},
     {"order", KEY_ORDER, "NAME", 0, "coloured, random or raster (default: coloured)", 0},
+    {"tempering", KEY_TEMPERING, "K", 0,
+     "exchange neighbouring temperatures after every K sweeps: --chains ladders of one chain at "
+     "each temperature (default: 0, never)",
+     0},
     {"start", KEY_START, "FILE", 0,
      "the spins to start from, as --out wrote them (default: all 1, of a glass random by the seed)",
      0},
     {"first-sweep", KEY_FIRST, "N", 0,
      "the number of the first sweep: as many as were run before (default: 0)", 0},
-    {"out", KEY_OUT, "FILE", 0, "write the spins afterwards, (chains, sites), as .npy", 0},
+    {"out", KEY_OUT, "FILE", 0,
+     "write the spins afterwards, (chains, sites), as .npy; with --tempering int32, level and "
+     "label "
+     "of the chain before its spins",
+     0},
     {0}};
 
-static void parse_size(struct argp_state *state, const char *text, settings *s) {
+static void parse_size(struct argp_state *state, const char *text, gm_ising_settings *s) {
     const char *at = text;
     s->axes = 0;
     for (bool more = true; more; ++s->axes) {
         char *end;
         const long long size = strtoll(at, &end, 10);
-        if (s->axes == MOST_AXES || end == at || size < 1 || (*end != 'x' && *end != '\0')) {
+        if (s->axes == GM_MOST_AXES || end == at || size < 1 || (*end != 'x' && *end != '\0')) {
             argp_error(state, "--size '%s': must be 1 to %d whole numbers joined by x", text,
-                       MOST_AXES);
+                       GM_MOST_AXES);
         }
         s->size[s->axes] = size;
         more = *end == 'x';
@@ -74,7 +73,7 @@ static void parse_size(struct argp_state *state, const char *text, settings *s) 
     }
 }
 
-static void parse_temperature(struct argp_state *state, const char *text, settings *s) {
+static void parse_temperature(struct argp_state *state, const char *text, gm_ising_settings *s) {
     char *end;
     s->cold = s->hot = strtod(text, &end);
     s->temperatures = 1;
@@ -106,7 +105,7 @@ static int parse_word(struct argp_state *state, const char *option, const char *
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
-    settings *s = state->input;
+    gm_ising_settings *s = state->input;
     const int64_t most = INT64_C(1) << 40;
     switch (key) {
     case ARGP_KEY_INIT:
@@ -151,6 +150,18 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case KEY_OUT:
         s->out = argument;
         return 0;
+    case KEY_TEMPERING:
+        s->tempering = gm_cli_parse_integer(state, "tempering", argument, 0, 1 << 20);
+        return 0;
+    case ARGP_KEY_END:
+        if (s->tempering > 0 && (s->burn_in % s->tempering != 0 || s->sweeps % s->tempering != 0 ||
+                                 s->first_sweep % s->tempering != 0)) {
+            argp_error(state,
+                       "--tempering %lld: --burn-in, --sweeps and --first-sweep must be "
+                       "multiples of it",
+                       (long long)s->tempering);
+        }
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -158,26 +169,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
 
 /* ---- the run --------------------------------------------------------------------------------- */
 
-/* What a run holds. */
-typedef struct workplace {
-    gm_context *context;
-    gm_ising_plan *plan;
-    gm_ising_info info;
-    gm_ising_model model;
-    int32_t *ends;
-    double *coupling, *field;
-    int64_t chains;
-    double *beta;
-    int8_t *spins;
-    uint64_t *sums;
-    gm_tensor device_beta, device_spins, device_sums;
-    gm_workspace workspace;
-    double seconds;
-} workplace;
-
-static gm_status make_model(const settings *s, workplace *w) {
-    int32_t periodic[MOST_AXES];
-    for (int a = 0; a < MOST_AXES; ++a) {
+static gm_status make_model(const gm_ising_settings *s, gm_ising_workplace *w) {
+    int32_t periodic[GM_MOST_AXES];
+    for (int a = 0; a < GM_MOST_AXES; ++a) {
         periodic[a] = !s->free_edges;
     }
     gm_ising_model *m = &w->model;
@@ -210,7 +204,7 @@ static gm_status make_model(const settings *s, workplace *w) {
 }
 
 /* From the file; else all up, as from random spins a cold magnet stays in stripes for long. */
-static gm_status make_spins(const settings *s, workplace *w) {
+static gm_status make_spins(const gm_ising_settings *s, gm_ising_workplace *w) {
     const int64_t count = w->chains * w->model.sites;
     if (s->start == NULL) {
         for (int64_t i = 0; i < count; ++i) {
@@ -222,6 +216,11 @@ static gm_status make_spins(const settings *s, workplace *w) {
     }
     gm_tensor file;
     GM_TRY(gm_npy_load(w->context, s->start, &file));
+    if (s->tempering > 0) {
+        const gm_status status = gm_ladders_read(s, w, &file);
+        gm_npy_free(&file);
+        return status;
+    }
     const bool fits = file.dtype == GM_I8 && file.ndim == 2 && file.shape[0] == w->chains &&
                       file.shape[1] == w->model.sites;
     bool all_spins = true;
@@ -240,7 +239,7 @@ static gm_status make_spins(const settings *s, workplace *w) {
     return GM_STATUS_OK;
 }
 
-static gm_status open_workplace(const settings *s, workplace *w) {
+static gm_status open_workplace(const gm_ising_settings *s, gm_ising_workplace *w) {
     gm_context *context = w->context;
     GM_TRY(make_model(s, w));
     w->chains = s->temperatures * s->replicas;
@@ -253,6 +252,7 @@ static gm_status open_workplace(const settings *s, workplace *w) {
     w->sums = malloc(sums);
     GM_CHECK(context, w->beta != NULL && w->spins != NULL && w->sums != NULL,
              GM_STATUS_OUT_OF_MEMORY, "no memory for the chains");
+    GM_TRY(gm_ladders_start(s, w));
     GM_TRY(make_spins(s, w));
     for (int64_t c = 0; c < w->chains; ++c) {
         const int64_t step = c / s->replicas;
@@ -267,14 +267,16 @@ static gm_status open_workplace(const settings *s, workplace *w) {
     GM_TRY(gm_memory_alloc(context, (size_t)bytes, &w->device_spins.data));
     GM_TRY(gm_memory_alloc(context, sums, &w->device_sums.data));
     GM_TRY(gm_memory_upload(context, w->device_beta.data, w->beta, (size_t)w->chains * 8));
-    return gm_memory_upload(context, w->device_spins.data, w->spins, (size_t)bytes);
+    GM_TRY(gm_memory_upload(context, w->device_spins.data, w->spins, (size_t)bytes));
+    return s->tempering > 0 ? gm_ladders_open(s, w) : GM_STATUS_OK;
 }
 
-static void close_workplace(workplace *w) {
+static void close_workplace(gm_ising_workplace *w) {
     gm_memory_free(w->context, w->device_beta.data);
     gm_memory_free(w->context, w->device_spins.data);
     gm_memory_free(w->context, w->device_sums.data);
     gm_memory_free(w->context, w->workspace.data);
+    gm_ladders_close(w);
     gm_ising_plan_destroy(w->plan);
     free(w->ends);
     free(w->coupling);
@@ -284,7 +286,7 @@ static void close_workplace(workplace *w) {
     free(w->sums);
 }
 
-static gm_status run_chains(const settings *s, workplace *w) {
+static gm_status run_chains(const gm_ising_settings *s, gm_ising_workplace *w) {
     gm_context *context = w->context;
     gm_ising_sweeps run = {
         .seed = s->common.seed, .first_sweep = (uint64_t)s->first_sweep, .sweeps = s->burn_in};
@@ -298,6 +300,12 @@ static gm_status run_chains(const settings *s, workplace *w) {
     GM_TRY(gm_ising_run(w->plan, &run, &w->device_beta, &w->device_spins, &sums, &w->workspace));
     GM_TRY(gm_context_synchronize(context));
     w->seconds = gm_cli_seconds() - start;
+    return GM_STATUS_OK;
+}
+
+static gm_status run_all(const gm_ising_settings *s, gm_ising_workplace *w) {
+    gm_context *context = w->context;
+    GM_TRY(s->tempering > 0 ? gm_ladders_run(s, w) : run_chains(s, w));
     GM_TRY(gm_memory_download(context, w->sums, w->device_sums.data,
                               (size_t)w->chains * GM_ISING_SUMS * 2 * sizeof *w->sums));
     return gm_memory_download(context, w->spins, w->device_spins.data,
@@ -310,15 +318,17 @@ static gm_status run_chains(const settings *s, workplace *w) {
 typedef struct row {
     double temperature, energy, energy_error, heat, magnetisation, magnetisation_error, binder,
         flip_rate;
+    double acceptance; /* of exchanges with the next temperature; NaN if there are none */
 } row;
 
-static double mean_sum(const settings *s, const workplace *w, int64_t chain, gm_ising_sum sum) {
+static double mean_sum(const gm_ising_settings *s, const gm_ising_workplace *w, int64_t chain,
+                       gm_ising_sum sum) {
     return gm_ising_sum_value(w->sums + (chain * GM_ISING_SUMS + sum) * 2) / (double)s->sweeps;
 }
 
 /* Mean over the chains of a temperature, and its standard error from their spread: 0 of one. */
-static double mean_over(const settings *s, const workplace *w, int64_t first, gm_ising_sum sum,
-                        double *error) {
+static double mean_over(const gm_ising_settings *s, const gm_ising_workplace *w, int64_t first,
+                        gm_ising_sum sum, double *error) {
     const double n = (double)s->replicas;
     double mean = 0, square = 0;
     for (int64_t c = first; c < first + s->replicas; ++c) {
@@ -331,7 +341,7 @@ static double mean_over(const settings *s, const workplace *w, int64_t first, gm
     return mean;
 }
 
-static row make_row(const settings *s, const workplace *w, int64_t step) {
+static row make_row(const gm_ising_settings *s, const gm_ising_workplace *w, int64_t step) {
     const int64_t first = step * s->replicas;
     const double sites = (double)w->model.sites, q = w->info.quantum, beta = w->beta[first];
     double unused, e_error, m_error;
@@ -347,15 +357,16 @@ static row make_row(const settings *s, const workplace *w, int64_t step) {
                  .magnetisation = m / sites,
                  .magnetisation_error = m_error / sites,
                  .binder = 1 - m4 / (3 * m2 * m2),
-                 .flip_rate = mean_over(s, w, first, GM_ISING_FLIPS, &unused) / sites};
+                 .flip_rate = mean_over(s, w, first, GM_ISING_FLIPS, &unused) / sites,
+                 .acceptance = gm_ladders_acceptance(s, w, step)};
 }
 
-static double updates_per_second(const settings *s, const workplace *w) {
+static double updates_per_second(const gm_ising_settings *s, const gm_ising_workplace *w) {
     return (double)w->chains * (double)w->model.sites * (double)(s->burn_in + s->sweeps) /
            fmax(w->seconds, 1e-9);
 }
 
-static int print_json(const settings *s, const workplace *w) {
+static int print_json(const gm_ising_settings *s, const gm_ising_workplace *w) {
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "command", "chain");
     cJSON_AddStringToObject(object, "model", "ising");
@@ -370,6 +381,10 @@ static int print_json(const settings *s, const workplace *w) {
     cJSON_AddStringToObject(object, "kernel", gm_last_kernel(w->context));
     cJSON_AddNumberToObject(object, "seconds", w->seconds);
     cJSON_AddNumberToObject(object, "updates_per_second", updates_per_second(s, w));
+    if (s->tempering > 0) {
+        cJSON_AddNumberToObject(object, "tempering", (double)s->tempering);
+        cJSON_AddNumberToObject(object, "round_trips", gm_ladders_trips(w));
+    }
     cJSON *rows = cJSON_AddArrayToObject(object, "temperatures");
     for (int64_t step = 0; step < s->temperatures; ++step) {
         const row r = make_row(s, w, step);
@@ -382,32 +397,45 @@ static int print_json(const settings *s, const workplace *w) {
         cJSON_AddNumberToObject(item, "magnetisation_error", r.magnetisation_error);
         cJSON_AddNumberToObject(item, "binder_cumulant", r.binder);
         cJSON_AddNumberToObject(item, "flip_rate", r.flip_rate);
+        if (!isnan(r.acceptance)) {
+            cJSON_AddNumberToObject(item, "acceptance", r.acceptance);
+        }
         cJSON_AddItemToArray(rows, item);
     }
     return gm_cli_print_json(object);
 }
 
-static void print_text(const settings *s, const workplace *w) {
+static void print_text(const gm_ising_settings *s, const gm_ising_workplace *w) {
     printf("# %lld chains of %lld sites, %lld + %lld sweeps in %.2f s on %s (%s): %.3g updates/s\n",
            (long long)w->chains, (long long)w->model.sites, (long long)s->burn_in,
            (long long)s->sweeps, w->seconds, gm_context_backend_name(w->context),
            gm_last_kernel(w->context), updates_per_second(s, w));
     printf("# per site; +- is the standard error from the chains' spread\n");
-    printf("%8s %11s %10s %10s %11s %10s %8s %8s\n", "T", "energy", "+-", "heat", "|m|", "+-",
-           "Binder", "flips");
+    if (s->tempering > 0) {
+        printf("# exchanges after every %lld sweeps, %g round trips; accepted: with the next T\n",
+               (long long)s->tempering, gm_ladders_trips(w));
+    }
+    printf("%8s %11s %10s %10s %11s %10s %8s %8s%s\n", "T", "energy", "+-", "heat", "|m|", "+-",
+           "Binder", "flips", s->tempering > 0 ? " accepted" : "");
     for (int64_t step = 0; step < s->temperatures; ++step) {
         const row r = make_row(s, w, step);
-        printf("%8.4f %11.6f %10.2g %10.5f %11.6f %10.2g %8.5f %8.5f\n", r.temperature, r.energy,
+        printf("%8.4f %11.6f %10.2g %10.5f %11.6f %10.2g %8.5f %8.5f", r.temperature, r.energy,
                r.energy_error, r.heat, r.magnetisation, r.magnetisation_error, r.binder,
                r.flip_rate);
+        if (!isnan(r.acceptance)) {
+            printf(" %8.5f", r.acceptance);
+        }
+        printf("\n");
     }
 }
 
-static int run_on(const settings *s, gm_context *context) {
-    workplace w = {.context = context};
+static int run_on(const gm_ising_settings *s, gm_context *context) {
+    gm_ising_workplace w = {.context = context};
     gm_status status = open_workplace(s, &w);
-    status = status == GM_STATUS_OK ? run_chains(s, &w) : status;
-    if (status == GM_STATUS_OK && s->out != NULL) {
+    status = status == GM_STATUS_OK ? run_all(s, &w) : status;
+    if (status == GM_STATUS_OK && s->out != NULL && s->tempering > 0) {
+        status = gm_ladders_save(s, &w);
+    } else if (status == GM_STATUS_OK && s->out != NULL) {
         const gm_tensor spins = gm_tensor_2d(w.spins, GM_I8, w.chains, w.model.sites);
         status = gm_npy_save(context, s->out, &spins);
     }
@@ -434,17 +462,18 @@ int gm_chain_ising(int argc, char **argv) {
                "Examples:\n"
                "  genmath chain ising --size 64x64 --temperature 2:2.6:13\n"
                "  genmath chain ising --size 8x8x8 --glass --chains 256 --out spins.npy\n"
+               "  genmath chain ising --size 6x6x6 --glass --temperature 0.5:2:16 --tempering 10\n"
                "\nA run goes on where another ended with --start spins.npy --first-sweep N "
                "--burn-in 0 and the same other options, N being the sweeps before, and gives the "
                "spins of one long run. The same options give the same spins on every backend."};
-    settings s = {.axes = 2,
-                  .size = {64, 64},
-                  .cold = 1.6,
-                  .hot = 3.2,
-                  .temperatures = 9,
-                  .replicas = 32,
-                  .burn_in = 1000,
-                  .sweeps = 1000};
+    gm_ising_settings s = {.axes = 2,
+                           .size = {64, 64},
+                           .cold = 1.6,
+                           .hot = 3.2,
+                           .temperatures = 9,
+                           .replicas = 32,
+                           .burn_in = 1000,
+                           .sweeps = 1000};
     gm_cli_parse(&parser, argc, argv, &s);
     gm_context *context = gm_cli_context(&s.common);
     if (context == NULL) {
