@@ -54,6 +54,13 @@ gm_status gm_mcmc_plan_create(gm_context *context, const gm_density *density,
     *plan = NULL;
     GM_TRY(gm_check_density(context, "density", density));
     GM_TRY(check_options(context, options));
+    if (options->check != NULL) {
+        char message[256];
+        const gm_status found =
+            gm_density_check(density, options->check, options->check + density->dim, message);
+        GM_CHECK(context, found == GM_STATUS_OK, GM_STATUS_INVALID_ARGUMENT,
+                 "density %s at options.check: %s", density->name, message);
+    }
     const gm_backend *backend = GM_BACKEND_WITH(context, mcmc_run);
     if (backend == NULL) {
         return GM_STATUS_UNSUPPORTED;

@@ -116,6 +116,16 @@ static void plans_refuse_what_is_wrong(void **state) {
     o.jitter = 1;
     REFUSED(&quartic, "options.jitter = 1: only HMC and COMPONENT");
     REFUSES(method, GM_MCMC_COMPONENT, "options.leapfrogs = 2: only HMC");
+    const double point[] = {1, 2, 3};
+    o = good;
+    o.check = point;
+    REFUSED(&wrong_gradient, "density wrong_gradient at options.check: grad[2] = 2: central");
+    ASSERT_OK(c, gm_mcmc_plan_create(c, &quartic, &o, &plan));
+    gm_mcmc_plan_destroy(plan);
+    plan = NULL;
+    const double nowhere[] = {-1, 1};
+    o.check = nowhere; /* outside of the support */
+    REFUSED(&half_line, "density half_line at options.check: ");
     o = good;
     REFUSED(NULL, "density is NULL");
     d = quartic;

@@ -60,13 +60,16 @@ typedef struct gm_mcmc_options {
                         * (COMPONENT: each scale) is adapted to during this call, see below */
     uint64_t seed;     /* the key of the noise */
     uint64_t first_index; /* of chain 0 among the chains this call has a slice of */
+    const double *check;  /* NULL, or a state and then the parameters, in host memory: the plan
+                           * tries the density there first, see gm_density_check */
 } gm_mcmc_options;
 
 typedef struct gm_mcmc_plan gm_mcmc_plan;
 
 /*
  * The density must outlive the plan. On a GPU a user's density is compiled here.
- * Errors: INVALID_ARGUMENT, UNSUPPORTED, OUT_OF_MEMORY, COMPILE_ERROR. *plan is NULL then.
+ * Errors: INVALID_ARGUMENT (also a density that fails the check), UNSUPPORTED, OUT_OF_MEMORY,
+ * COMPILE_ERROR. *plan is NULL then.
  */
 gm_status gm_mcmc_plan_create(gm_context *context, const gm_density *density,
                               const gm_mcmc_options *options, gm_mcmc_plan **plan);
