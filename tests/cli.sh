@@ -42,7 +42,7 @@ match() {
     esac
 }
 
-commands=(info verify bench contract decompose sample noise "chain ising")
+commands=(info verify bench contract decompose sample noise "chain ising" "chain density")
 
 # ---- help ----
 expect 0 'Usage: genmath COMMAND' '' --help
@@ -175,6 +175,37 @@ chain="chain ising --size 6x6 --glass --temperature 1:3:4 --chains 9 --seed 5"
     expect 3 '' 'must be i32 of 36 chains x \(2 \+ 25 sites\)' $chain --size 5x5 --tempering 5 \
         --burn-in 0 --sweeps 5 --start "$folder/part.npy"
 }
+
+# A density: bad options; a run resumed to the bit, with each kind of scale.
+expect 2 '' 'a density is needed' chain density
+expect 2 '' "no density 'cauchy'" chain density cauchy
+expect 2 '' 'Too many arguments' chain density normal banana
+expect 2 '' '--params: normal has 2' chain density normal --params 1
+for params in x 1, 1,2,3 nan ''; do
+    expect 2 '' '--params .*must be 1 to 2 numbers' chain density normal --params "$params"
+done
+expect 2 '' "--method 'nuts': not one" chain density normal --method nuts
+expect 2 '' '--draws .*must be a whole number' chain density normal --draws 0
+expect 2 '' '--target .*must be a number' chain density normal --target 1
+expect 3 '' 'density normal at options.check: ' chain density normal --params 0,0
+expect 3 '' 'No such file' chain density normal --start "$folder/none.npy"
+for kind in 'hmc --mass dense' 'mala --mass diagonal' 'rwm --mass unit' component ula; do
+    chain="chain density banana --chains 9 --seed 5 --thin 2 --method $kind"
+    # shellcheck disable=SC2086
+    {
+        expect 0 '^# banana: 9 chains, 40 \+ 60 steps by' '' $chain --warm-up 40 --draws 30 \
+            --state "$folder/whole.npy" --out "$folder/draws.npy" --picture "$folder/draws.png"
+        expect 0 '"ess_bulk"' '' $chain --warm-up 40 --draws 10 --state "$folder/part.npy" --json
+        expect 0 '^y1 ' '' $chain --draws 20 --start "$folder/part.npy" --first-step 60 \
+            --state "$folder/part.npy"
+        cmp -s "$folder/whole.npy" "$folder/part.npy"
+        verdict $? "a chain by $kind that is resumed ends where one long run does"
+        expect 3 '' 'rows x 8 chains' $chain --chains 8 --start "$folder/part.npy"
+    }
+done
+[ "$(wc -c <"$folder/draws.npy")" = $((128 + 30 * 2 * 9 * 8)) ] &&
+    [ "$(head -c 4 "$folder/draws.png" | tail -c 3)" = PNG ]
+verdict $? "genmath chain density: the draws and the picture are written"
 
 # ---- contract ----
 npy() { # file, type, shape, bytes as printf takes them
