@@ -184,9 +184,12 @@ static gm_status run_steps(const gm_annealing_plan *plan, const gm_annealing_ste
                               .beta = &beta,
                               .spins = spins,
                               .status = &s->status,
-                              .energy = &s->energy};
+                              .energy = &s->energy,
+                              .keeps = a->best == NULL, /* else the spins are looked at */
+                              .holds = a->best == NULL && run->steps > 0};
     GM_TRY(model->run(model->plan, &sweeps, &s->model)); /* energies and bad chains */
     sweeps.sweeps = run->sweeps;
+    sweeps.resumes = sweeps.holds;
     for (int64_t t = run->first_step;; ++t) { /* before step t */
         a->begins = t == 0;
         a->change = t > 0 && t < end ? plan->beta[t] - plan->beta[t - 1] : 0;
@@ -196,6 +199,7 @@ static gm_status run_steps(const gm_annealing_plan *plan, const gm_annealing_ste
         }
         beta = beta_at(plan, t, a->chains);
         sweeps.first_sweep = (uint64_t)t * (uint64_t)run->sweeps;
+        sweeps.holds = sweeps.holds && t + 1 < end;
         GM_TRY(model->run(model->plan, &sweeps, &s->model));
     }
 }
@@ -213,7 +217,7 @@ gm_status gm_annealing_run(const gm_annealing_plan *plan, const gm_annealing_ste
     GM_TRY(check_arrays(plan, spins, result, &args, &list));
     const gm_tensor beta = beta_at(plan, 0, args.chains);
     gm_workspace model_space = {0};
-    const gm_chain_sweeps none = {.beta = &beta, .spins = spins};
+    const gm_chain_sweeps none = {.beta = &beta, .spins = spins, .keeps = args.best == NULL};
     GM_TRY(plan->model.run(plan->model.plan, &none, &model_space)); /* only asks */
     stage s;
     const size_t bytes = set_stage(result, NULL, model_space.bytes, &args, &s);

@@ -12,6 +12,9 @@ typedef struct gm_chain_sweeps {
     uint64_t seed, first_chain, first_sweep;
     int64_t sweeps;
     const gm_tensor *beta, *spins, *sums, *status, *energy;
+    /* A run in several calls: the workspace keeps the chains; a call that holds need not write the
+     * spins back, the next one resumes; nothing else uses workspace or spins in between. */
+    bool keeps, holds, resumes;
 } gm_chain_sweeps;
 
 typedef struct gm_chain_model {

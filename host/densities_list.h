@@ -38,4 +38,13 @@ GM_DENSITY(
         grad[2] = -y[2] * inverse;
     })
 
-#define GM_BUILTIN_DENSITIES(X) X(normal) X(banana) X(funnel)
+/* Two wells at -1 and 1: height of the barrier, tilt towards 1. */
+GM_DENSITY(
+    two_wells, 1, 2,
+    {
+        const real rest = y[0] * y[0] - 1;
+        logp[0] = p[1] * y[0] - p[0] * rest * rest;
+    },
+    { grad[0] = p[1] - 4 * p[0] * y[0] * (y[0] * y[0] - 1); })
+
+#define GM_BUILTIN_DENSITIES(X) X(normal) X(banana) X(funnel) X(two_wells)

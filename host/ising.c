@@ -99,9 +99,11 @@ static gm_status check_result(gm_context *context, const gm_chain_tensors *t, gm
     return GM_STATUS_OK;
 }
 
-gm_status gm_ising_run(const gm_ising_plan *plan, const gm_ising_sweeps *run, const gm_tensor *beta,
-                       const gm_tensor *spins, const gm_ising_result *result,
-                       gm_workspace *workspace) {
+/* gm_ising_run, of a run in several calls: see chain_model.h. */
+static gm_status run_part(const gm_ising_plan *plan, const gm_ising_sweeps *run,
+                          const gm_tensor *beta, const gm_tensor *spins,
+                          const gm_ising_result *result, const gm_chain_sweeps *part,
+                          gm_workspace *workspace) {
     GM_CHECK(NULL, plan != NULL, GM_STATUS_INVALID_ARGUMENT, "plan is NULL");
     gm_context *context = plan->context;
     gm_call *call = &context->call;
@@ -126,11 +128,15 @@ gm_status gm_ising_run(const gm_ising_plan *plan, const gm_ising_sweeps *run, co
                               .beta_stride = beta->stride[0],
                               .spins = spins->data,
                               .chain_stride = spins->stride[0],
-                              .site_stride = spins->stride[1]};
+                              .site_stride = spins->stride[1],
+                              .holds = part->holds,
+                              .resumes = part->resumes};
+    gm_ising_problem problem = plan->problem;
+    problem.keeps = part->keeps;
     GM_TRY(check_result(context, &tensors, &arrays));
     const size_t bytes =
         plan->backend->ising_workspace != NULL
-            ? plan->backend->ising_workspace(call, &plan->problem, plan->state, arrays.chains)
+            ? plan->backend->ising_workspace(call, &problem, plan->state, arrays.chains)
             : 0;
     const size_t needed = (bytes + 64) / 64 * 64; /* whole lines, one at the least */
     if (workspace->data == NULL) {
@@ -139,9 +145,15 @@ gm_status gm_ising_run(const gm_ising_plan *plan, const gm_ising_sweeps *run, co
     }
     GM_TRY(gm_check_chain_scratch(context, &tensors, needed, workspace));
     arrays.workspace = workspace->data;
-    return arrays.chains == 0
-               ? GM_STATUS_OK
-               : plan->backend->ising_run(call, &plan->problem, plan->state, &arrays);
+    return arrays.chains == 0 ? GM_STATUS_OK
+                              : plan->backend->ising_run(call, &problem, plan->state, &arrays);
+}
+
+gm_status gm_ising_run(const gm_ising_plan *plan, const gm_ising_sweeps *run, const gm_tensor *beta,
+                       const gm_tensor *spins, const gm_ising_result *result,
+                       gm_workspace *workspace) {
+    static const gm_chain_sweeps whole = {.keeps = false};
+    return run_part(plan, run, beta, spins, result, &whole, workspace);
 }
 
 double gm_ising_sum_value(const uint64_t words[2]) {
@@ -162,7 +174,7 @@ static gm_status check_model(const void *plan, const gm_chain_sweeps *all, bool 
 static gm_status run_model(const void *plan, const gm_chain_sweeps *s, gm_workspace *workspace) {
     const gm_ising_sweeps run = {s->seed, s->first_chain, s->first_sweep, s->sweeps};
     const gm_ising_result result = {.sums = s->sums, .status = s->status, .energy = s->energy};
-    return gm_ising_run(plan, &run, s->beta, s->spins, &result, workspace);
+    return run_part(plan, &run, s->beta, s->spins, &result, s, workspace);
 }
 
 void gm_ising_chain_model(const gm_ising_plan *plan, gm_chain_model *model) {

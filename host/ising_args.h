@@ -5,7 +5,8 @@
 #include <genmath/ising.h>
 #include <genmath/philox.h>
 
-/* No table of thresholds for fields that reach further: they are computed when needed. */
+/* No table of thresholds for fields that reach further: they are computed when needed. Nor is one
+ * made that is longer than the updates it would serve. */
 #define GM_ISING_TABLE_REACH 1023
 
 /*
@@ -21,6 +22,7 @@ typedef struct gm_ising_problem {
     int32_t reach;            /* |f| <= reach, in quanta */
     int32_t blocks;           /* of Philox in a sweep */
     int64_t neighbours;       /* entries of neighbour and coupling: twice the edges */
+    int32_t keeps;            /* the workspace has room for what gm_ising_arrays.holds leaves */
     double log_odds;          /* of up against down for a field of one quantum and beta = 1 */
     const int32_t *site;      /* (positions) the site that lives there, -1 for a gap */
     const int32_t *colour;    /* (colours, 2) first position and the one after the last */
@@ -44,6 +46,11 @@ typedef struct gm_ising_arrays {
     int64_t *energy; /* NULL: not wanted */
     int64_t energy_stride;
     void *workspace;
+    /* A run in several calls on one workspace, nothing else in between. holds: the spins need not
+     * be written back, the next call resumes. resumes: they, the energies and what chains are bad
+     * may be taken from the workspace. A path that does neither is right too, if it is the path
+     * of all the calls. */
+    int32_t holds, resumes;
 } gm_ising_arrays;
 
 /* The lower of the two values of a spin. */
@@ -71,6 +78,14 @@ GM_INLINE uint32_t gm_ising_threshold(gm_ising_update update, double log_odds, d
                                                           : e / (1.0 + e);
     const double scaled = p * 0x1p32 + 0.5;
     return scaled < 0x1p32 ? (uint32_t)scaled : 0xffffffffu;
+}
+
+/* The rows of a chain's table of thresholds. */
+GM_INLINE int32_t gm_ising_rows(const gm_ising_problem *p, int64_t sweeps) {
+    const int64_t rows = (int64_t)p->reach + 1;
+    return p->reach <= GM_ISING_TABLE_REACH && (sweeps > rows || rows <= sweeps * p->positions)
+               ? (int32_t)rows
+               : 0;
 }
 
 /* Fields are multiplied with this, so that they point where the spin would be. */

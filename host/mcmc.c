@@ -22,7 +22,7 @@ static gm_status check_options(gm_context *context, const gm_mcmc_options *o) {
     GM_CHECK(context, o != NULL, GM_STATUS_INVALID_ARGUMENT, "options is NULL");
     GM_CHECK(context, o->dtype == GM_F64 || o->dtype == GM_F32, GM_STATUS_INVALID_ARGUMENT,
              "options.dtype = %s: must be f64 or f32", gm_dtype_name(o->dtype));
-    GM_CHECK(context, (int)o->method >= GM_MCMC_RWM && o->method <= GM_MCMC_HMC,
+    GM_CHECK(context, (int)o->method >= GM_MCMC_RWM && o->method <= GM_MCMC_COMPONENT,
              GM_STATUS_INVALID_ARGUMENT, "options.method = %d is no gm_mcmc_method",
              (int)o->method);
     GM_CHECK(context, o->steps >= 1 && o->steps <= MOST_STEPS, GM_STATUS_INVALID_ARGUMENT,
@@ -33,18 +33,17 @@ static gm_status check_options(gm_context *context, const gm_mcmc_options *o) {
              "options.target = %g is not in [0, 1)", o->target);
     GM_CHECK(context, o->target == 0 || o->method != GM_MCMC_ULA, GM_STATUS_INVALID_ARGUMENT,
              "options.target = %g: ULA accepts every proposal", o->target);
-    if (o->method == GM_MCMC_HMC) {
-        GM_CHECK(context, o->leapfrogs >= 1 && o->leapfrogs <= MOST_LEAPFROGS,
-                 GM_STATUS_INVALID_ARGUMENT, "options.leapfrogs = %d is not in 1 .. 2^20",
-                 (int)o->leapfrogs);
-        GM_CHECK(context, o->jitter == 0 || o->jitter == 1, GM_STATUS_INVALID_ARGUMENT,
-                 "options.jitter = %d is neither 0 nor 1", (int)o->jitter);
-    } else {
-        GM_CHECK(context, o->leapfrogs == 0 && o->jitter == 0, GM_STATUS_INVALID_ARGUMENT,
-                 "options.%s = %d: only HMC has one, others 0",
-                 o->leapfrogs != 0 ? "leapfrogs" : "jitter",
-                 (int)(o->leapfrogs != 0 ? o->leapfrogs : o->jitter));
-    }
+    const bool is_hmc = o->method == GM_MCMC_HMC;
+    GM_CHECK(context, !is_hmc || (o->leapfrogs >= 1 && o->leapfrogs <= MOST_LEAPFROGS),
+             GM_STATUS_INVALID_ARGUMENT, "options.leapfrogs = %d is not in 1 .. 2^20",
+             (int)o->leapfrogs);
+    GM_CHECK(context, is_hmc || o->leapfrogs == 0, GM_STATUS_INVALID_ARGUMENT,
+             "options.leapfrogs = %d: only HMC has any, others 0", (int)o->leapfrogs);
+    GM_CHECK(context, o->jitter == 0 || o->jitter == 1, GM_STATUS_INVALID_ARGUMENT,
+             "options.jitter = %d is neither 0 nor 1", (int)o->jitter);
+    GM_CHECK(context, o->jitter == 0 || is_hmc || o->method == GM_MCMC_COMPONENT,
+             GM_STATUS_INVALID_ARGUMENT, "options.jitter = %d: only HMC and COMPONENT have one",
+             (int)o->jitter);
     return GM_STATUS_OK;
 }
 
@@ -55,6 +54,13 @@ gm_status gm_mcmc_plan_create(gm_context *context, const gm_density *density,
     *plan = NULL;
     GM_TRY(gm_check_density(context, "density", density));
     GM_TRY(check_options(context, options));
+    if (options->check != NULL) {
+        char message[256];
+        const gm_status found =
+            gm_density_check(density, options->check, options->check + density->dim, message);
+        GM_CHECK(context, found == GM_STATUS_OK, GM_STATUS_INVALID_ARGUMENT,
+                 "density %s at options.check: %s", density->name, message);
+    }
     const gm_backend *backend = GM_BACKEND_WITH(context, mcmc_run);
     if (backend == NULL) {
         return GM_STATUS_UNSUPPORTED;
@@ -122,7 +128,7 @@ static gm_status check_view(gm_context *context, const array_view *view, bool wr
     return GM_STATUS_OK;
 }
 
-enum { INPUTS = 6, OUTPUTS = 9 };
+enum { INPUTS = 6, OUTPUTS = 10 };
 
 static gm_status check_views(gm_context *context, const array_view *inputs,
                              const array_view *outputs) {
@@ -188,6 +194,14 @@ static gm_status check_run(gm_context *context, const gm_mcmc_problem *problem, 
              input->params == NULL ? "is NULL" : "must be NULL", (int)problem->density->params);
     GM_CHECK(context, input->scale == NULL || input->factor == NULL, GM_STATUS_INVALID_ARGUMENT,
              "input.factor is given, and input.scale too");
+    const bool component = problem->method == GM_MCMC_COMPONENT;
+    GM_CHECK(context, input->factor == NULL || !component, GM_STATUS_INVALID_ARGUMENT,
+             "input.factor is given: COMPONENT has a scale for each coordinate");
+    GM_CHECK(context, result->scale == NULL || (component && problem->target > 0),
+             GM_STATUS_INVALID_ARGUMENT, "result.scale is given: %s",
+             component ? "options.target is 0" : "only COMPONENT adapts scales");
+    GM_CHECK(context, result->step == NULL || !component, GM_STATUS_INVALID_ARGUMENT,
+             "result.step is given: COMPONENT adapts result.scale");
     GM_CHECK(context, result->draws == NULL || problem->thin > 0, GM_STATUS_INVALID_ARGUMENT,
              "result.draws is given, and options.thin is 0");
     GM_CHECK(context, result->step == NULL || problem->target > 0, GM_STATUS_INVALID_ARGUMENT,
@@ -225,6 +239,7 @@ gm_status gm_mcmc_run(const gm_mcmc_plan *plan, int64_t first_step, const gm_mcm
         {"result.outside", result->outside, 1, GM_I32, 0, NULL, (void **)&a.outside,
          a.outside_stride},
         {"result.status", result->status, 1, GM_I32, 0, NULL, (void **)&a.status, a.status_stride},
+        {"result.scale", result->scale, 2, type, dim, by_dim, &a.end_scale, a.end_scale_stride},
         {"result.log_density", result->log_density, 1, type, 0, NULL, &a.logp, a.logp_stride},
     };
     GM_TRY(check_views(context, inputs, outputs));

@@ -17,19 +17,20 @@ typedef struct gm_mcmc_problem {
 /* Constants of the adaptation: what slows its first steps, and what their mean error counts. */
 #define GM_ADAPT_OFFSET 10
 #define GM_ADAPT_GAIN 20
+#define GM_ADAPT_COMPONENT 2 /* of a coordinate's scale */
 
 /* NULL for what is not wanted, and for params, scale, beta and factor where there are none. Strides
  * in elements: of the component, then of the chain; draws has the draw's first. */
 typedef struct gm_mcmc_arrays {
     int64_t n, first_step;
     const void *start, *params, *step, *scale, *beta, *factor;
-    void *end, *draws, *mean, *variance, *end_step, *logp;
+    void *end, *draws, *mean, *variance, *end_step, *end_scale, *logp;
     int32_t *accepted, *outside, *status;
     int64_t start_stride[2], params_stride[2], step_stride[1], scale_stride[2], beta_stride[1];
     int64_t factor_stride[3]; /* row, column, chain */
     int64_t end_stride[2], draws_stride[3], mean_stride[2], variance_stride[2];
     int64_t end_step_stride[1], accepted_stride[1], outside_stride[1], status_stride[1],
-        logp_stride[1];
+        logp_stride[1], end_scale_stride[2];
 } gm_mcmc_arrays;
 
 /* gm_mcmc_mass. NULL: not wanted. Strides in elements: of draw, component, chain; row, column. */

@@ -204,14 +204,18 @@ static gm_status run_stretches(const gm_tempering_plan *plan, const gm_tempering
                               .beta = &s->ladder,
                               .spins = spins,
                               .status = &s->status,
-                              .energy = &s->energy};
+                              .energy = &s->energy,
+                              .keeps = true,
+                              .holds = run->swaps > 0};
     GM_TRY(model->run(model->plan, &sweeps, &s->model)); /* energies and bad chains */
     GM_TRY(plan->backend->tempering_begin(call, a));
     sweeps.beta = &s->beta;
     sweeps.sums = a->sums != NULL ? &s->sums : NULL;
     sweeps.status = NULL;
     sweeps.sweeps = run->sweeps;
+    sweeps.resumes = true;
     for (int64_t k = 0; k < run->swaps; ++k) {
+        sweeps.holds = k + 1 < run->swaps;
         GM_TRY(model->run(model->plan, &sweeps, &s->model));
         GM_TRY(plan->backend->tempering_swap(call, a));
         sweeps.first_sweep += (uint64_t)run->sweeps;
@@ -242,7 +246,7 @@ gm_status gm_tempering_run(const gm_tempering_plan *plan, const gm_tempering_swa
     gm_tensor ladder = gm_tensor_1d(plan->ladder, GM_F64, args.ladders * plan->temperatures);
     ladder.stride[0] = 0;
     gm_workspace model_space = {0};
-    const gm_chain_sweeps none = {.beta = &ladder, .spins = state->spins};
+    const gm_chain_sweeps none = {.beta = &ladder, .spins = state->spins, .keeps = true};
     GM_TRY(plan->model.run(plan->model.plan, &none, &model_space)); /* only asks */
     gm_tempering_args measured = args;
     stage s;

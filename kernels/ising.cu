@@ -11,6 +11,7 @@
  *                     Philox block at a time; a barrier after each colour. Energy and magnetisation
  *                     follow from the flips and are added over the block once a sweep, in integers.
  *                     resident: the spins stay in shared memory; else they are in the workspace.
+ *                     A run in several calls leaves them there by position, with their energy.
  *   ising_sequential  RANDOM and RASTER: a thread a chain; spins in the workspace, the chains of a
  *                     position side by side.
  *   ising_sites       few chains of a large graph: a launch a colour, all the positions of all
@@ -39,6 +40,22 @@ struct ising_shared {
     gm_block_reduce_shared<long long> reduce;
     uint64_t sums[2 * GM_ISING_SUMS];
 };
+
+/* What a chain leaves for the call that resumes. */
+struct held_chain {
+    totals now;
+    long long bad;
+};
+
+/* Behind the spins of all chains in the workspace. */
+__host__ __device__ inline size_t held_at(const gm_ising_problem &p, int64_t chains) {
+    return (static_cast<size_t>(chains) * static_cast<size_t>(p.positions) + 7) / 8 * 8;
+}
+
+__device__ inline held_chain &held_of(const ising_job &job, int64_t chain) {
+    char *memory = static_cast<char *>(job.a.workspace) + held_at(job.p, job.a.chains);
+    return reinterpret_cast<held_chain *>(memory)[chain];
+}
 
 /* ---- a block a chain ------------------------------------------------------------------------- */
 
@@ -74,10 +91,9 @@ __device__ inline totals measure_chain(const gm_ising_problem &p, const chain_vi
     return sum;
 }
 
-/* Returns the energy after the last sweep, in every thread. */
-__device__ inline int64_t run_sweeps(const ising_job &job, const chain_view &c,
-                                     ising_shared &shared) {
-    totals now = measure_chain(job.p, c, shared);
+/* Returns energy and magnetisation after the last sweep, in every thread. */
+__device__ inline totals run_sweeps(const ising_job &job, const chain_view &c, totals now,
+                                    ising_shared &shared) {
     totals change = {0, 0}; /* since `now` */
     long long flips = 0;
     for (int64_t s = 0; s < job.a.sweeps; ++s) {
@@ -97,7 +113,47 @@ __device__ inline int64_t run_sweeps(const ising_job &job, const chain_view &c,
     if (threadIdx.x == 0) {
         gm_ising_add_product(shared.sums + 2 * GM_ISING_FLIPS, flips, 1);
     }
-    return now.energy + gm_block_sum(change.energy, shared.reduce);
+    now.energy += gm_block_sum(change.energy, shared.reduce);
+    now.magnetisation += gm_block_sum(change.magnetisation, shared.reduce);
+    return now;
+}
+
+/* The spins of a chain that is resumed, or those of the user; not 0 if one of them is none. The
+ * caller has the barrier. */
+template <bool resident>
+__device__ inline int open_chain(const ising_job &job, const chain_view &c, int64_t chain) {
+    const int32_t step = static_cast<int32_t>(blockDim.x);
+    const int8_t *held = static_cast<const int8_t *>(job.a.workspace) + chain * job.p.positions;
+    int bad = 0;
+    for (int32_t at = static_cast<int32_t>(threadIdx.x); at < job.p.positions; at += step) {
+        if (job.a.resumes == 0) {
+            bad |= load_site(job, c, chain, at);
+        } else if (resident) {
+            c.spins[at] = held[at];
+        }
+    }
+    if (job.a.resumes != 0) {
+        bad = held_of(job, chain).bad != 0;
+    }
+    return bad;
+}
+
+/* Keeps the chain, or writes the spins of a good one back. */
+template <bool resident>
+__device__ inline void close_chain(const ising_job &job, const chain_view &c, int64_t chain,
+                                   gm_status status, bool bad, totals now) {
+    const int32_t step = static_cast<int32_t>(blockDim.x);
+    int8_t *held = static_cast<int8_t *>(job.a.workspace) + chain * job.p.positions;
+    for (int32_t at = static_cast<int32_t>(threadIdx.x); at < job.p.positions; at += step) {
+        if (job.a.holds == 0 && status == GM_STATUS_OK) {
+            store_site(job, c, chain, at);
+        } else if (job.a.holds != 0 && resident) {
+            held[at] = c.spins[at];
+        }
+    }
+    if (job.a.holds != 0 && threadIdx.x == 0) {
+        held_of(job, chain) = {now, bad};
+    }
 }
 
 template <bool resident>
@@ -106,7 +162,7 @@ __global__ void __launch_bounds__(CHAIN_MOST_THREADS)
     GM_SHARED(ising_shared, shared);
     const gm_ising_problem &p = job.p;
     const int64_t chain = blockIdx.x;
-    const int32_t rows = p.reach <= GM_ISING_TABLE_REACH ? p.reach + 1 : 0;
+    const int32_t rows = gm_ising_rows(&p, job.a.sweeps);
     uint32_t *table = reinterpret_cast<uint32_t *>(&shared + 1);
     chain_view c;
     c.spins = resident ? reinterpret_cast<int8_t *>(table + rows)
@@ -118,10 +174,7 @@ __global__ void __launch_bounds__(CHAIN_MOST_THREADS)
     c.number = job.a.first_chain + static_cast<uint64_t>(chain);
     const int32_t thread = static_cast<int32_t>(threadIdx.x);
     const int32_t threads = static_cast<int32_t>(blockDim.x);
-    int bad = 0;
-    for (int32_t at = thread; at < p.positions; at += threads) {
-        bad |= load_site(job, c, chain, at);
-    }
+    const int bad_here = open_chain<resident>(job, c, chain);
     for (int32_t f = thread; f < rows; f += threads) {
         table[f] = gm_ising_threshold(p.update, p.log_odds, c.beta, f);
     }
@@ -129,17 +182,16 @@ __global__ void __launch_bounds__(CHAIN_MOST_THREADS)
         shared.sums[k] = 0;
     }
     /* Its barriers publish the three loops above as well. */
-    const gm_status status =
-        chain_status(c.beta, gm_block_sum(static_cast<long long>(bad), shared.reduce) != 0);
-    int64_t energy = 0;
+    const bool bad = gm_block_sum(static_cast<long long>(bad_here), shared.reduce) != 0;
+    const gm_status status = chain_status(c.beta, bad);
+    totals now = {0, 0};
     if (status == GM_STATUS_OK) {
-        energy = run_sweeps(job, c, shared);
-        for (int32_t at = thread; at < p.positions; at += threads) {
-            store_site(job, c, chain, at);
-        }
+        now = job.a.resumes != 0 ? held_of(job, chain).now : measure_chain(p, c, shared);
+        now = run_sweeps(job, c, now, shared);
     }
+    close_chain<resident>(job, c, chain, status, bad, now);
     if (threadIdx.x == 0) {
-        gm_ising_store(&job.a, chain, status, shared.sums, energy);
+        gm_ising_store(&job.a, chain, status, shared.sums, now.energy);
     }
 }
 
@@ -264,12 +316,22 @@ bool is_any(const gm_ising_problem &, const ising_plan &, int64_t) {
     return true;
 }
 
-size_t no_bytes(const gm_ising_problem &, int64_t) {
-    return 0;
-}
-
 size_t spin_bytes(const gm_ising_problem &p, int64_t chains) {
     return static_cast<size_t>(chains) * static_cast<size_t>(p.positions);
+}
+
+/* Of COLOURED: what chains hold from call to call, if they do, else the spins that are not
+ * resident. */
+size_t held_bytes(const gm_ising_problem &p, int64_t chains) {
+    return held_at(p, chains) + static_cast<size_t>(chains) * sizeof(held_chain);
+}
+
+size_t resident_bytes(const gm_ising_problem &p, int64_t chains) {
+    return p.keeps != 0 ? held_bytes(p, chains) : 0;
+}
+
+size_t global_bytes(const gm_ising_problem &p, int64_t chains) {
+    return p.keeps != 0 ? held_bytes(p, chains) : spin_bytes(p, chains);
 }
 
 gm_status launched(gm_call *call) {
@@ -310,8 +372,8 @@ struct ising_row {
 const ising_row rows[] = {
     {"ising_sequential", is_sequential, spin_bytes, run_sequential},
     {"ising_sites", has_few_chains, ising_sites_workspace, run_sites},
-    {"ising_coloured_resident", is_resident, no_bytes, run_coloured<true>},
-    {"ising_coloured_global", is_any, spin_bytes, run_coloured<false>},
+    {"ising_coloured_resident", is_resident, resident_bytes, run_coloured<true>},
+    {"ising_coloured_global", is_any, global_bytes, run_coloured<false>},
 };
 
 const ising_row &choose(const gm_ising_problem &p, const ising_plan &plan, int64_t chains) {

@@ -97,6 +97,7 @@ mcmc_params<real> make_params(const gm_mcmc_problem &p, const gm_mcmc_arrays &a)
     k.mean = static_cast<real *>(a.mean);
     k.variance = static_cast<real *>(a.variance);
     k.end_step = static_cast<real *>(a.end_step);
+    k.end_scale = static_cast<real *>(a.end_scale);
     k.logp = static_cast<real *>(a.logp);
     k.accepted = a.accepted;
     k.outside = a.outside;
@@ -115,6 +116,7 @@ mcmc_params<real> make_params(const gm_mcmc_problem &p, const gm_mcmc_arrays &a)
     memcpy(k.accepted_stride, a.accepted_stride, sizeof k.accepted_stride);
     memcpy(k.outside_stride, a.outside_stride, sizeof k.outside_stride);
     memcpy(k.status_stride, a.status_stride, sizeof k.status_stride);
+    memcpy(k.end_scale_stride, a.end_scale_stride, sizeof k.end_scale_stride);
     memcpy(k.logp_stride, a.logp_stride, sizeof k.logp_stride);
     return k;
 }

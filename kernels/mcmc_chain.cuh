@@ -5,7 +5,7 @@
  *     v += e/2 b S^T g(y);  L times: y += e S v, v += e b S^T g(y), half of that the last time
  *
  * with b the inverse temperature, e = h for HMC; L = 1 and e = sqrt(2 h) for the Langevin methods;
- * a random walk is y + h S v.
+ * a random walk is y + h S v. COMPONENT moves one coordinate after the other.
  *
  * Grid: one thread a chain, blocks of 128. Shared memory: none. State, gradient and velocity in
  * registers for all steps; noise is made where it is used: a pure function of (seed, chain, step).
@@ -26,7 +26,7 @@
 namespace gm {
 
 /* As gm_mcmc_method. */
-constexpr int MCMC_RWM = 0, MCMC_ULA = 1, MCMC_MALA = 2, MCMC_HMC = 3;
+constexpr int MCMC_RWM = 0, MCMC_ULA = 1, MCMC_MALA = 2, MCMC_HMC = 3, MCMC_COMPONENT = 4;
 constexpr int INVALID_ARGUMENT = 1; /* as in genmath/status.h */
 
 template <typename real> struct mcmc_params {
@@ -34,13 +34,13 @@ template <typename real> struct mcmc_params {
     uint64_t seed, first_index;
     int32_t method, leapfrogs, jitter;
     const real *start, *params, *step, *scale, *beta, *factor;
-    real target, *end, *draws, *mean, *variance, *end_step, *logp;
+    real target, *end, *draws, *mean, *variance, *end_step, *end_scale, *logp;
     int32_t *accepted, *outside, *status;
     int64_t start_stride[2], params_stride[2], step_stride[1], scale_stride[2], beta_stride[1];
     int64_t factor_stride[3];
     int64_t end_stride[2], draws_stride[3], mean_stride[2], variance_stride[2];
     int64_t end_step_stride[1], accepted_stride[1], outside_stride[1], status_stride[1],
-        logp_stride[1];
+        logp_stride[1], end_scale_stride[2];
 };
 
 /* Noise in the precision asked for. */
@@ -243,10 +243,52 @@ __device__ __forceinline__ void adapt(const mcmc_params<real> &a, real ratio, bo
     s.size = a.method == MCMC_MALA ? root(2 * h) : h;
 }
 
+/* Metropolis within Gibbs. Coordinates are chosen by comparison: an index would send the arrays to
+ * local memory. */
+template <class Density, typename real>
+__device__ __forceinline__ void sweep(const Density &density, const mcmc_params<real> &a,
+                                      uint64_t index, int64_t step, chain<Density, real> &s) {
+    constexpr int gain = 2; /* GM_ADAPT_COMPONENT of host/mcmc_args.h */
+    const real root_t = root(static_cast<real>(s.made + 1)), rate = gain / (root_t * root(root_t));
+    for (int u = 0; u < density.dim(); ++u) {
+        const int at = gm_chain_coordinate(a.seed, step, u, density.dim(), a.jitter);
+        real to = 0;
+        GM_UNROLL for (int c = 0; c < density.dim(); ++c) {
+            to = c == u ? s.v[c] : to;
+        }
+        GM_UNROLL for (int c = 0; c < density.dim(); ++c) {
+            s.y_new[c] = c == at ? s.y[c] + s.size * (s.scale[c] * to) : s.y[c];
+        }
+        density.log_density(static_cast<real>(0), s.y_new, s.p, &s.logp_new);
+        const real ratio = s.beta * (s.logp_new - s.logp);
+        const bool finite = all_finite(density, s.y_new) && is_finite(ratio);
+        const int64_t decision = step * density.dim() + u;
+        const bool yes =
+            finite && ratio >= -chain_noise<real>::exponential(a.seed, index, decision);
+        const real accept = finite ? exponential(ratio < 0 ? ratio : static_cast<real>(0)) : 0;
+        const real growth = a.target > 0 ? exponential(rate * (accept - a.target)) : 1;
+        GM_UNROLL for (int c = 0; c < density.dim(); ++c) {
+            s.y[c] = yes ? s.y_new[c] : s.y[c];
+            s.scale[c] = c == at ? s.scale[c] * growth : s.scale[c];
+        }
+        s.logp = yes ? s.logp_new : s.logp;
+        s.accepted += yes;
+        s.outside += !finite;
+    }
+    ++s.made;
+    if (a.mean != nullptr || a.variance != nullptr) {
+        add_moments(density, s);
+    }
+}
+
 template <class Density, typename real>
 __device__ __forceinline__ void make_step(const Density &density, const mcmc_params<real> &a,
                                           uint64_t index, int64_t step, chain<Density, real> &s) {
     draw_velocity(density, a, index, step, s);
+    if (a.method == MCMC_COMPONENT) {
+        sweep(density, a, index, step, s);
+        return;
+    }
     const real ratio = propose(density, a, step, s);
     const bool finite = all_finite(density, s.y_new) && is_finite(ratio);
     if (a.method == MCMC_ULA && !finite) {
@@ -302,7 +344,7 @@ __device__ __forceinline__ void start_chain(const Density &density, const mcmc_p
     if (a.method != MCMC_ULA) {
         density.log_density(static_cast<real>(0), s.y, s.p, &s.logp);
     }
-    if (a.method != MCMC_RWM) {
+    if (a.method != MCMC_RWM && a.method != MCMC_COMPONENT) {
         density.gradient(static_cast<real>(0), s.y, s.p, s.g);
     }
     const bool finite = all_finite(density, s.y) && all_finite(density, s.g) && is_finite(s.logp);
@@ -326,6 +368,10 @@ __device__ __forceinline__ void store_chain(const Density &density, const mcmc_p
     GM_UNROLL for (int c = 0; c < density.dim(); ++c) {
         if (a.end != nullptr) {
             a.end[c * a.end_stride[0] + i * a.end_stride[1]] = s.y[c];
+        }
+        if (a.end_scale != nullptr) {
+            a.end_scale[c * a.end_scale_stride[0] + i * a.end_scale_stride[1]] =
+                s.made > 0 ? s.scale[c] : nan;
         }
         if (a.mean != nullptr) {
             a.mean[c * a.mean_stride[0] + i * a.mean_stride[1]] = s.made > 0 ? s.mean[c] : nan;

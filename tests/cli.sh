@@ -42,7 +42,8 @@ match() {
     esac
 }
 
-commands=(info verify bench contract decompose sample noise "chain ising" "chain potts")
+commands=(info verify bench contract decompose sample noise "chain ising" "chain density"
+    "chain potts")
 
 # ---- help ----
 expect 0 'Usage: genmath COMMAND' '' --help
@@ -164,6 +165,16 @@ chain="chain ising --size 6x6 --glass --temperature 1:3:4 --chains 9 --seed 5"
     cmp -s "$folder/whole.npy" "$folder/part.npy"
     verdict $? "a chain that is resumed on another backend has the spins of one long run"
     expect 3 '' 'must be i8 of 36 chains x 25 sites' $chain --size 5x5 --start "$folder/part.npy"
+    expect 2 '' '--tempering 5: .* must be multiples' $chain --tempering 5 --sweeps 19
+    expect 0 'accepted$' '' $chain --tempering 5 --burn-in 10 --sweeps 20 --out "$folder/whole.npy"
+    expect 0 '"round_trips"' '' $chain --tempering 5 --burn-in 5 --sweeps 10 --json \
+        --out "$folder/part.npy"
+    expect 0 'tempering_ref' '' $chain --tempering 5 --start "$folder/part.npy" --first-sweep 15 \
+        --burn-in 0 --sweeps 15 --out "$folder/part.npy" --backend ref
+    cmp -s "$folder/whole.npy" "$folder/part.npy"
+    verdict $? "ladders that are resumed on another backend are those of one long run"
+    expect 3 '' 'must be i32 of 36 chains x \(2 \+ 25 sites\)' $chain --size 5x5 --tempering 5 \
+        --burn-in 0 --sweeps 5 --start "$folder/part.npy"
 }
 expect 2 '' '--lattice .kagome.: must be square, triangular or hexagonal' \
     chain ising --lattice kagome
@@ -192,6 +203,37 @@ chain="chain potts --states 4 --size 6x6 --temperature 0.8:1.2:3 --chains 9 --se
     verdict $? "Potts chains that are resumed on another backend have the labels of one long run"
     expect 3 '' 'label 3: there are 3' ${chain/states 4/states 3} --start "$folder/whole.npy"
 }
+
+# A density: bad options; a run resumed to the bit, with each kind of scale.
+expect 2 '' 'a density is needed' chain density
+expect 2 '' "no density 'cauchy'" chain density cauchy
+expect 2 '' 'Too many arguments' chain density normal banana
+expect 2 '' '--params: normal has 2' chain density normal --params 1
+for params in x 1, 1,2,3 nan ''; do
+    expect 2 '' '--params .*must be 1 to 2 numbers' chain density normal --params "$params"
+done
+expect 2 '' "--method 'nuts': not one" chain density normal --method nuts
+expect 2 '' '--draws .*must be a whole number' chain density normal --draws 0
+expect 2 '' '--target .*must be a number' chain density normal --target 1
+expect 3 '' 'density normal at options.check: ' chain density normal --params 0,0
+expect 3 '' 'No such file' chain density normal --start "$folder/none.npy"
+for kind in 'hmc --mass dense' 'mala --mass diagonal' 'rwm --mass unit' component ula; do
+    chain="chain density banana --chains 9 --seed 5 --thin 2 --method $kind"
+    # shellcheck disable=SC2086
+    {
+        expect 0 '^# banana: 9 chains, 40 \+ 60 steps by' '' $chain --warm-up 40 --draws 30 \
+            --state "$folder/whole.npy" --out "$folder/draws.npy" --picture "$folder/draws.png"
+        expect 0 '"ess_bulk"' '' $chain --warm-up 40 --draws 10 --state "$folder/part.npy" --json
+        expect 0 '^y1 ' '' $chain --draws 20 --start "$folder/part.npy" --first-step 60 \
+            --state "$folder/part.npy"
+        cmp -s "$folder/whole.npy" "$folder/part.npy"
+        verdict $? "a chain by $kind that is resumed ends where one long run does"
+        expect 3 '' 'rows x 8 chains' $chain --chains 8 --start "$folder/part.npy"
+    }
+done
+[ "$(wc -c <"$folder/draws.npy")" = $((128 + 30 * 2 * 9 * 8)) ] &&
+    [ "$(head -c 4 "$folder/draws.png" | tail -c 3)" = PNG ]
+verdict $? "genmath chain density: the draws and the picture are written"
 
 # ---- contract ----
 npy() { # file, type, shape, bytes as printf takes them

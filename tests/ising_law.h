@@ -84,12 +84,4 @@ __attribute__((unused)) static void draw_states(const law *l, uint64_t seed, int
     free(cumulative);
 }
 
-__attribute__((unused)) static const subject *fastest(void) {
-    const subject *best = &subjects[0];
-    FOR_EACH_SUBJECT(s) {
-        best = strncmp(s->name, "cpu", 3) == 0 && !s->is_slow ? s : best;
-    }
-    return best;
-}
-
 #endif

@@ -19,7 +19,7 @@ typedef struct chains {
 } chains;
 
 typedef struct chains_result {
-    double *state, *draws, *mean, *variance, *step, *logp; /* row-major; floats widened */
+    double *state, *draws, *mean, *variance, *step, *scale, *logp; /* row-major; floats widened */
     int32_t *accepted, *outside, *status;
 } chains_result;
 
@@ -120,6 +120,7 @@ static inline chains_result run_chains(const subject *s, const chains *in) {
     chain_array mean = chain_upload(context, dtype, 2, 1, dim, n, false, turned, NULL);
     chain_array variance = chain_upload(context, dtype, 2, 1, dim, n, false, turned, NULL);
     chain_array adapted = chain_upload(context, dtype, 1, 1, 1, n, false, false, NULL);
+    chain_array scaled = chain_upload(context, dtype, 2, 1, dim, n, false, turned, NULL);
     chain_array logp = chain_upload(context, dtype, 1, 1, 1, n, false, false, NULL);
     chain_array counts[3];
     for (int i = 0; i < 3; ++i) {
@@ -131,11 +132,13 @@ static inline chains_result run_chains(const subject *s, const chains *in) {
                                  in->scale != NULL ? &scale.tensor : NULL,
                                  in->beta != NULL ? &beta.tensor : NULL,
                                  in->factor != NULL ? &factors : NULL};
+    const bool adapts = in->options.target > 0, by_scale = in->options.method == GM_MCMC_COMPONENT;
     const gm_mcmc_result result = {.state = &end.tensor,
                                    .draws = draws > 0 ? &kept.tensor : NULL,
                                    .mean = &mean.tensor,
                                    .variance = &variance.tensor,
-                                   .step = in->options.target > 0 ? &adapted.tensor : NULL,
+                                   .step = adapts && !by_scale ? &adapted.tensor : NULL,
+                                   .scale = adapts && by_scale ? &scaled.tensor : NULL,
                                    .accepted = &counts[0].tensor,
                                    .outside = &counts[1].tensor,
                                    .status = &counts[2].tensor,
@@ -155,6 +158,7 @@ static inline chains_result run_chains(const subject *s, const chains *in) {
                            .mean = chain_download(context, &mean, 1, dim, n, turned),
                            .variance = chain_download(context, &variance, 1, dim, n, turned),
                            .step = chain_download(context, &adapted, 1, 1, n, false),
+                           .scale = chain_download(context, &scaled, 1, dim, n, turned),
                            .logp = chain_download(context, &logp, 1, 1, n, false),
                            .accepted = chain_download(context, &counts[0], 1, 1, n, false),
                            .outside = chain_download(context, &counts[1], 1, 1, n, false),
@@ -167,6 +171,7 @@ static inline void free_chains(chains_result *r) {
     free(r->mean);
     free(r->variance);
     free(r->step);
+    free(r->scale);
     free(r->logp);
     free(r->accepted);
     free(r->outside);

@@ -189,6 +189,52 @@ static void backends_adapt_as_the_reference(void **state) {
     }
 }
 
+GM_DENSITY(
+    two_scales, 2, 0, { logp[0] = (real)-0.5 * (y[0] * y[0] + y[1] * y[1] / 10000); },
+    {
+        grad[0] = -y[0];
+        grad[1] = -y[1] / 10000;
+    })
+
+/*
+ * Each scale arrives at its own: of independent normal coordinates, standard deviations 1 and 100,
+ * from 1 for both, those that accept 0.44 of the proposals, 2.418 and 241.8 over the step size. The
+ * iterate after 600 steps has a standard deviation of some 0.1 in the logarithm for a chain, so the
+ * mean over 200 of 0.007: 0.05 is allowed.
+ */
+static void each_scale_arrives_at_its_own(void **state) {
+    (void)state;
+    enum { n = 200 };
+    double start[2 * n];
+    for (int i = 0; i < 2 * n; ++i) {
+        start[i] = 0.25;
+    }
+    const double h = 0.5;
+    FOR_EACH_SUBJECT(s) {
+        for (int k = 0; k < 4; ++k) {
+            const chains in = {.density = &two_scales,
+                               .options = {.dtype = precisions[k % 2],
+                                           .method = GM_MCMC_COMPONENT,
+                                           .steps = 600,
+                                           .jitter = k / 2,
+                                           .target = 0.44,
+                                           .seed = 12},
+                               .n = n,
+                               .state = start,
+                               .step = &h,
+                               .shared = true};
+            chains_result out = run_chains(s, &in);
+            double mean[2] = {0, 0};
+            for (int i = 0; i < 2 * n; ++i) {
+                mean[i / n] += log(out.scale[i]) / n;
+            }
+            ASSERT_NEAR(s, mean[0], log(2.41758 / h), 0.05);
+            ASSERT_NEAR(s, mean[1], log(241.758 / h), 0.05);
+            free_chains(&out);
+        }
+    }
+}
+
 static void targets_are_checked(void **state) {
     (void)state;
     gm_context *c = subjects[0].context;
@@ -252,6 +298,7 @@ int main(void) {
         cmocka_unit_test(the_recurrence_is_that_of_the_header),
         cmocka_unit_test(step_sizes_arrive_at_the_target),
         cmocka_unit_test(backends_adapt_as_the_reference),
+        cmocka_unit_test(each_scale_arrives_at_its_own),
         cmocka_unit_test(targets_are_checked),
         cmocka_unit_test(failed_chains_have_no_step_size),
     };

@@ -104,7 +104,7 @@ static void plans_refuse_what_is_wrong(void **state) {
     o.field = value;                                                                               \
     REFUSED(&quartic, text);
     REFUSES(dtype, GM_I32, "options.dtype = i32");
-    REFUSES(method, (gm_mcmc_method)4, "options.method = 4");
+    REFUSES(method, (gm_mcmc_method)5, "options.method = 5");
     REFUSES(steps, 0, "options.steps = 0");
     REFUSES(steps, (1LL << 40) + 1, "options.steps = ");
     REFUSES(thin, -1, "options.thin = -1");
@@ -114,7 +114,18 @@ static void plans_refuse_what_is_wrong(void **state) {
     REFUSES(method, GM_MCMC_MALA, "options.leapfrogs = 2: only HMC");
     o.leapfrogs = 0;
     o.jitter = 1;
-    REFUSED(&quartic, "options.jitter = 1: only HMC");
+    REFUSED(&quartic, "options.jitter = 1: only HMC and COMPONENT");
+    REFUSES(method, GM_MCMC_COMPONENT, "options.leapfrogs = 2: only HMC");
+    const double point[] = {1, 2, 3};
+    o = good;
+    o.check = point;
+    REFUSED(&wrong_gradient, "density wrong_gradient at options.check: grad[2] = 2: central");
+    ASSERT_OK(c, gm_mcmc_plan_create(c, &quartic, &o, &plan));
+    gm_mcmc_plan_destroy(plan);
+    plan = NULL;
+    const double nowhere[] = {-1, 1};
+    o.check = nowhere; /* outside of the support */
+    REFUSED(&half_line, "density half_line at options.check: ");
     o = good;
     REFUSED(NULL, "density is NULL");
     d = quartic;
@@ -183,6 +194,29 @@ static void runs_refuse_what_is_wrong(void **state) {
     in.factor = &square;
     RUN_REFUSED(gm_mcmc_run(plan, 0, &in, &(const gm_mcmc_result){0}), GM_STATUS_INVALID_ARGUMENT,
                 "input.factor is given, and input.scale too");
+    const gm_mcmc_options sweeps[] = {
+        {.dtype = GM_F64, .method = GM_MCMC_COMPONENT, .steps = 6},
+        {.dtype = GM_F64, .method = GM_MCMC_COMPONENT, .steps = 6, .target = 0.4},
+        {.dtype = GM_F64, .method = GM_MCMC_RWM, .steps = 6, .target = 0.4}};
+    const char *const why[] = {"result.scale is given: options.target is 0",
+                               "result.step is given: COMPONENT adapts result.scale",
+                               "result.scale is given: only COMPONENT"};
+    const gm_tensor adapted = gm_tensor_1d(kept, GM_F64, n);
+    const gm_mcmc_result wrong[] = {{.scale = &tend}, {.step = &adapted}, {.scale = &tend}};
+    in = good;
+    for (int i = 0; i < COUNT(sweeps); ++i) {
+        gm_mcmc_plan *sweep;
+        ASSERT_OK(c, gm_mcmc_plan_create(c, &quartic, &sweeps[i], &sweep));
+        RUN_REFUSED(gm_mcmc_run(sweep, 0, &in, &wrong[i]), GM_STATUS_INVALID_ARGUMENT, why[i]);
+        in.factor = i == 1 ? &square : NULL;
+        if (i == 1) {
+            RUN_REFUSED(gm_mcmc_run(sweep, 0, &in, &(const gm_mcmc_result){0}),
+                        GM_STATUS_INVALID_ARGUMENT, "input.factor is given: COMPONENT");
+        }
+        in.factor = NULL;
+        gm_mcmc_plan_destroy(sweep);
+    }
+    in.factor = &square;
     in.scale = NULL;
     RUN_REFUSED(gm_mcmc_run(plan, 0, &in, &out), GM_STATUS_INVALID_ARGUMENT, "result.state");
     INPUT_REFUSED(beta, &short_h, GM_STATUS_SHAPE_MISMATCH, "input.beta");

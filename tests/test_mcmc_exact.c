@@ -265,6 +265,42 @@ static void a_tempered_gaussian_is_a_narrower_one(void **state) {
     }
 }
 
+/* In one dimension COMPONENT is the random walk, to the bit. */
+static void a_component_of_one_is_a_random_walk(void **state) {
+    (void)state;
+    enum { n = 150 };
+    const double p[] = {3, 2}, h = 0.9, scale = 1.5, beta = 0.75;
+    double start[n];
+    for (int i = 0; i < n; ++i) {
+        start[i] = exact_normal((uint64_t)i);
+    }
+    FOR_EACH_SUBJECT(s) {
+        for (int k = 0; k < 4; ++k) {
+            chains in = {.density = gm_density_builtin("normal"),
+                         .options = {.dtype = precisions[k % 2], .steps = 25, .seed = 78},
+                         .n = n,
+                         .first_step = 1 << 20,
+                         .state = start,
+                         .params = p,
+                         .step = &h,
+                         .scale = &scale,
+                         .beta = &beta,
+                         .shared = true};
+            chains_result walk = run_chains(s, &in);
+            in.options.method = GM_MCMC_COMPONENT;
+            in.options.jitter = k / 2;
+            chains_result sweep = run_chains(s, &in);
+            for (int i = 0; i < n; ++i) {
+                assert_true(walk.state[i] == sweep.state[i] && walk.mean[i] == sweep.mean[i]);
+                assert_true(walk.accepted[i] == sweep.accepted[i]);
+                assert_true(walk.variance[i] == sweep.variance[i] && walk.logp[i] == sweep.logp[i]);
+            }
+            free_chains(&walk);
+            free_chains(&sweep);
+        }
+    }
+}
+
 /* ---- stationary laws ------------------------------------------------------------------------- */
 
 GM_DENSITY(
@@ -288,7 +324,8 @@ static void scales_make_a_stretched_gaussian_round(void **state) {
     } rows[] = {{GM_MCMC_RWM, 1.2, 250, 0, 0},
                 {GM_MCMC_MALA, 0.6, 120, 0, 0},
                 {GM_MCMC_HMC, 0.35, 40, 4, 0},
-                {GM_MCMC_HMC, 0.3, 60, 8, 1}};
+                {GM_MCMC_HMC, 0.3, 60, 8, 1},
+                {GM_MCMC_COMPONENT, 2.4, 60, 0, 0}};
     const double scale[] = {1, 10, 100};
     FOR_EACH_SUBJECT(s) {
         const int64_t n = chain_count(s) / (s->is_kernel || s->is_reference ? 4 : 10);
@@ -354,10 +391,9 @@ static void banana_and_funnel_are_left_as_they_are(void **state) {
         gm_mcmc_method method;
         double h;
         int leapfrogs, jitter;
-    } rows[] = {{GM_MCMC_RWM, 0.6, 0, 0},
-                {GM_MCMC_MALA, 0.1, 0, 0},
-                {GM_MCMC_HMC, 0.25, 6, 0},
-                {GM_MCMC_HMC, 0.25, 10, 1}};
+    } rows[] = {{GM_MCMC_RWM, 0.6, 0, 0},       {GM_MCMC_COMPONENT, 0.9, 0, 0},
+                {GM_MCMC_COMPONENT, 1.2, 0, 1}, {GM_MCMC_MALA, 0.1, 0, 0},
+                {GM_MCMC_HMC, 0.25, 6, 0},      {GM_MCMC_HMC, 0.25, 10, 1}};
     const double p[] = {0.8, 0.3}, width = 1;
     FOR_EACH_SUBJECT(s) {
         const int64_t n = chain_count(s) / 2;
@@ -396,7 +432,8 @@ static void banana_and_funnel_are_left_as_they_are(void **state) {
                 moved += out.accepted[i];
                 assert_int_equal(out.status[i], GM_STATUS_OK);
             }
-            assert_true(moved > 3 * n && moved < 10 * n);
+            const int updates = rows[k / 2].method != GM_MCMC_COMPONENT ? 10 : is_funnel ? 30 : 20;
+            assert_true(moved > 3 * n && moved < updates * n);
             check_mean(s, "mean of y0", values[0], n, 0);
             check_mean(s, "variance of y0", values[1], n, 1);
             check_mean(s, "mean of the second coordinate", values[2], n, 0);
@@ -415,6 +452,7 @@ int main(void) {
         cmocka_unit_test(unadjusted_langevin_has_its_exact_law),
         cmocka_unit_test(kernels_on_a_gaussian),
         cmocka_unit_test(a_tempered_gaussian_is_a_narrower_one),
+        cmocka_unit_test(a_component_of_one_is_a_random_walk),
         cmocka_unit_test(scales_make_a_stretched_gaussian_round),
         cmocka_unit_test(banana_and_funnel_are_left_as_they_are),
     };

@@ -346,11 +346,98 @@ static void trajectories_are_reversible_and_keep_energy(void **state) {
     assert_true(order > 1.95 && order < 2.05);
 }
 
+/*
+ * A step of COMPONENT, update by update from its noise: coordinates in their order or as drawn,
+ * both updated or one twice; with a target the scales after three steps too. Coordinates are drawn
+ * evenly: 20000 draws of 5 within 5.5 standard deviations.
+ */
+static void components_are_updated_one_by_one(void **state) {
+    (void)state;
+    enum { STEPS = 3 };
+    const double p[] = {(double)0.6F, 0.5}, scale[] = {0.875, -1.25}, h = 0.75, beta = 0.625;
+    const double aim = 0.375;
+    double start[2 * STATES];
+    for (int i = 0; i < STATES; ++i) {
+        start[i] = (double)(float)(-2 + 4.0 * (i % GRID) / (GRID - 1));
+        start[STATES + i] = (double)(float)(-1.5 + 4.0 * (double)(i / GRID) / (GRID - 1));
+    }
+    FOR_EACH_SUBJECT(s) {
+        for (int k = 0; k < 8; ++k) {
+            const chains in = {.density = gm_density_builtin("banana"),
+                               .options = {.dtype = precisions[k % 2],
+                                           .method = GM_MCMC_COMPONENT,
+                                           .steps = STEPS,
+                                           .jitter = k / 2 % 2,
+                                           .target = k < 4 ? 0 : aim,
+                                           .seed = 0x123456789abcdefu,
+                                           .first_index = UINT64_MAX - 100},
+                               .n = STATES,
+                               .first_step = 5000000000,
+                               .state = start,
+                               .params = p,
+                               .step = &h,
+                               .scale = scale,
+                               .beta = &beta,
+                               .shared = true};
+            chains_result out = run_chains(s, &in);
+            int apart = 0, accepted = 0;
+            for (int i = 0; i < STATES; ++i) {
+                double y[] = {start[i], start[STATES + i]}, size[] = {scale[0], scale[1]};
+                int yes = 0;
+                for (int64_t t = 0; t < STEPS; ++t) {
+                    const int64_t step = in.first_step + t;
+                    for (int u = 0; u < 2; ++u) {
+                        const int c = gm_chain_coordinate(in.options.seed, step, u, 2, k / 2 % 2);
+                        double to[] = {y[0], y[1]};
+                        to[c] += h * size[c] * chain_normal(&in.options, 2, (uint64_t)i, step, u);
+                        const double ratio = beta * (banana_logp(to, p) - banana_logp(y, p));
+                        if (ratio >= -chain_patience(&in.options, (uint64_t)i, 2 * step + u)) {
+                            y[c] = to[c];
+                            ++yes;
+                        }
+                        if (k >= 4) {
+                            size[c] *=
+                                exp(2 * (exp(fmin(0, ratio)) - aim) / pow((double)t + 1, 0.75));
+                        }
+                    }
+                }
+                const double tolerance = k % 2 == 0 ? 1e-12 : 2e-4;
+                bool same = out.accepted[i] == yes && out.status[i] == GM_STATUS_OK;
+                for (int c = 0; c < 2; ++c) {
+                    same = same && fabs(out.state[c * STATES + i] - y[c]) <= tolerance * 10;
+                    same = same && (k < 4 || fabs(out.scale[c * STATES + i] - size[c]) <=
+                                                 tolerance * fabs(size[c]));
+                }
+                same = same && fabs(out.logp[i] - banana_logp(y, p)) <=
+                                   tolerance * 10 * (1 + fabs(banana_logp(y, p)));
+                apart += !same;
+                accepted += yes;
+            }
+            if (apart > k % 2) { /* a float decision within rounding of its noise */
+                fail_msg("%s: %d chains are elsewhere, case %d", s->name, apart, k);
+            }
+            assert_true(accepted > STATES && accepted < 5 * STATES);
+            free_chains(&out);
+        }
+    }
+    int counts[5] = {0};
+    for (int64_t step = 0; step < 4000; ++step) {
+        for (int u = 0; u < 5; ++u) {
+            assert_int_equal(gm_chain_coordinate(3, step, u, 5, 0), u);
+            ++counts[gm_chain_coordinate(3, step, u, 5, 1)];
+        }
+    }
+    for (int c = 0; c < 5; ++c) {
+        assert_true(abs(counts[c] - 4000) < 5.5 * sqrt(20000 * 0.2 * 0.8));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(step_is_what_the_formulas_say),
         cmocka_unit_test(langevin_acceptance_balances),
         cmocka_unit_test(hamiltonian_acceptance_balances),
+        cmocka_unit_test(components_are_updated_one_by_one),
         cmocka_unit_test(trajectories_are_reversible_and_keep_energy),
     };
     return cmocka_run_group_tests(tests, open_subjects, close_subjects);

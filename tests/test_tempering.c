@@ -128,6 +128,25 @@ static void backends_agree_to_the_bit(void **state) {
     }
 }
 
+/* More spins than a block has shared memory. */
+static void large_lattices_agree_too(void **state) {
+    (void)state;
+    enum { side = 512 };
+    static const double beta[2] = {0.4405, 0.441};
+    gm_ising_model model = {0};
+    int32_t *ends = set_lattice(&model, 2, (const int64_t[]){side, side}, 1);
+    uint64_t expected[HASHES] = {0}, got[HASHES];
+    FOR_EACH_SUBJECT(s) {
+        ladders l = make_ladders(&model, 1, 2, beta);
+        memset(l.spins, 1, 2 * side * side);
+        temper(s, &(const gm_tempering_swaps){.seed = 1, .swaps = 2, .sweeps = 1}, &l);
+        hash_ladders(&l, s->is_reference ? expected : got);
+        assert_true(s->is_reference || memcmp(expected, got, sizeof got) == 0);
+        free_ladders(&l);
+    }
+    free(ends);
+}
+
 static void threads_change_no_bits(void **state) {
     (void)state;
     const bit_case c = {.count = 90, .temperatures = 12, .swaps = 6, .sweeps = 1};
@@ -617,11 +636,12 @@ static void adapted_ladders_are_even(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(backends_agree_to_the_bit), cmocka_unit_test(threads_change_no_bits),
-        cmocka_unit_test(cuts_change_no_bits),       cmocka_unit_test(a_run_is_sweeps_and_swaps),
-        cmocka_unit_test(bad_ladders_spoil_nothing), cmocka_unit_test(wrong_plans_are_refused),
-        cmocka_unit_test(wrong_runs_are_refused),    cmocka_unit_test(nothing_is_done_for_nothing),
-        cmocka_unit_test(ladders_are_spaced),        cmocka_unit_test(adapted_ladders_are_even),
+        cmocka_unit_test(backends_agree_to_the_bit),   cmocka_unit_test(large_lattices_agree_too),
+        cmocka_unit_test(threads_change_no_bits),      cmocka_unit_test(cuts_change_no_bits),
+        cmocka_unit_test(a_run_is_sweeps_and_swaps),   cmocka_unit_test(bad_ladders_spoil_nothing),
+        cmocka_unit_test(wrong_plans_are_refused),     cmocka_unit_test(wrong_runs_are_refused),
+        cmocka_unit_test(nothing_is_done_for_nothing), cmocka_unit_test(ladders_are_spaced),
+        cmocka_unit_test(adapted_ladders_are_even),
     };
     return cmocka_run_group_tests(tests, open_subjects, close_subjects);
 }

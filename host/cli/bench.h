@@ -50,6 +50,7 @@ typedef struct gm_bench_case {
     X(factor)                                                                                      \
     X(rbm)                                                                                         \
     X(diagnostics)
+    X(tempering)
 
 #define GM_BENCH_DECLARE(name)                                                                     \
     extern const gm_bench_case gm_##name##_bench[];                                                \

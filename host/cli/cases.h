@@ -45,6 +45,7 @@ typedef struct gm_case {
     X(factor)                                                                                      \
     X(rbm)                                                                                         \
     X(diagnostics)
+    X(tempering)
 
 #define GM_CASE_DECLARE(name)                                                                      \
     extern const gm_case gm_##name##_cases[];                                                      \

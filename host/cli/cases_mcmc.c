@@ -29,6 +29,7 @@ typedef struct mcmc_spec {
     gm_mcmc_method method;
     double step;
     int32_t leapfrogs, jitter;
+    bool dense; /* in a scale of all coordinates, a factor of each chain's own */
 } mcmc_spec;
 
 /* What came back, floats widened. */
@@ -63,7 +64,11 @@ static gm_status run_chains(gm_context *context, const mcmc_spec *spec, const do
     for (int i = 0; i < CASE_N; ++i) {
         steps[i] = spec->step;
     }
-    gm_tensor y = {0}, p = {0}, h = {0}, accepted = {0}, chain_status = {0};
+    double factors[CASE_DIM * CASE_DIM * CASE_N];
+    for (int i = 0; i < CASE_DIM * CASE_DIM * CASE_N; ++i) {
+        factors[i] = case_random(&random, 0.5, 0.9);
+    }
+    gm_tensor y = {0}, p = {0}, h = {0}, f = {0}, accepted = {0}, chain_status = {0};
     gm_mcmc_plan *plan = NULL;
     gm_status status = gm_mcmc_plan_create(context, density, &options, &plan);
     if (status == GM_STATUS_OK) {
@@ -76,6 +81,9 @@ static gm_status run_chains(gm_context *context, const mcmc_spec *spec, const do
         status = case_upload(context, spec->dtype, steps, 1, 0, n, &h);
     }
     if (status == GM_STATUS_OK) {
+        status = case_upload(context, spec->dtype, factors, dim * dim, 0, n, &f);
+    }
+    if (status == GM_STATUS_OK) {
         status = gm_case_alloc(context, GM_I32, 1, &shape[1], &accepted);
     }
     if (status == GM_STATUS_OK) {
@@ -83,7 +91,9 @@ static gm_status run_chains(gm_context *context, const mcmc_spec *spec, const do
     }
     if (status == GM_STATUS_OK) {
         const gm_tensor step = gm_tensor_1d(h.data, spec->dtype, n);
-        const gm_mcmc_input input = {.state = &y, .params = &p, .step = &step};
+        const gm_tensor factor = gm_tensor_3d(f.data, spec->dtype, dim, dim, n);
+        const gm_mcmc_input input = {
+            .state = &y, .params = &p, .step = &step, .factor = spec->dense ? &factor : NULL};
         const gm_mcmc_result result = {.state = &y, .accepted = &accepted, .status = &chain_status};
         status = gm_mcmc_run(plan, 77, &input, &result);
     }
@@ -101,6 +111,7 @@ static gm_status run_chains(gm_context *context, const mcmc_spec *spec, const do
     gm_case_free(context, &y);
     gm_case_free(context, &p);
     gm_case_free(context, &h);
+    gm_case_free(context, &f);
     gm_case_free(context, &accepted);
     gm_case_free(context, &chain_status);
     return status;
@@ -146,16 +157,72 @@ static gm_status compare(gm_context *reference, gm_context *subject, gm_case_res
         static const mcmc_spec spec = {__VA_ARGS__};                                               \
         return compare(reference, subject, result, &spec);                                         \
     }
-COMPARE(rwm_f64, "funnel", GM_F64, GM_MCMC_RWM, 0.4, 0, 0)
-COMPARE(rwm_f32, "funnel", GM_F32, GM_MCMC_RWM, 0.4, 0, 0)
-COMPARE(ula_f64, "banana", GM_F64, GM_MCMC_ULA, 0.01, 0, 0)
-COMPARE(ula_f32, "banana", GM_F32, GM_MCMC_ULA, 0.01, 0, 0)
-COMPARE(mala_f64, "banana", GM_F64, GM_MCMC_MALA, 0.05, 0, 0)
-COMPARE(mala_f32, "banana", GM_F32, GM_MCMC_MALA, 0.05, 0, 0)
-COMPARE(hmc_f64, "funnel", GM_F64, GM_MCMC_HMC, 0.2, 6, 0)
-COMPARE(hmc_f32, "funnel", GM_F32, GM_MCMC_HMC, 0.2, 6, 0)
-COMPARE(user_f64, NULL, GM_F64, GM_MCMC_HMC, 0.3, 6, 1)
-COMPARE(user_f32, NULL, GM_F32, GM_MCMC_HMC, 0.3, 6, 1)
+COMPARE(rwm_f64, "funnel", GM_F64, GM_MCMC_RWM, 0.4, 0, 0, false)
+COMPARE(rwm_f32, "funnel", GM_F32, GM_MCMC_RWM, 0.4, 0, 0, false)
+COMPARE(ula_f64, "banana", GM_F64, GM_MCMC_ULA, 0.01, 0, 0, false)
+COMPARE(ula_f32, "banana", GM_F32, GM_MCMC_ULA, 0.01, 0, 0, false)
+COMPARE(mala_f64, "banana", GM_F64, GM_MCMC_MALA, 0.05, 0, 0, false)
+COMPARE(mala_f32, "banana", GM_F32, GM_MCMC_MALA, 0.05, 0, 0, false)
+COMPARE(hmc_f64, "funnel", GM_F64, GM_MCMC_HMC, 0.2, 6, 0, false)
+COMPARE(hmc_f32, "funnel", GM_F32, GM_MCMC_HMC, 0.2, 6, 0, false)
+COMPARE(user_f64, NULL, GM_F64, GM_MCMC_HMC, 0.3, 6, 1, false)
+COMPARE(user_f32, NULL, GM_F32, GM_MCMC_HMC, 0.3, 6, 1, false)
+COMPARE(dense_f64, NULL, GM_F64, GM_MCMC_HMC, 0.3, 6, 0, true)
+COMPARE(dense_f32, NULL, GM_F32, GM_MCMC_HMC, 0.3, 6, 0, true)
+COMPARE(component_f64, "banana", GM_F64, GM_MCMC_COMPONENT, 0.7, 0, 1, false)
+COMPARE(component_f32, "banana", GM_F32, GM_MCMC_COMPONENT, 0.7, 0, 1, false)
+
+/* A diagonal and a dense scale from the states of CASE_N chains as two draws, one point of them
+ * NaN: sums of 70 numbers, then a factor of three rows. */
+static gm_status compare_mass(gm_context *reference, gm_context *subject, gm_case_result *result,
+                              gm_dtype dtype) {
+    enum { HALF = CASE_N / 2, OUT = CASE_DIM * (CASE_DIM + 1) };
+    const int64_t shape[] = {CASE_DIM + 1, CASE_DIM};
+    double points[CASE_DIM * CASE_N], found[2][OUT] = {{0}};
+    uint64_t random = 21;
+    for (int i = 0; i < CASE_DIM * CASE_N; ++i) {
+        points[i] = case_random(&random, 0, 3) + (i >= CASE_N ? points[i - CASE_N] / 2 : 0);
+    }
+    points[5] = NAN;
+    gm_status status = GM_STATUS_OK;
+    for (int k = 0; k < 2 && status == GM_STATUS_OK; ++k) {
+        gm_context *context = k == 0 ? reference : subject;
+        gm_tensor y = {0}, out = {0};
+        double raw[OUT];
+        status = case_upload(context, dtype, points, CASE_DIM, 0, CASE_N, &y);
+        if (status == GM_STATUS_OK) {
+            status = gm_case_alloc(context, dtype, 2, shape, &out);
+        }
+        if (status == GM_STATUS_OK) {
+            const gm_tensor draws = {y.data, dtype, 3, {2, CASE_DIM, HALF}, {HALF, CASE_N, 1}};
+            const gm_tensor scale = gm_tensor_1d(out.data, dtype, CASE_DIM);
+            const gm_tensor factor = gm_tensor_2d(
+                (char *)out.data + CASE_DIM * gm_dtype_size(dtype), dtype, CASE_DIM, CASE_DIM);
+            status = gm_mcmc_mass(context, &draws, &scale, &factor);
+        }
+        if (status == GM_STATUS_OK) {
+            status = gm_case_download(context, &out, raw);
+            widen(dtype, raw, OUT, found[k]);
+        }
+        gm_case_free(context, &y);
+        gm_case_free(context, &out);
+    }
+    for (int i = 0; i < OUT; ++i) {
+        result->error = fmax(result->error, fabs(found[0][i] - found[1][i]));
+        result->error = isnan(found[1][i]) ? INFINITY : result->error;
+    }
+    result->bound = 100 * case_unit(dtype);
+    snprintf(result->detail, sizeof result->detail, "largest difference of an entry");
+    return status;
+}
+
+static gm_status mass_f64(gm_context *reference, gm_context *subject, gm_case_result *result) {
+    return compare_mass(reference, subject, result, GM_F64);
+}
+
+static gm_status mass_f32(gm_context *reference, gm_context *subject, gm_case_result *result) {
+    return compare_mass(reference, subject, result, GM_F32);
+}
 
 const gm_case gm_mcmc_cases[] = {
     {"mcmc_run/f64/random walk", rwm_f64},
@@ -168,5 +235,11 @@ const gm_case gm_mcmc_cases[] = {
     {"mcmc_run/f32/Hamiltonian", hmc_f32},
     {"mcmc_run/f64/Hamiltonian, jittered, user's", user_f64},
     {"mcmc_run/f32/Hamiltonian, jittered, user's", user_f32},
+    {"mcmc_run/f64/Hamiltonian, dense", dense_f64},
+    {"mcmc_run/f32/Hamiltonian, dense", dense_f32},
+    {"mcmc_run/f64/component by component", component_f64},
+    {"mcmc_run/f32/component by component", component_f32},
+    {"mcmc_mass/f64", mass_f64},
+    {"mcmc_mass/f32", mass_f32},
 };
 const int gm_mcmc_cases_count = sizeof gm_mcmc_cases / sizeof gm_mcmc_cases[0];

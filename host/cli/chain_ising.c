@@ -3,18 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <genmath/npy.h>
 #include <genmath/philox.h>
 
-#include "host/cli/chain_lattice.h"
+#include "host/cli/chain_ising.h"
 #include "host/internal.h"
 
-enum { KEY_FIELD = 0x2101, KEY_UPDATE };
-
-typedef struct settings {
-    gm_chain_settings lattice;
-    double field;
-    gm_ising_update update;
-} settings;
+enum { KEY_FIELD = 0x2101, KEY_UPDATE, KEY_TEMPERING };
 
 static const char *const updates[] = {"heat-bath", "metropolis", "glauber", "lazy-metropolis",
                                       NULL};
@@ -23,19 +18,37 @@ static const struct argp_option options[] = {
     {"field", KEY_FIELD, "H", 0, "field at every site (default: 0)", 0},
     {"update", KEY_UPDATE, "NAME", 0,
      "heat-bath, metropolis, glauber or lazy-metropolis (default: heat-bath)", 0},
+    {"tempering", KEY_TEMPERING, "K", 0,
+     "exchange neighbouring temperatures after every K sweeps: --chains ladders of one chain at "
+     "each temperature (default: 0, never); --out and --start then are int32, level and label of "
+     "the chain before its spins",
+     0},
     {0}};
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
-    settings *s = state->input;
+    gm_ising_settings *s = state->input;
+    const gm_chain_settings *l = &s->chain;
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &s->lattice;
+        state->child_inputs[0] = &s->chain;
         return 0;
     case KEY_FIELD:
         s->field = gm_cli_parse_real(state, "field", argument, -1e6, 1e6);
         return 0;
     case KEY_UPDATE:
         s->update = (gm_ising_update)gm_chain_parse_word(state, "update", argument, updates);
+        return 0;
+    case KEY_TEMPERING:
+        s->tempering = gm_cli_parse_integer(state, "tempering", argument, 0, 1 << 20);
+        return 0;
+    case ARGP_KEY_END:
+        if (s->tempering > 0 && (l->burn_in % s->tempering != 0 || l->sweeps % s->tempering != 0 ||
+                                 l->first_sweep % s->tempering != 0)) {
+            argp_error(state,
+                       "--tempering %lld: --burn-in, --sweeps and --first-sweep must be "
+                       "multiples of it",
+                       (long long)s->tempering);
+        }
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -44,7 +57,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
 
 /* ---- the run --------------------------------------------------------------------------------- */
 
-static gm_status make_plan(const settings *s, gm_chain_place *w) {
+static gm_status make_plan(const gm_ising_settings *s, gm_chain_place *w) {
     GM_TRY(gm_chain_make_lattice(w));
     double *field = malloc((size_t)w->sites * sizeof *field);
     GM_CHECK(w->context, field != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for the field");
@@ -57,7 +70,7 @@ static gm_status make_plan(const settings *s, gm_chain_place *w) {
                                   .coupling = w->coupling,
                                   .field = field,
                                   .update = s->update,
-                                  .order = s->lattice.order,
+                                  .order = s->chain.order,
                                   .connected = 1};
     gm_ising_plan *plan = NULL;
     gm_ising_info info;
@@ -69,21 +82,33 @@ static gm_status make_plan(const settings *s, gm_chain_place *w) {
     return status;
 }
 
-/* From the file; else all up, as from random spins a cold magnet stays in stripes for long. */
-static gm_status make_spins(gm_chain_place *w) {
-    const gm_chain_settings *s = w->settings;
-    int8_t *spins = (int8_t *)w->state;
-    if (s->start != NULL) {
-        GM_TRY(gm_chain_load(w));
+/* The spins, and with --tempering levels and labels, of the file --start. */
+static gm_status load_spins(const gm_ising_settings *s, gm_ising_workplace *w) {
+    if (s->tempering == 0) {
+        return gm_chain_load(&w->chain);
     }
-    for (int64_t i = 0; i < w->chains * w->sites; ++i) {
-        if (s->start == NULL) {
+    gm_tensor file;
+    GM_TRY(gm_npy_load(w->chain.context, s->chain.start, &file));
+    const gm_status status = gm_ladders_read(s, w, &file);
+    gm_npy_free(&file);
+    return status;
+}
+
+/* From the file; else all up, as from random spins a cold magnet stays in stripes for long. */
+static gm_status make_spins(const gm_ising_settings *s, gm_ising_workplace *w) {
+    const gm_chain_settings *l = &s->chain;
+    int8_t *spins = (int8_t *)w->chain.state;
+    if (l->start != NULL) {
+        GM_TRY(load_spins(s, w));
+    }
+    for (int64_t i = 0; i < w->chain.chains * w->chain.sites; ++i) {
+        if (l->start == NULL) {
             const gm_words word =
-                gm_philox_block(s->common.seed, (uint64_t)i, GM_STREAM_CHAIN_START, 0);
-            spins[i] = !s->glass || word.w0 >> 31 != 0 ? 1 : -1;
+                gm_philox_block(l->common.seed, (uint64_t)i, GM_STREAM_CHAIN_START, 0);
+            spins[i] = !l->glass || word.w0 >> 31 != 0 ? 1 : -1;
         }
-        GM_CHECK(w->context, spins[i] == 1 || spins[i] == -1, GM_STATUS_CORRUPT_DATA,
-                 "%s: a spin is neither -1 nor 1", s->start);
+        GM_CHECK(w->chain.context, spins[i] == 1 || spins[i] == -1, GM_STATUS_CORRUPT_DATA,
+                 "%s: a spin is neither -1 nor 1", l->start);
     }
     return GM_STATUS_OK;
 }
@@ -95,11 +120,22 @@ static gm_status run_sweeps(const gm_chain_place *w, const gm_ising_sweeps *swee
                         workspace);
 }
 
-static gm_status run_chains(const settings *s, gm_chain_place *w) {
-    GM_TRY(make_plan(s, w));
-    GM_TRY(gm_chain_open(w));
-    GM_TRY(make_spins(w));
-    return gm_chain_execute(w);
+static gm_status run_chains(const gm_ising_settings *s, gm_ising_workplace *w) {
+    gm_chain_place *c = &w->chain;
+    GM_TRY(make_plan(s, c));
+    GM_TRY(gm_chain_open(c));
+    GM_TRY(gm_ladders_start(s, w));
+    GM_TRY(make_spins(s, w));
+    GM_TRY(gm_chain_upload(c));
+    if (s->tempering == 0) {
+        GM_TRY(gm_chain_run(c));
+        GM_TRY(gm_chain_download(c));
+        return gm_chain_save(c);
+    }
+    GM_TRY(gm_ladders_open(s, w));
+    GM_TRY(gm_ladders_run(s, w));
+    GM_TRY(gm_chain_download(c));
+    return s->chain.out != NULL ? gm_ladders_save(s, w) : GM_STATUS_OK;
 }
 
 /* ---- what is printed ------------------------------------------------------------------------- */
@@ -108,9 +144,11 @@ static gm_status run_chains(const settings *s, gm_chain_place *w) {
 typedef struct row {
     double temperature, energy, energy_error, heat, magnetisation, magnetisation_error, binder,
         flip_rate;
+    double acceptance; /* of exchanges with the next temperature; NaN if there are none */
 } row;
 
-static row make_row(const gm_chain_place *w, int64_t step) {
+static row make_row(const gm_ising_settings *s, const gm_ising_workplace *all, int64_t step) {
+    const gm_chain_place *w = &all->chain;
     const double sites = (double)w->sites, q = w->quantum, t = gm_chain_temperature(w, step);
     double unused, e_error, m_error;
     const double e = gm_chain_mean(w, step, GM_ISING_E, &e_error);
@@ -125,14 +163,19 @@ static row make_row(const gm_chain_place *w, int64_t step) {
                  .magnetisation = m / sites,
                  .magnetisation_error = m_error / sites,
                  .binder = 1 - m4 / (3 * m2 * m2),
-                 .flip_rate = gm_chain_mean(w, step, GM_ISING_FLIPS, &unused) / sites};
+                 .flip_rate = gm_chain_mean(w, step, GM_ISING_FLIPS, &unused) / sites,
+                 .acceptance = gm_ladders_acceptance(s, all, step)};
 }
 
-static int print_json(const settings *s, const gm_chain_place *w) {
-    cJSON *object = gm_chain_json_head(w, "ising", updates[s->update]);
+static int print_json(const gm_ising_settings *s, const gm_ising_workplace *w) {
+    cJSON *object = gm_chain_json_head(&w->chain, "ising", updates[s->update]);
+    if (s->tempering > 0) {
+        cJSON_AddNumberToObject(object, "tempering", (double)s->tempering);
+        cJSON_AddNumberToObject(object, "round_trips", gm_ladders_trips(w));
+    }
     cJSON *rows = cJSON_AddArrayToObject(object, "temperatures");
-    for (int64_t step = 0; step < s->lattice.temperatures; ++step) {
-        const row r = make_row(w, step);
+    for (int64_t step = 0; step < s->chain.temperatures; ++step) {
+        const row r = make_row(s, w, step);
         cJSON *item = cJSON_CreateObject();
         cJSON_AddNumberToObject(item, "temperature", r.temperature);
         cJSON_AddNumberToObject(item, "energy", r.energy);
@@ -142,40 +185,52 @@ static int print_json(const settings *s, const gm_chain_place *w) {
         cJSON_AddNumberToObject(item, "magnetisation_error", r.magnetisation_error);
         cJSON_AddNumberToObject(item, "binder_cumulant", r.binder);
         cJSON_AddNumberToObject(item, "flip_rate", r.flip_rate);
+        if (!isnan(r.acceptance)) {
+            cJSON_AddNumberToObject(item, "acceptance", r.acceptance);
+        }
         cJSON_AddItemToArray(rows, item);
     }
     return gm_cli_print_json(object);
 }
 
-static void print_text(const settings *s, const gm_chain_place *w) {
-    gm_chain_print_head(w);
-    printf("%8s %11s %10s %10s %11s %10s %8s %8s\n", "T", "energy", "+-", "heat", "|m|", "+-",
-           "Binder", "flips");
-    for (int64_t step = 0; step < s->lattice.temperatures; ++step) {
-        const row r = make_row(w, step);
-        printf("%8.4f %11.6f %10.2g %10.5f %11.6f %10.2g %8.5f %8.5f\n", r.temperature, r.energy,
+static void print_text(const gm_ising_settings *s, const gm_ising_workplace *w) {
+    gm_chain_print_head(&w->chain);
+    if (s->tempering > 0) {
+        printf("# exchanges after every %lld sweeps, %g round trips; accepted: with the next T\n",
+               (long long)s->tempering, gm_ladders_trips(w));
+    }
+    printf("%8s %11s %10s %10s %11s %10s %8s %8s%s\n", "T", "energy", "+-", "heat", "|m|", "+-",
+           "Binder", "flips", s->tempering > 0 ? " accepted" : "");
+    for (int64_t step = 0; step < s->chain.temperatures; ++step) {
+        const row r = make_row(s, w, step);
+        printf("%8.4f %11.6f %10.2g %10.5f %11.6f %10.2g %8.5f %8.5f", r.temperature, r.energy,
                r.energy_error, r.heat, r.magnetisation, r.magnetisation_error, r.binder,
                r.flip_rate);
+        if (!isnan(r.acceptance)) {
+            printf(" %8.5f", r.acceptance);
+        }
+        printf("\n");
     }
 }
 
-static int run_on(const settings *s, gm_context *context) {
-    gm_chain_place w = {.context = context,
-                        .settings = &s->lattice,
-                        .dtype = GM_I8,
-                        .sum_count = GM_ISING_SUMS,
-                        .run = run_sweeps};
+static int run_on(const gm_ising_settings *s, gm_context *context) {
+    gm_ising_workplace w = {.chain = {.context = context,
+                                      .settings = &s->chain,
+                                      .dtype = GM_I8,
+                                      .sum_count = GM_ISING_SUMS,
+                                      .run = run_sweeps}};
     const gm_status status = run_chains(s, &w);
     int code = GM_EXIT_OK;
     if (status != GM_STATUS_OK) {
         code = gm_cli_fail(context, status, "running the chains");
-    } else if (s->lattice.common.json) {
+    } else if (s->chain.common.json) {
         code = print_json(s, &w);
     } else {
         print_text(s, &w);
     }
-    gm_ising_plan_destroy(w.plan);
-    gm_chain_close(&w);
+    gm_ladders_close(&w);
+    gm_ising_plan_destroy(w.chain.plan);
+    gm_chain_close(&w.chain);
     return code;
 }
 
@@ -191,12 +246,13 @@ int gm_chain_ising(int argc, char **argv) {
                "  genmath chain ising --size 64x64 --temperature 2:2.6:13\n"
                "  genmath chain ising --lattice hexagonal --size 48x48 --temperature 1.4:1.7:7\n"
                "  genmath chain ising --size 8x8x8 --glass --chains 256 --out spins.npy\n"
+               "  genmath chain ising --size 6x6x6 --glass --temperature 0.5:2:16 --tempering 10\n"
                "\nA run goes on where another ended with --start spins.npy --first-sweep N "
                "--burn-in 0 and the same other options, N being the sweeps before, and gives the "
                "spins of one long run. The same options give the same spins on every backend."};
-    settings s = {.lattice = {GM_CHAIN_DEFAULTS, .cold = 1.6, .hot = 3.2}};
+    gm_ising_settings s = {.chain = {GM_CHAIN_DEFAULTS, .cold = 1.6, .hot = 3.2}};
     gm_cli_parse(&parser, argc, argv, &s);
-    gm_context *context = gm_cli_context(&s.lattice.common);
+    gm_context *context = gm_cli_context(&s.chain.common);
     if (context == NULL) {
         return GM_EXIT_FAILURE;
     }

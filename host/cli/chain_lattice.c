@@ -225,14 +225,17 @@ gm_status gm_chain_load(gm_chain_place *w) {
     return GM_STATUS_OK;
 }
 
-gm_status gm_chain_execute(gm_chain_place *w) {
+gm_status gm_chain_upload(gm_chain_place *w) {
+    return gm_memory_upload(w->context, w->device_state.data, w->state,
+                            (size_t)(w->chains * w->sites));
+}
+
+gm_status gm_chain_run(gm_chain_place *w) {
     const gm_chain_settings *s = w->settings;
     gm_context *context = w->context;
-    const size_t bytes = (size_t)(w->chains * w->sites);
     gm_ising_sweeps run = {
         .seed = s->common.seed, .first_sweep = (uint64_t)s->first_sweep, .sweeps = s->burn_in};
-    GM_TRY(gm_memory_upload(context, w->device_state.data, w->state, bytes));
-    GM_TRY(w->run(w, &run, false, &w->workspace));
+    GM_TRY(w->run(w, &run, false, &w->workspace)); /* only asks */
     GM_TRY(gm_memory_alloc(context, w->workspace.bytes, &w->workspace.data));
     const double start = gm_cli_seconds();
     GM_TRY(w->run(w, &run, false, &w->workspace));
@@ -241,11 +244,20 @@ gm_status gm_chain_execute(gm_chain_place *w) {
     GM_TRY(w->run(w, &run, true, &w->workspace));
     GM_TRY(gm_context_synchronize(context));
     w->seconds = gm_cli_seconds() - start;
-    GM_TRY(gm_memory_download(context, w->sums, w->device_sums.data,
+    return GM_STATUS_OK;
+}
+
+gm_status gm_chain_download(gm_chain_place *w) {
+    GM_TRY(gm_memory_download(w->context, w->sums, w->device_sums.data,
                               (size_t)w->chains * (size_t)w->sum_count * 2 * sizeof *w->sums));
-    GM_TRY(gm_memory_download(context, w->state, w->device_state.data, bytes));
+    return gm_memory_download(w->context, w->state, w->device_state.data,
+                              (size_t)(w->chains * w->sites));
+}
+
+gm_status gm_chain_save(const gm_chain_place *w) {
+    const char *path = w->settings->out;
     const gm_tensor state = gm_tensor_2d(w->state, w->dtype, w->chains, w->sites);
-    return s->out != NULL ? gm_npy_save(context, s->out, &state) : GM_STATUS_OK;
+    return path != NULL ? gm_npy_save(w->context, path, &state) : GM_STATUS_OK;
 }
 
 void gm_chain_close(gm_chain_place *w) {

@@ -66,8 +66,12 @@ gm_status gm_chain_open(gm_chain_place *w);
 /* The state from the file --start into w->state. */
 gm_status gm_chain_load(gm_chain_place *w);
 
-/* Uploads the state, runs all sweeps, downloads state and sums, writes the file --out. */
-gm_status gm_chain_execute(gm_chain_place *w);
+gm_status gm_chain_upload(gm_chain_place *w);
+gm_status gm_chain_run(gm_chain_place *w); /* all the sweeps */
+
+/* State and sums. */
+gm_status gm_chain_download(gm_chain_place *w);
+gm_status gm_chain_save(const gm_chain_place *w); /* to the file --out, if there is one */
 void gm_chain_close(gm_chain_place *w);
 
 /* The mean of a sum over the chains of a temperature, and its standard error from their spread: 0

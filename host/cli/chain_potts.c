@@ -128,7 +128,10 @@ static gm_status run_chains(const settings *s, gm_chain_place *w) {
     GM_TRY(make_plan(s, w));
     GM_TRY(gm_chain_open(w));
     GM_TRY(make_labels(s, w));
-    GM_TRY(gm_chain_execute(w));
+    GM_TRY(gm_chain_upload(w));
+    GM_TRY(gm_chain_run(w));
+    GM_TRY(gm_chain_download(w));
+    GM_TRY(gm_chain_save(w));
     return s->picture != NULL ? draw(s, w) : GM_STATUS_OK;
 }
 

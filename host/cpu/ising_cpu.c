@@ -43,12 +43,30 @@ typedef struct job {
     const gm_ising_problem *problem;
     const gm_ising_arrays *arrays;
     gm_isa isa;
-    size_t scratch; /* of a thread */
+    int32_t threads;
 } job;
 
-static size_t scratch_of(const gm_ising_problem *p) {
-    const size_t rows = gm_ising_has_table(p) ? (size_t)p->reach + 1 : 0;
-    return ((size_t)p->positions * LANES + rows * LANES * sizeof(uint32_t) + 63) / 64 * 64;
+/* What a group leaves for the call that resumes, behind its spins. */
+typedef struct held {
+    int64_t energy[LANES], magnetisation[LANES];
+    bool good[LANES];
+} held;
+
+static size_t spins_of(const gm_ising_problem *p) {
+    return ((size_t)p->positions * LANES + (p->keeps ? sizeof(held) : 0) + 63) / 64 * 64;
+}
+
+static size_t table_of(const gm_ising_problem *p) {
+    return gm_ising_has_table(p) ? ((size_t)p->reach + 1) * LANES * sizeof(uint32_t) : 0;
+}
+
+static int64_t groups_of(int64_t chains) {
+    return (chains + LANES - 1) / LANES;
+}
+
+/* The workspace: spins of each group if they are kept, else of each thread; a table a thread. */
+static size_t tables_at(const gm_ising_problem *p, int64_t chains, int32_t threads) {
+    return spins_of(p) * (size_t)(p->keeps ? groups_of(chains) : threads);
 }
 
 /* Fewer chains than this are faster one by one: where its threads can share a chain, they are. */
@@ -60,7 +78,8 @@ size_t gm_cpu_ising_workspace(gm_call *call, const gm_ising_problem *problem, vo
                               int64_t chains) {
     (void)state;
     if (runs_in_lanes(problem, chains)) {
-        return scratch_of(problem) * (size_t)gm_pool_threads(call->pool);
+        const int32_t threads = gm_pool_threads(call->pool);
+        return tables_at(problem, chains, threads) + table_of(problem) * (size_t)threads;
     }
     return problem->order == GM_ISING_COLOURED ? gm_cpu_ising_sites_workspace(call, problem) : 0;
 }
@@ -373,6 +392,27 @@ static void store_lanes(const group *g, const gm_ising_arrays *a, int64_t first,
     }
 }
 
+static void fill_table(group *g) {
+    const gm_ising_problem *p = g->problem;
+    bool one_beta = true;
+    for (int l = 1; l < LANES; ++l) {
+        one_beta = one_beta && g->beta[l] == g->beta[0];
+    }
+    for (int32_t f = 0; f <= p->reach; ++f) {
+        uint32_t *row = g->table + f * LANES;
+        if (one_beta) {
+            const uint32_t t = gm_ising_threshold(p->update, p->log_odds, g->beta[0], f);
+            for (int l = 0; l < LANES; ++l) {
+                row[l] = t;
+            }
+        } else {
+            for (int l = 0; l < LANES; ++l) {
+                row[l] = gm_ising_threshold(p->update, p->log_odds, g->beta[l], f);
+            }
+        }
+    }
+}
+
 static void begin(group *g) {
     const gm_ising_problem *p = g->problem;
     int64_t twice[LANES] = {0};
@@ -392,9 +432,63 @@ static void begin(group *g) {
     for (int l = 0; l < LANES; ++l) {
         g->energy[l] -= twice[l] / 2;
     }
-    for (int32_t f = 0; f <= p->reach && g->table != NULL; ++f) {
+}
+
+/* The chains of a group, from the user's memory or as they were left. */
+static void open_group(group *g, const gm_ising_arrays *a, int64_t first, int lanes, bool *good) {
+    const held *h = (const held *)(const void *)(g->spins + (size_t)g->problem->positions * LANES);
+    if (g->problem->keeps && a->resumes) {
+        memcpy(g->energy, h->energy, sizeof g->energy);
+        memcpy(g->magnetisation, h->magnetisation, sizeof g->magnetisation);
+        memcpy(good, h->good, sizeof h->good);
+    } else {
+        memset(good, 1, LANES * sizeof *good);
+        load_lanes(g, a, first, lanes, good);
+        begin(g);
+    }
+}
+
+static void close_group(const group *g, const gm_ising_arrays *a, int64_t first, int lanes,
+                        const bool *good, const gm_status *status) {
+    held *h = (held *)(void *)(g->spins + (size_t)g->problem->positions * LANES);
+    if (g->problem->keeps && a->holds) {
+        memcpy(h->energy, g->energy, sizeof h->energy);
+        memcpy(h->magnetisation, g->magnetisation, sizeof h->magnetisation);
+        memcpy(h->good, good, sizeof h->good);
+    } else {
+        store_lanes(g, a, first, lanes, status);
+    }
+}
+
+static void set_lanes(group *g, const gm_ising_arrays *a, int64_t first, int lanes,
+                      const bool *good, gm_status *status) {
+    for (int l = 0; l < LANES; ++l) { /* the last chain fills the lanes that are left */
+        const int64_t chain = first + (l < lanes ? l : lanes - 1);
+        const double beta = a->beta[chain * a->beta_stride];
+        status[l] = !isfinite(beta) ? GM_STATUS_NON_FINITE
+                    : !good[l]      ? GM_STATUS_INVALID_ARGUMENT
+                                    : GM_STATUS_OK;
+        g->chain[l] = a->first_chain + (uint64_t)chain;
+        g->beta[l] = isfinite(beta) ? beta : 0;
+        g->sign[l] = gm_ising_sign(g->beta[l]);
+    }
+    if (g->table != NULL) {
+        fill_table(g);
+    }
+}
+
+static void run_sweeps(group *g, const gm_ising_arrays *a, int lanes, run_function run,
+                       uint64_t sums[LANES][2 * GM_ISING_SUMS]) {
+    for (int64_t s = 0; s < a->sweeps; ++s) {
+        int64_t energy[LANES], magnetisation[LANES];
         for (int l = 0; l < LANES; ++l) {
-            g->table[f * LANES + l] = gm_ising_threshold(p->update, p->log_odds, g->beta[l], f);
+            energy[l] = g->energy[l];
+            magnetisation[l] = g->magnetisation[l];
+        }
+        sweep_once(g, a->first_sweep + (uint64_t)s, run);
+        for (int l = 0; l < lanes && a->sums != NULL; ++l) {
+            gm_ising_measure(sums[l], energy[l], magnetisation[l], g->energy[l],
+                             g->magnetisation[l]);
         }
     }
 }
@@ -405,38 +499,18 @@ static void run_group(void *argument, int64_t number, int32_t thread) {
     const gm_ising_problem *p = j->problem;
     const int64_t first = number * LANES;
     const int lanes = (int)(a->chains - first < LANES ? a->chains - first : LANES);
-    char *scratch = (char *)a->workspace + (size_t)thread * j->scratch;
-    group g = {.problem = p, .spins = (int8_t *)scratch, .seed = a->seed};
-    g.table =
-        gm_ising_has_table(p) ? (uint32_t *)(void *)(scratch + (size_t)p->positions * LANES) : NULL;
+    char *spins = (char *)a->workspace + spins_of(p) * (size_t)(p->keeps ? number : thread);
+    char *table =
+        (char *)a->workspace + tables_at(p, a->chains, j->threads) + table_of(p) * (size_t)thread;
+    group g = {.problem = p, .spins = (int8_t *)spins, .seed = a->seed};
+    g.table = gm_ising_rows(p, a->sweeps) > 0 ? (uint32_t *)(void *)table : NULL;
     gm_status status[LANES];
     bool good[LANES];
-    memset(good, 1, sizeof good);
-    load_lanes(&g, a, first, lanes, good);
-    for (int l = 0; l < LANES; ++l) { /* the last chain fills the lanes that are left */
-        const int64_t chain = first + (l < lanes ? l : lanes - 1);
-        const double beta = a->beta[chain * a->beta_stride];
-        status[l] = !isfinite(beta) ? GM_STATUS_NON_FINITE
-                    : !good[l]      ? GM_STATUS_INVALID_ARGUMENT
-                                    : GM_STATUS_OK;
-        g.chain[l] = a->first_chain + (uint64_t)chain;
-        g.beta[l] = isfinite(beta) ? beta : 0;
-        g.sign[l] = gm_ising_sign(g.beta[l]);
-    }
-    begin(&g);
+    open_group(&g, a, first, lanes, good);
+    set_lanes(&g, a, first, lanes, good, status);
     uint64_t sums[LANES][2 * GM_ISING_SUMS] = {{0}};
-    for (int64_t s = 0; s < a->sweeps; ++s) {
-        int64_t energy[LANES], magnetisation[LANES];
-        for (int l = 0; l < LANES; ++l) {
-            energy[l] = g.energy[l];
-            magnetisation[l] = g.magnetisation[l];
-        }
-        sweep_once(&g, a->first_sweep + (uint64_t)s, choose_run(j->isa, g.table != NULL));
-        for (int l = 0; l < lanes && a->sums != NULL; ++l) {
-            gm_ising_measure(sums[l], energy[l], magnetisation[l], g.energy[l], g.magnetisation[l]);
-        }
-    }
-    store_lanes(&g, a, first, lanes, status);
+    run_sweeps(&g, a, lanes, choose_run(j->isa, g.table != NULL), sums);
+    close_group(&g, a, first, lanes, good, status);
     for (int l = 0; l < lanes; ++l) {
         static const uint64_t none[2 * GM_ISING_SUMS];
         gm_ising_add_product(sums[l] + 2 * GM_ISING_FLIPS, g.flips[l], 1);
@@ -454,10 +528,10 @@ static void run_chain(void *argument, int64_t chain, int32_t thread) {
 gm_status gm_cpu_ising_run(gm_call *call, const gm_ising_problem *problem, void *state,
                            const gm_ising_arrays *arrays) {
     (void)state;
-    job j = {problem, arrays, call->isa, scratch_of(problem)};
+    job j = {problem, arrays, call->isa, gm_pool_threads(call->pool)};
     if (runs_in_lanes(problem, arrays->chains)) {
         call->kernel = "ising_lanes";
-        gm_parallel_for(call->pool, (arrays->chains + LANES - 1) / LANES, run_group, &j);
+        gm_parallel_for(call->pool, groups_of(arrays->chains), run_group, &j);
     } else if (problem->order == GM_ISING_COLOURED) {
         call->kernel = "ising_sites";
         gm_cpu_ising_sites(call, problem, arrays);

@@ -199,7 +199,8 @@ void gm_cpu_ising_sites(gm_call *call, const gm_ising_problem *problem,
     char *memory = arrays->workspace;
     const size_t spins = padded((size_t)problem->positions);
     chain c = {.problem = problem, .spins = (int8_t *)memory, .seed = arrays->seed};
-    c.table = gm_ising_has_table(problem) ? (uint32_t *)(void *)(memory + spins) : NULL;
+    c.table =
+        gm_ising_rows(problem, arrays->sweeps) > 0 ? (uint32_t *)(void *)(memory + spins) : NULL;
     c.lines = memory + spins + table_bytes(problem);
     c.update = call->isa == GM_ISA_AVX512 ? update_avx512
                : call->isa == GM_ISA_AVX2 ? update_avx2

@@ -188,19 +188,57 @@ static double propose_hamiltonian(const chain *c, const double *z, int32_t leapf
     return (kinetic - log_target(c, c->y)) - (half_square(c, velocity) - log_target(c, y));
 }
 
-static void count_step(chain *c, const double *y, bool accept, bool finite) {
-    c->accepted += accept;
-    c->outside += !finite;
-    for (int32_t i = 0; i < c->problem->density->dim && accept; ++i) {
-        /* As it will be read from the result, so that a run can be cut. */
-        c->y[i] = c->problem->dtype == GM_F64 ? y[i] : (double)(float)y[i];
-    }
+/* As it will be read from the result, so that a run can be cut. */
+static double as_stored(const chain *c, double y) {
+    return c->problem->dtype == GM_F64 ? y : (double)(float)y;
+}
+
+static double patience(const chain *c, int64_t decision) {
+    const gm_mcmc_problem *p = c->problem;
+    return p->dtype == GM_F64 ? gm_chain_exponential_f64(p->seed, c->index, decision)
+                              : (double)gm_chain_exponential_f32(p->seed, c->index, decision);
+}
+
+static void add_moments(chain *c) {
     ++c->made;
     for (int32_t i = 0; i < c->problem->density->dim; ++i) {
         const double apart = c->y[i] - c->mean[i];
         c->mean[i] += apart / (double)c->made;
         c->square[i] += apart * (c->y[i] - c->mean[i]);
     }
+}
+
+static void count_step(chain *c, const double *y, bool accept, bool finite) {
+    c->accepted += accept;
+    c->outside += !finite;
+    for (int32_t i = 0; i < c->problem->density->dim && accept; ++i) {
+        c->y[i] = as_stored(c, y[i]);
+    }
+    add_moments(c);
+}
+
+/* Metropolis within Gibbs: an update after the other. */
+static void sweep(chain *c, int64_t step) {
+    const gm_mcmc_problem *p = c->problem;
+    const int32_t dim = p->density->dim;
+    double y[DIM];
+    memcpy(y, c->y, sizeof y);
+    for (int32_t u = 0; u < dim; ++u) {
+        const int32_t i = gm_chain_coordinate(p->seed, step, u, dim, p->jitter);
+        y[i] += c->h * (c->factor[i][i] * normal(c, step, u));
+        const double ratio = log_target(c, y) - log_target(c, c->y);
+        const bool finite = all_finite(c, y) && isfinite(ratio);
+        const bool accept = finite && ratio >= -patience(c, step * dim + u);
+        c->accepted += accept;
+        c->outside += !finite;
+        c->y[i] = y[i] = accept ? as_stored(c, y[i]) : c->y[i];
+        if (p->target > 0) {
+            const double acceptance = finite ? exp(fmin(0, ratio)) : 0;
+            c->factor[i][i] *= exp(GM_ADAPT_COMPONENT * (acceptance - p->target) *
+                                   pow((double)(c->made + 1), -0.75));
+        }
+    }
+    add_moments(c);
 }
 
 /* Dual averaging, after step number c->made of the call. */
@@ -215,6 +253,10 @@ static void adapt(chain *c, double ratio, bool finite) {
 
 static void step_once(chain *c, int64_t step) {
     const gm_mcmc_problem *p = c->problem;
+    if (p->method == GM_MCMC_COMPONENT) {
+        sweep(c, step);
+        return;
+    }
     double z[DIM], y[DIM] = {0};
     for (int32_t i = 0; i < p->density->dim; ++i) {
         z[i] = normal(c, step, i);
@@ -230,10 +272,7 @@ static void step_once(chain *c, int64_t step) {
         c->status = GM_STATUS_NON_FINITE;
         return;
     }
-    const double patience = p->dtype == GM_F64
-                                ? gm_chain_exponential_f64(p->seed, c->index, step)
-                                : (double)gm_chain_exponential_f32(p->seed, c->index, step);
-    count_step(c, y, finite && ratio >= -patience, finite);
+    count_step(c, y, finite && ratio >= -patience(c, step), finite);
     if (p->target > 0) {
         adapt(c, ratio, finite);
     }
@@ -253,7 +292,7 @@ static gm_status start_status(const chain *c) {
     if (!valid) {
         return GM_STATUS_INVALID_ARGUMENT;
     }
-    if (p->method != GM_MCMC_RWM) {
+    if (p->method != GM_MCMC_RWM && p->method != GM_MCMC_COMPONENT) {
         gradient(c, c->y, g);
     }
     const bool inside = p->method == GM_MCMC_ULA || isfinite(log_density(c, c->y));
@@ -308,6 +347,10 @@ static void store(const chain *c, const gm_mcmc_arrays *a, int64_t i) {
             gm_store_real(a->variance, dtype, k * a->variance_stride[0] + i * a->variance_stride[1],
                           c->square[k] / (double)c->made + none);
         }
+    }
+    for (int32_t k = 0; a->end_scale != NULL && k < c->problem->density->dim; ++k) {
+        gm_store_real(a->end_scale, dtype, k * a->end_scale_stride[0] + i * a->end_scale_stride[1],
+                      c->made > 0 ? c->factor[k][k] : (double)NAN);
     }
     if (a->end_step != NULL) {
         gm_store_real(a->end_step, dtype, i * a->end_step_stride[0],

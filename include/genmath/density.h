@@ -67,7 +67,8 @@ gm_status gm_density_check(const gm_density *density, const double *y, const dou
 /*
  * A density compiled into the library for every backend: "normal" (1 coordinate; mean, standard
  * deviation), "banana" (2; bend b, variance s: y0 ~ N(0, 1), y1 ~ N(b (y0^2 - 1), s)), "funnel" (3;
- * standard deviation s: y0 ~ N(0, s^2), y1 and y2 ~ N(0, exp(y0))). NULL for another name.
+ * standard deviation s: y0 ~ N(0, s^2), y1 and y2 ~ N(0, exp(y0))), "two_wells" (1; height h of
+ * the barrier, tilt t: log p = t y - h (y^2 - 1)^2). NULL for another name.
  */
 const gm_density *gm_density_builtin(const char *name);
 

@@ -26,6 +26,9 @@ extern "C" {
  *     HMC     L leapfrog steps of size h in the mass (S S^T)^-1 from the momentum S^-T z, accepted
  *             with probability min(1, exp(H - H')), H = -log p + |z|^2 / 2
  *
+ *     COMPONENT  Metropolis within Gibbs: dim updates one after the other, each a random walk of
+ *             one coordinate, y_c' = y_c + h s_c z, with a decision of its own
+ *
  * A proposal whose log density is not finite is rejected: it lies outside of the support, or the
  * trajectory diverged. MALA is HMC with one leapfrog step of size sqrt(2 h).
  *
@@ -35,7 +38,13 @@ extern "C" {
  * Sources: Metropolis et al., J. Chem. Phys. 21 (1953); Roberts and Tweedie, Bernoulli 2 (1996);
  * Neal, Handbook of Markov Chain Monte Carlo (2011), chapter 5.
  */
-typedef enum gm_mcmc_method { GM_MCMC_RWM, GM_MCMC_ULA, GM_MCMC_MALA, GM_MCMC_HMC } gm_mcmc_method;
+typedef enum gm_mcmc_method {
+    GM_MCMC_RWM,
+    GM_MCMC_ULA,
+    GM_MCMC_MALA,
+    GM_MCMC_HMC,
+    GM_MCMC_COMPONENT
+} gm_mcmc_method;
 
 typedef struct gm_mcmc_options {
     gm_dtype dtype; /* GM_F64 or GM_F32 */
@@ -44,18 +53,23 @@ typedef struct gm_mcmc_options {
     int64_t thin;      /* 0: no draws; k: the states after steps k, 2k, ... of a call */
     int32_t leapfrogs; /* HMC: L, 1 to 2^20; others: 0 */
     int32_t jitter;    /* HMC: 0, or 1: each step has a length of its own, uniform in 1 .. L and
-                        * the same for all chains, so that none waits for another */
+                        * the same for all chains, so that none waits for another.
+                        * COMPONENT: 0, coordinates in their order, or 1: each update is of one
+                        * drawn uniformly, the same for all chains */
     double target;     /* 0, or in (0, 1), not for ULA: the acceptance that each chain's step size
-                        * is adapted to during this call, see gm_mcmc_result.step */
+                        * (COMPONENT: each scale) is adapted to during this call, see below */
     uint64_t seed;     /* the key of the noise */
     uint64_t first_index; /* of chain 0 among the chains this call has a slice of */
+    const double *check;  /* NULL, or a state and then the parameters, in host memory: the plan
+                           * tries the density there first, see gm_density_check */
 } gm_mcmc_options;
 
 typedef struct gm_mcmc_plan gm_mcmc_plan;
 
 /*
  * The density must outlive the plan. On a GPU a user's density is compiled here.
- * Errors: INVALID_ARGUMENT, UNSUPPORTED, OUT_OF_MEMORY, COMPILE_ERROR. *plan is NULL then.
+ * Errors: INVALID_ARGUMENT (also a density that fails the check), UNSUPPORTED, OUT_OF_MEMORY,
+ * COMPILE_ERROR. *plan is NULL then.
  */
 gm_status gm_mcmc_plan_create(gm_context *context, const gm_density *density,
                               const gm_mcmc_options *options, gm_mcmc_plan **plan);
@@ -68,8 +82,8 @@ typedef struct gm_mcmc_input {
     const gm_tensor *step;   /* (n): h > 0 */
     const gm_tensor *scale;  /* (dim, n): the diagonal of S, not 0; NULL: 1 */
     const gm_tensor *beta;   /* (n): inverse temperature, > 0; NULL: 1 */
-    const gm_tensor *factor; /* (dim, dim, n): S, in place of scale; NULL: diagonal. Entry (i, j),
-                              * j <= i; what is above the diagonal is not read */
+    const gm_tensor *factor; /* (dim, dim, n): S, in place of scale; NULL: diagonal; not for
+                              * COMPONENT. What is above the diagonal is not read */
 } gm_mcmc_input;
 
 /*
@@ -79,11 +93,17 @@ typedef struct gm_mcmc_input {
  *     e += (target - a - e) / (t + 10),   log h = log(10 h_0) - sqrt(t) e / 0.05,
  *     m += (log h - m) / t^(3/4),         result.step = exp(m);
  *
- * NaN for a chain that did not start. A chain whose step size depends on its past is none of a
- * Markov process: its draws are a warm-up. A second plan without a target goes on from result.state
- * with result.step, which stays as it is. A warm-up is one call; cut in two it begins anew.
+ * NaN for a chain that did not start. COMPONENT leaves the step size and adapts each scale, after
+ * its updates in step t, to result.scale, and result.step is not for it:
  *
- * Source: Hoffman and Gelman, The No-U-Turn Sampler, J. Mach. Learn. Res. 15, 1593 (2014), 3.2.
+ *     log |s_c| += 2 (a - target) / t^(3/4)
+ *
+ * A chain whose step size depends on its past is none of a Markov process: its draws are a warm-up.
+ * A second plan without a target goes on from result.state with result.step, or result.scale, which
+ * stays as it is. A warm-up is one call; cut in two it begins anew.
+ *
+ * Sources: Hoffman and Gelman, The No-U-Turn Sampler, J. Mach. Learn. Res. 15, 1593 (2014), 3.2;
+ * Andrieu and Thoms, A tutorial on adaptive MCMC, Statistics and Computing 18, 343 (2008), 4.2.
  */
 
 /* Each may be NULL: not wanted. A mean over steps is over those of this call that a chain made. */
@@ -93,9 +113,10 @@ typedef struct gm_mcmc_result {
     const gm_tensor *mean;     /* (dim, n): of the states after each step; NaN if there is none */
     const gm_tensor *variance; /* (dim, n): mean square of their distance from it */
     const gm_tensor *step;     /* (n): the adapted step size; options.target must not be 0 */
-    const gm_tensor *accepted; /* (n), I32: accepted proposals */
+    const gm_tensor *accepted; /* (n), I32: accepted proposals, of COMPONENT dim a step */
     const gm_tensor *outside; /* (n), I32: proposals with a ratio that is not finite, all refused */
     const gm_tensor *status;  /* (n), I32: OK, NON_FINITE or INVALID_ARGUMENT */
+    const gm_tensor *scale; /* (dim, n): COMPONENT's adapted scales; options.target must not be 0 */
     const gm_tensor *log_density; /* (n): log p at result.state; NaN unless the status is OK */
 } gm_mcmc_result;
 
@@ -105,16 +126,16 @@ typedef struct gm_mcmc_result {
  * result->state may be input->state itself; no other two arrays may overlap.
  *
  * A chain that starts where its state, its log density (ULA: none is computed) or its gradient
- * (RWM: none) is not finite, or whose ULA step leads to no finite state, ends there with
+ * (RWM, COMPONENT: none) is not finite, or whose ULA step leads to no finite state, ends there with
  * NON_FINITE; one whose step size, scale, factor or beta is not finite, or not as above (the
  * factor's diagonal: not 0), does not start: INVALID_ARGUMENT. Others are not touched by it.
  *
  * Errors: INVALID_ARGUMENT, SHAPE_MISMATCH, UNSUPPORTED. On an error nothing is written.
  * Determinism: equal bits for any number of threads and any batch; an accept decision compares
  * floats, so that backends agree in distribution, and bit for bit only where their rounding does.
- * Cost per step and chain: dim normals, a log density, a gradient per leapfrog step; with a factor
- * two products by a triangle for each. A factor that chains share (stride 0) is the fast one.
- * Allocates nothing.
+ * Cost per step and chain: dim normals, a log density (COMPONENT: dim), a gradient per leapfrog
+ * step; with a factor two products by a triangle for each. A factor that chains share (stride 0) is
+ * the fast one. Allocates nothing.
  */
 gm_status gm_mcmc_run(const gm_mcmc_plan *plan, int64_t first_step, const gm_mcmc_input *input,
                       const gm_mcmc_result *result);
