@@ -44,31 +44,54 @@ __attribute__((unused)) static machine wave_machine(gm_rbm_kind kind, int64_t vi
     return m;
 }
 
-/* Numbers of a type in a context's memory. */
+/* Numbers as a type has them, and back; of bf16 those that it has exactly. */
+static void narrow_numbers(gm_dtype dtype, const double *from, int64_t count, void *to) {
+    for (int64_t i = 0; i < count; ++i) {
+        const float x = (float)from[i];
+        uint32_t bits;
+        memcpy(&bits, &x, sizeof bits);
+        if (dtype == GM_F64) {
+            ((double *)to)[i] = from[i];
+        } else if (dtype == GM_F32) {
+            ((float *)to)[i] = x;
+        } else {
+            assert_true((bits & 0xffff) == 0);
+            ((uint16_t *)to)[i] = (uint16_t)(bits >> 16);
+        }
+    }
+}
+
+static void widen_numbers(gm_dtype dtype, const void *from, int64_t count, double *to) {
+    for (int64_t i = 0; i < count; ++i) {
+        float x;
+        const uint32_t bits = (uint32_t)((const uint16_t *)from)[i] << 16;
+        memcpy(&x, &bits, sizeof x);
+        to[i] = dtype == GM_F64   ? ((const double *)from)[i]
+                : dtype == GM_F32 ? (double)((const float *)from)[i]
+                                  : (double)x;
+    }
+}
+
 __attribute__((unused)) static void *to_device(const subject *s, gm_dtype dtype, const double *host,
                                                int64_t count) {
-    const size_t bytes = (size_t)count * gm_dtype_size(dtype);
-    float *narrow = malloc((size_t)count * 4 + 8);
-    for (int64_t i = 0; i < count; ++i) {
-        narrow[i] = (float)host[i];
-    }
-    void *memory;
-    ASSERT_OK(s->context, gm_memory_alloc(s->context, bytes + 64, &memory));
-    ASSERT_OK(s->context, gm_memory_upload(s->context, memory,
-                                           dtype == GM_F64 ? (const void *)host : narrow, bytes));
-    free(narrow);
+    void *memory, *numbers = malloc((size_t)count * 8 + 8);
+    assert_non_null(numbers);
+    narrow_numbers(dtype, host, count, numbers);
+    ASSERT_OK(s->context, gm_memory_alloc(s->context, (size_t)count * 8 + 64, &memory));
+    ASSERT_OK(s->context,
+              gm_memory_upload(s->context, memory, numbers, (size_t)count * gm_dtype_size(dtype)));
+    free(numbers);
     return memory;
 }
 
 __attribute__((unused)) static void from_device(const subject *s, gm_dtype dtype,
                                                 const void *memory, double *host, int64_t count) {
-    float *narrow = malloc((size_t)count * 4 + 8);
-    ASSERT_OK(s->context, gm_memory_download(s->context, dtype == GM_F64 ? (void *)host : narrow,
-                                             memory, (size_t)count * gm_dtype_size(dtype)));
-    for (int64_t i = 0; i < count && dtype != GM_F64; ++i) {
-        host[i] = (double)narrow[i];
-    }
-    free(narrow);
+    void *numbers = malloc((size_t)count * 8 + 8);
+    assert_non_null(numbers);
+    ASSERT_OK(s->context, gm_memory_download(s->context, numbers, memory,
+                                             (size_t)count * gm_dtype_size(dtype)));
+    widen_numbers(dtype, numbers, count, host);
+    free(numbers);
 }
 
 /* A machine and a plan in a context. */
