@@ -7,6 +7,7 @@
 
 static const gm_command models[] = {
     {"ising", "spins of two values on a lattice, magnets and glasses", gm_chain_ising},
+    {"rbm", "restricted Boltzmann machines, trained on vectors or read", gm_chain_rbm},
 };
 enum { MODELS = sizeof models / sizeof models[0] };
 

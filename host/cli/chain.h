@@ -6,5 +6,6 @@
 #include "host/cli/cli.h"
 
 int gm_chain_ising(int argc, char **argv);
+int gm_chain_rbm(int argc, char **argv);
 
 #endif
