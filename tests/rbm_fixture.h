@@ -286,4 +286,61 @@ __attribute__((unused)) static void expect_near(const subject *s, const char *wh
     }
 }
 
+/* ---- z-tests --------------------------------------------------------------------------------- */
+
+#define Z_BOUND 5.5
+
+__attribute__((unused)) static void expect_z(const char *what, double mean, double exact,
+                                             double variance, double n) {
+    const double z = (mean - exact) / sqrt(variance / n);
+    if (!(fabs(z) < Z_BOUND)) {
+        fail_msg("%s: mean %.8g, exact %.8g, z = %.2f", what, mean, exact, z);
+    }
+}
+
+/* The fastest of the host's. */
+__attribute__((unused)) static const subject *sampler(void) {
+    const subject *found = subjects;
+    FOR_EACH_SUBJECT(s) {
+        found = s->is_kernel ? found : s;
+    }
+    return found;
+}
+
+/* The state in which a cumulative law passes a uniform. */
+__attribute__((unused)) static int64_t pick(const double *cumulative, int64_t count,
+                                            uint64_t *random) {
+    const double u = (double)(next_random(random) >> 11) * 0x1p-53;
+    int64_t low = 0, high = count - 1;
+    while (low < high) {
+        const int64_t middle = (low + high) / 2;
+        if (u < cumulative[middle]) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low;
+}
+
+/* Exact draws of v: rows from the visible law. */
+__attribute__((unused)) static void draw_visible(const machine *m, double beta, const int *clamped,
+                                                 int64_t rows, uint64_t seed, double *v) {
+    const int64_t states = INT64_C(1) << m->visible;
+    double *law = visible_law(m, beta, NULL), whole = 0;
+    for (int64_t s = 0; s < states; ++s) {
+        for (int64_t i = 0; i < m->visible && clamped != NULL; ++i) {
+            law[s] = clamped[i] < 0 || (int)(s >> i & 1) == clamped[i] ? law[s] : 0;
+        }
+        whole += law[s];
+    }
+    for (int64_t s = 0; s < states; ++s) {
+        law[s] = law[s] / whole + (s > 0 ? law[s - 1] : 0);
+    }
+    for (int64_t r = 0; r < rows; ++r) {
+        bits_of((uint64_t)pick(law, states, &seed), m->visible, v + r * m->visible);
+    }
+    free(law);
+}
+
 #endif
