@@ -7,5 +7,6 @@
 
 int gm_chain_ising(int argc, char **argv);
 int gm_chain_density(int argc, char **argv);
+int gm_chain_rbm(int argc, char **argv);
 
 #endif
