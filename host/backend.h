@@ -79,6 +79,10 @@ struct gm_ising_problem;    /* ising_args.h */
 struct gm_ising_arrays;
 struct gm_mcmc_problem;     /* mcmc_args.h */
 struct gm_mcmc_arrays;
+struct gm_importance_problem; /* importance_args.h */
+struct gm_importance_arrays;
+struct gm_weigh_args;
+struct gm_resample_args;
 
 typedef struct gm_backend {
     const char *name;
@@ -165,6 +169,16 @@ typedef struct gm_backend {
     gm_status (*mcmc_run)(gm_call *call, const struct gm_mcmc_problem *problem, void *state,
                           const struct gm_mcmc_arrays *arrays);
     void (*mcmc_release)(gm_call *call, void *state);
+
+    gm_status (*importance_prepare)(gm_call *call, const struct gm_importance_problem *problem,
+                                    void **state);
+    gm_status (*importance_draw)(gm_call *call, const struct gm_importance_problem *problem,
+                                 void *state, const struct gm_importance_arrays *arrays);
+    void (*importance_release)(gm_call *call, void *state);
+    gm_status (*importance_weigh)(gm_call *call, const struct gm_weigh_args *args);
+    size_t (*importance_weigh_workspace)(const struct gm_weigh_args *args); /* NULL: none */
+    gm_status (*importance_resample)(gm_call *call, const struct gm_resample_args *args);
+    size_t (*importance_resample_workspace)(gm_call *call, const struct gm_resample_args *args);
 
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */

@@ -148,6 +148,13 @@ const gm_backend backend = {
     mcmc_prepare,
     mcmc_run,
     mcmc_release,
+    importance_prepare,
+    importance_draw,
+    importance_release,
+    importance_weigh,
+    importance_weigh_workspace,
+    importance_resample,
+    importance_resample_workspace,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

@@ -35,4 +35,8 @@ const gm_backend gm_backend_cpu = {
     .ising_workspace = gm_cpu_ising_workspace,
     .ising_run = gm_cpu_ising_run,
     .mcmc_run = gm_cpu_mcmc_run,
+    .importance_draw = gm_cpu_importance_draw,
+    .importance_weigh = gm_cpu_importance_weigh,
+    .importance_resample = gm_cpu_importance_resample,
+    .importance_resample_workspace = gm_cpu_importance_resample_workspace,
 };

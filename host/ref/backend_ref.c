@@ -31,4 +31,8 @@ const gm_backend gm_backend_ref = {
     .diagnose_workspace = gm_ref_diagnose_workspace,
     .ising_run = gm_ref_ising_run,
     .mcmc_run = gm_ref_mcmc_run,
+    .importance_draw = gm_ref_importance_draw,
+    .importance_weigh = gm_ref_importance_weigh,
+    .importance_resample = gm_ref_importance_resample,
+    .importance_resample_workspace = gm_ref_importance_resample_workspace,
 };

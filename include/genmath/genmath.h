@@ -6,6 +6,7 @@
 #include <genmath/contract.h>
 #include <genmath/contract_group.h>
 #include <genmath/conv.h>
+#include <genmath/cross_entropy.h>
 #include <genmath/decompose.h>
 #include <genmath/diagnostics.h>
 #include <genmath/diffusion.h>
@@ -13,6 +14,7 @@
 #include <genmath/elementwise.h>
 #include <genmath/fft.h>
 #include <genmath/gather.h>
+#include <genmath/importance.h>
 #include <genmath/ising.h>
 #include <genmath/krylov.h>
 #include <genmath/linalg.h>

@@ -37,6 +37,8 @@ typedef enum gm_stream {
     GM_STREAM_PERTURB = 8,         /* the noise of a forward diffusion or of training data */
     GM_STREAM_CONTRACT = 9,        /* the samples that a contraction takes of its results */
     GM_STREAM_CHAIN_LENGTH = 10,   /* the number of leapfrog steps, one for all chains */
+    GM_STREAM_IMPORTANCE = 20,     /* samples of a proposal */
+    GM_STREAM_RESAMPLE = 21,       /* which of them are drawn again */
     GM_STREAM_USER = 128
 } gm_stream;
 
