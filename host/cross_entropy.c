@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <lapack.h>
+
 #include "host/importance_args.h"
 #include "host/internal.h"
 
@@ -203,6 +205,34 @@ static double normalize(search *s, double threshold, gm_cross_entropy_iteration 
     return sum;
 }
 
+/* Raises what is below floor^2: variances, or the eigenvalues of the lower triangle. */
+static gm_status raise_to_floor(const search *s, double *covariance) {
+    const int32_t dim = s->options->dim;
+    const double least = s->options->floor * s->options->floor;
+    lapack_int n = dim, room = 3 * MOST, info = 0;
+    double vectors[MOST * MOST], values[MOST], work[3 * MOST];
+    if (s->options->dense == 0 || least == 0) {
+        for (int32_t r = 0; r < dim; ++r) {
+            covariance[r * dim + r] = fmax(covariance[r * dim + r], least);
+        }
+        return GM_STATUS_OK;
+    }
+    memcpy(vectors, covariance, sizeof vectors);
+    LAPACK_dsyev("V", "U", &n, vectors, &n, values, work, &room, &info); /* by columns: upper */
+    GM_CHECK(s->context, info == 0, GM_STATUS_NOT_CONVERGED,
+             "the eigenvalues of the fitted covariance were not found");
+    for (int32_t r = 0; r < dim; ++r) {
+        for (int32_t c = 0; c <= r; ++c) {
+            double sum = 0;
+            for (int32_t k = 0; k < dim; ++k) {
+                sum += fmax(values[k], least) * vectors[k * dim + r] * vectors[k * dim + c];
+            }
+            covariance[r * dim + c] = sum;
+        }
+    }
+    return GM_STATUS_OK;
+}
+
 /* L L^T = a in the lower triangle, in place; false if a is not positive definite. */
 static bool cholesky(double *a, int32_t dim) {
     for (int32_t c = 0; c < dim; ++c) {
@@ -254,11 +284,11 @@ static gm_status fit(search *s, double sum) {
     }
     for (int32_t r = 0; r < o->dim; ++r) {
         for (int32_t c = o->dense != 0 ? 0 : r; c <= r; ++c) {
-            const double next = a * fitted_covariance(s, mean, sum, r, c) +
-                                (1 - a) * present_covariance(&s->law, r, c);
-            covariance[r * o->dim + c] = r == c ? fmax(next, o->floor * o->floor) : next;
+            covariance[r * o->dim + c] = a * fitted_covariance(s, mean, sum, r, c) +
+                                         (1 - a) * present_covariance(&s->law, r, c);
         }
     }
+    GM_TRY(raise_to_floor(s, covariance));
     GM_CHECK(s->context, cholesky(covariance, o->dim), GM_STATUS_SINGULAR,
              "the covariance of the samples fitted to is singular: too few of them, or no floor");
     for (int32_t r = 0; r < o->dim; ++r) {

@@ -37,7 +37,7 @@ typedef enum gm_cross_entropy_goal {
 
 /*
  * The next proposal's mean and covariance are a * fitted + (1 - a) * present with a = smoothing,
- * and no standard deviation falls below the floor: the diagonal of the covariance is raised to it.
+ * and the standard deviation in no direction falls below the floor: eigenvalues are raised to it.
  *
  * For a rare event the samples that reach the level lie close together. A proposal fitted to their
  * spread has lighter tails than the target, so that the estimate's variance is infinite while its
