@@ -1,33 +1,53 @@
-/* gm_importance_* on threads: samples in blocks, problems one after another. */
+/*
+ * gm_importance_* on the CPU: blocks of 64 (double) or 128 (float) samples at once, one vector lane
+ * each, through the lane functions that GM_DENSITY compiled; problems of weights one after another
+ * on threads.
+ */
+#include <math.h>
+#include <string.h>
+
 #include "host/cpu/cpu.h"
 #include "host/importance_args.h"
 #include "host/internal.h"
 #include "host/ref/ref.h"
 
-enum { BLOCK = 1024 }; /* samples that a thread takes at once */
+enum { BLOCK = 1024 }; /* samples that a thread takes at once: whole blocks of lanes */
 
 typedef struct draw_job {
     const gm_importance_problem *problem;
     const gm_importance_arrays *arrays;
+    gm_isa isa;
 } draw_job;
 
-static void draw_block(void *argument, int64_t block, int32_t thread) {
-    (void)thread;
-    const draw_job *j = argument;
-    const int64_t n = j->arrays->n, blocks = (n + BLOCK - 1) / BLOCK,
-                  first = block % blocks * BLOCK;
-    for (int64_t i = first; i < first + BLOCK && i < n; ++i) {
-        gm_ref_importance_sample(j->problem, j->arrays, block / blocks, i);
-    }
-}
+#define real double
+#define GM_REAL(name) name##_f64
+#define NORMALS_PER_BLOCK 2
+#define NORMALS_OF_BLOCK(seed, index, block, z)                                                    \
+    gm_normal2_f64((seed), (index), GM_STREAM_IMPORTANCE, (block), (z), (z) + LANES)
+#include "host/cpu/importance_lanes.inc"
+#undef real
+#undef GM_REAL
+#undef NORMALS_PER_BLOCK
+#undef NORMALS_OF_BLOCK
+#define real float
+#define GM_REAL(name) name##_f32
+#define NORMALS_PER_BLOCK 4
+#define NORMALS_OF_BLOCK(seed, index, block, z)                                                    \
+    gm_normal4_f32((seed), (index), GM_STREAM_IMPORTANCE, (block), (z), (z) + LANES,               \
+                   (z) + 2 * LANES, (z) + 3 * LANES)
+#include "host/cpu/importance_lanes.inc"
+#undef real
+#undef GM_REAL
 
 gm_status gm_cpu_importance_draw(gm_call *call, const gm_importance_problem *problem, void *state,
                                  const gm_importance_arrays *arrays) {
     (void)state;
-    call->kernel = "importance_draw_threads";
-    draw_job j = {problem, arrays};
-    gm_parallel_for(call->pool, arrays->problems * ((arrays->n + BLOCK - 1) / BLOCK), draw_block,
-                    &j);
+    static const char *const names[] = {"importance_draw_base", "importance_draw_avx2",
+                                        "importance_draw_avx512"};
+    draw_job job = {problem, arrays, call->isa};
+    gm_parallel_for(call->pool, arrays->problems * ((arrays->n + BLOCK - 1) / BLOCK),
+                    problem->dtype == GM_F64 ? sample_block_of_f64 : sample_block_of_f32, &job);
+    call->kernel = names[call->isa - 1];
     return GM_STATUS_OK;
 }
 
