@@ -49,8 +49,9 @@ typedef struct gm_bench_case {
     X(potts)                                                                                       \
     X(factor)                                                                                      \
     X(rbm)                                                                                         \
-    X(diagnostics)
-    X(tempering)
+    X(diagnostics)                                                                                 \
+    X(tempering)                                                                                   \
+    X(importance)
 
 #define GM_BENCH_DECLARE(name)                                                                     \
     extern const gm_bench_case gm_##name##_bench[];                                                \

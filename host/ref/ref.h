@@ -65,4 +65,16 @@ gm_status gm_ref_factor_run(gm_call *call, const struct gm_factor_problem *probl
                             const struct gm_factor_arrays *arrays);
 gm_status gm_ref_rbm_run(gm_call *call, const struct gm_rbm_args *args);
 
+/* Sample i of problem k; a problem's estimates; its indices, with 8 n bytes of scratch. */
+void gm_ref_importance_sample(const struct gm_importance_problem *problem,
+                              const struct gm_importance_arrays *arrays, int64_t k, int64_t i);
+gm_status gm_ref_importance_draw(gm_call *call, const struct gm_importance_problem *problem,
+                                 void *state, const struct gm_importance_arrays *arrays);
+void gm_ref_importance_weigh_problem(const struct gm_weigh_args *args, int64_t k);
+gm_status gm_ref_importance_weigh(gm_call *call, const struct gm_weigh_args *args);
+void gm_ref_importance_resample_problem(const struct gm_resample_args *args, int64_t k,
+                                        void *scratch);
+gm_status gm_ref_importance_resample(gm_call *call, const struct gm_resample_args *args);
+size_t gm_ref_importance_resample_workspace(gm_call *call, const struct gm_resample_args *args);
+
 #endif

@@ -7,6 +7,7 @@
 #include <genmath/contract.h>
 #include <genmath/contract_group.h>
 #include <genmath/conv.h>
+#include <genmath/cross_entropy.h>
 #include <genmath/decompose.h>
 #include <genmath/diagnostics.h>
 #include <genmath/diffusion.h>
@@ -15,6 +16,7 @@
 #include <genmath/fft.h>
 #include <genmath/gather.h>
 #include <genmath/factor_graph.h>
+#include <genmath/importance.h>
 #include <genmath/ising.h>
 #include <genmath/krylov.h>
 #include <genmath/lattices.h>
