@@ -81,6 +81,7 @@ struct gm_mcmc_problem;     /* mcmc_args.h */
 struct gm_mcmc_arrays;
 struct gm_factor_problem;   /* factor_graph_args.h */
 struct gm_factor_arrays;
+struct gm_hopfield_args;    /* hopfield_args.h */
 
 typedef struct gm_backend {
     const char *name;
@@ -175,6 +176,10 @@ typedef struct gm_backend {
     gm_status (*factor_run)(gm_call *call, const struct gm_factor_problem *problem, void *state,
                             const struct gm_factor_arrays *arrays);
     void (*factor_release)(gm_call *call, void *state);
+
+    /* Loads the states, before their fields are made; lets the probes run. */
+    gm_status (*hopfield_begin)(gm_call *call, const struct gm_hopfield_args *args);
+    gm_status (*hopfield_run)(gm_call *call, const struct gm_hopfield_args *args);
 
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */

@@ -152,6 +152,8 @@ const gm_backend backend = {
     factor_workspace,
     factor_run,
     factor_release,
+    hopfield_begin,
+    hopfield_run,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

@@ -62,6 +62,8 @@ size_t factor_workspace(gm_call *call, const gm_factor_problem *problem, void *s
 gm_status factor_run(gm_call *call, const gm_factor_problem *problem, void *state,
                      const gm_factor_arrays *arrays);
 void factor_release(gm_call *call, void *state);
+gm_status hopfield_begin(gm_call *call, const gm_hopfield_args *args);
+gm_status hopfield_run(gm_call *call, const gm_hopfield_args *args);
 
 /* The library's own function is not linked into a module. */
 inline const char *gm_dtype_text(gm_dtype dtype) {

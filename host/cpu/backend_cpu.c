@@ -37,4 +37,6 @@ const gm_backend gm_backend_cpu = {
     .mcmc_run = gm_cpu_mcmc_run,
     .factor_workspace = gm_cpu_factor_workspace,
     .factor_run = gm_cpu_factor_run,
+    .hopfield_begin = gm_cpu_hopfield_begin,
+    .hopfield_run = gm_cpu_hopfield_run,
 };

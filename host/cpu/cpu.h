@@ -49,5 +49,7 @@ size_t gm_cpu_factor_workspace(gm_call *call, const struct gm_factor_problem *pr
                                int64_t chains);
 gm_status gm_cpu_factor_run(gm_call *call, const struct gm_factor_problem *problem, void *state,
                             const struct gm_factor_arrays *arrays);
+gm_status gm_cpu_hopfield_begin(gm_call *call, const struct gm_hopfield_args *args);
+gm_status gm_cpu_hopfield_run(gm_call *call, const struct gm_hopfield_args *args);
 
 #endif

@@ -32,4 +32,6 @@ const gm_backend gm_backend_ref = {
     .ising_run = gm_ref_ising_run,
     .mcmc_run = gm_ref_mcmc_run,
     .factor_run = gm_ref_factor_run,
+    .hopfield_begin = gm_ref_hopfield_begin,
+    .hopfield_run = gm_ref_hopfield_run,
 };

@@ -49,5 +49,11 @@ void gm_ref_factor_chain(const struct gm_factor_problem *problem,
                          const struct gm_factor_arrays *arrays, int64_t chain);
 gm_status gm_ref_factor_run(gm_call *call, const struct gm_factor_problem *problem, void *state,
                             const struct gm_factor_arrays *arrays);
+/* The state of a probe from the user's; what becomes of it. */
+void gm_ref_hopfield_load(const struct gm_hopfield_args *args, int64_t probe);
+void gm_ref_hopfield_end(const struct gm_hopfield_args *args, int64_t probe, gm_status status,
+                         int64_t swept, int64_t sum);
+gm_status gm_ref_hopfield_begin(gm_call *call, const struct gm_hopfield_args *args);
+gm_status gm_ref_hopfield_run(gm_call *call, const struct gm_hopfield_args *args);
 
 #endif
