@@ -15,6 +15,7 @@
 #include <genmath/fft.h>
 #include <genmath/gather.h>
 #include <genmath/hopfield.h>
+#include <genmath/inverse_ising.h>
 #include <genmath/ising.h>
 #include <genmath/krylov.h>
 #include <genmath/linalg.h>
