@@ -46,7 +46,8 @@ typedef struct gm_bench_case {
     X(fft)                                                                                         \
     X(ising)                                                                                       \
     X(mcmc)                                                                                        \
-    X(factor)
+    X(factor)                                                                                      \
+    X(hopfield)
 
 #define GM_BENCH_DECLARE(name)                                                                     \
     extern const gm_bench_case gm_##name##_bench[];                                                \

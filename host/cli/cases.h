@@ -41,7 +41,8 @@ typedef struct gm_case {
     X(fft)                                                                                         \
     X(ising)                                                                                       \
     X(mcmc)                                                                                        \
-    X(factor)
+    X(factor)                                                                                      \
+    X(hopfield)
 
 #define GM_CASE_DECLARE(name)                                                                      \
     extern const gm_case gm_##name##_cases[];                                                      \
