@@ -168,6 +168,8 @@ const gm_backend backend = {
     importance_weigh_workspace,
     importance_resample,
     importance_resample_workspace,
+    hopfield_begin,
+    hopfield_run,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

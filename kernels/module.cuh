@@ -85,6 +85,8 @@ gm_status importance_weigh(gm_call *call, const gm_weigh_args *args);
 size_t importance_weigh_workspace(const gm_weigh_args *args);
 gm_status importance_resample(gm_call *call, const gm_resample_args *args);
 size_t importance_resample_workspace(gm_call *call, const gm_resample_args *args);
+gm_status hopfield_begin(gm_call *call, const gm_hopfield_args *args);
+gm_status hopfield_run(gm_call *call, const gm_hopfield_args *args);
 
 /* The library's own function is not linked into a module. */
 inline const char *gm_dtype_text(gm_dtype dtype) {

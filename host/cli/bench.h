@@ -51,7 +51,8 @@ typedef struct gm_bench_case {
     X(rbm)                                                                                         \
     X(diagnostics)                                                                                 \
     X(tempering)                                                                                   \
-    X(importance)
+    X(importance)                                                                                  \
+    X(hopfield)
 
 #define GM_BENCH_DECLARE(name)                                                                     \
     extern const gm_bench_case gm_##name##_bench[];                                                \

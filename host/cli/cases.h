@@ -46,7 +46,8 @@ typedef struct gm_case {
     X(rbm)                                                                                         \
     X(diagnostics)                                                                                 \
     X(tempering)                                                                                   \
-    X(importance)
+    X(importance)                                                                                  \
+    X(hopfield)
 
 #define GM_CASE_DECLARE(name)                                                                      \
     extern const gm_case gm_##name##_cases[];                                                      \

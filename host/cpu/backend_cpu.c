@@ -48,4 +48,6 @@ const gm_backend gm_backend_cpu = {
     .importance_weigh = gm_cpu_importance_weigh,
     .importance_resample = gm_cpu_importance_resample,
     .importance_resample_workspace = gm_cpu_importance_resample_workspace,
+    .hopfield_begin = gm_cpu_hopfield_begin,
+    .hopfield_run = gm_cpu_hopfield_run,
 };

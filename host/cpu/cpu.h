@@ -63,5 +63,7 @@ gm_status gm_cpu_importance_draw(gm_call *call, const struct gm_importance_probl
 gm_status gm_cpu_importance_weigh(gm_call *call, const struct gm_weigh_args *args);
 gm_status gm_cpu_importance_resample(gm_call *call, const struct gm_resample_args *args);
 size_t gm_cpu_importance_resample_workspace(gm_call *call, const struct gm_resample_args *args);
+gm_status gm_cpu_hopfield_begin(gm_call *call, const struct gm_hopfield_args *args);
+gm_status gm_cpu_hopfield_run(gm_call *call, const struct gm_hopfield_args *args);
 
 #endif

@@ -42,4 +42,6 @@ const gm_backend gm_backend_ref = {
     .importance_weigh = gm_ref_importance_weigh,
     .importance_resample = gm_ref_importance_resample,
     .importance_resample_workspace = gm_ref_importance_resample_workspace,
+    .hopfield_begin = gm_ref_hopfield_begin,
+    .hopfield_run = gm_ref_hopfield_run,
 };

@@ -76,5 +76,11 @@ void gm_ref_importance_resample_problem(const struct gm_resample_args *args, int
                                         void *scratch);
 gm_status gm_ref_importance_resample(gm_call *call, const struct gm_resample_args *args);
 size_t gm_ref_importance_resample_workspace(gm_call *call, const struct gm_resample_args *args);
+/* The state of a probe from the user's; what becomes of it. */
+void gm_ref_hopfield_load(const struct gm_hopfield_args *args, int64_t probe);
+void gm_ref_hopfield_end(const struct gm_hopfield_args *args, int64_t probe, gm_status status,
+                         int64_t swept, int64_t sum);
+gm_status gm_ref_hopfield_begin(gm_call *call, const struct gm_hopfield_args *args);
+gm_status gm_ref_hopfield_run(gm_call *call, const struct gm_hopfield_args *args);
 
 #endif

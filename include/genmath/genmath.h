@@ -13,10 +13,13 @@
 #include <genmath/diffusion.h>
 #include <genmath/dlpack.h>
 #include <genmath/elementwise.h>
+#include <genmath/factor_graph.h>
 #include <genmath/fft.h>
 #include <genmath/gather.h>
 #include <genmath/factor_graph.h>
 #include <genmath/importance.h>
+#include <genmath/hopfield.h>
+#include <genmath/inverse_ising.h>
 #include <genmath/ising.h>
 #include <genmath/krylov.h>
 #include <genmath/lattices.h>
