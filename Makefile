@@ -91,7 +91,7 @@ KERNELS := $(wildcard kernels/*.cu)
 EMBEDDED := genmath/compiler.h genmath/detail/arithmetic.h genmath/detail/trig.h \
     genmath/math.h genmath/philox.h genmath/detail/chain_noise.h host/step_factor.h \
     kernels/ensemble.cuh kernels/ode_rk4.cuh kernels/ode_erk.cuh kernels/sde_em.cuh \
-    kernels/mcmc_chain.cuh
+    kernels/mcmc_chain.cuh kernels/importance_draw.cuh
 EMBEDDED_FILES := $(foreach h,$(EMBEDDED),$(firstword $(wildcard include/$(h) $(h))))
 
 # The headers that NVRTC needs to compile a user's system, as C++ string literals.
@@ -107,13 +107,18 @@ GENCODE := -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90a,code=sm
 # the driver makes from the PTX for other devices when a kernel is first used.
 LINALG_GENCODE := -gencode arch=compute_80,code=[sm_90,compute_80]
 $(B)/cuda/kernels/linalg_%.o: GENCODE := $(LINALG_GENCODE)
+# The PTX that tests/no_fp64.sh searches stays beside the object.
+SEARCHED := compute_90a
+$(B)/cuda/kernels/linalg_%.o: SEARCHED := compute_80
 NVCC_FLAGS = -std=c++17 -O3 $(GENCODE) -I. -Iinclude -I$(B) -DGM_KERNEL_SYSTEMS \
     '-DGM_ARCHITECTURES="$(ARCHITECTURES)"' -Xcompiler -fPIC,-Wall,-Wextra $(if $(CI),-Werror all-warnings,)
 
 $(B)/cuda/%.o: %.cu $(B)/embedded_headers.inc
 	$(call say,NVCC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(NVCC) $(NVCC_FLAGS) -MD -MF $(@:.o=.d) -MT $@ -c $< -o $@
+	$(Q)rm -rf $(@:.o=.kept) && mkdir $(@:.o=.kept)
+	$(Q)$(NVCC) $(NVCC_FLAGS) --keep --keep-dir $(@:.o=.kept) -MD -MF $(@:.o=.d) -MT $@ -c $< -o $@
+	$(Q)mv $(@:.o=.kept)/*.$(SEARCHED).ptx $(@:.o=.ptx) && rm -r $(@:.o=.kept)
 
 CUDA_MODULE := $(B)/libgenmath-cuda.so
 $(CUDA_MODULE): $(KERNELS:%.cu=$(B)/cuda/%.o)

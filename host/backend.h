@@ -87,6 +87,11 @@ struct gm_potts_arrays;
 struct gm_factor_problem;   /* factor_graph_args.h */
 struct gm_factor_arrays;
 struct gm_rbm_args;         /* rbm_args.h */
+struct gm_importance_problem; /* importance_args.h */
+struct gm_importance_arrays;
+struct gm_weigh_args;
+struct gm_resample_args;
+struct gm_hopfield_args;    /* hopfield_args.h */
 
 typedef struct gm_backend {
     const char *name;
@@ -195,6 +200,19 @@ typedef struct gm_backend {
     void (*factor_release)(gm_call *call, void *state);
 
     gm_status (*rbm_run)(gm_call *call, const struct gm_rbm_args *args);
+
+    gm_status (*importance_prepare)(gm_call *call, const struct gm_importance_problem *problem,
+                                    void **state);
+    gm_status (*importance_draw)(gm_call *call, const struct gm_importance_problem *problem,
+                                 void *state, const struct gm_importance_arrays *arrays);
+    void (*importance_release)(gm_call *call, void *state);
+    gm_status (*importance_weigh)(gm_call *call, const struct gm_weigh_args *args);
+    size_t (*importance_weigh_workspace)(const struct gm_weigh_args *args); /* NULL: none */
+    gm_status (*importance_resample)(gm_call *call, const struct gm_resample_args *args);
+    size_t (*importance_resample_workspace)(gm_call *call, const struct gm_resample_args *args);
+    /* Loads the states, before their fields are made; lets the probes run. */
+    gm_status (*hopfield_begin)(gm_call *call, const struct gm_hopfield_args *args);
+    gm_status (*hopfield_run)(gm_call *call, const struct gm_hopfield_args *args);
 
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */

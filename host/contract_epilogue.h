@@ -54,22 +54,28 @@ GM_INLINE double gm_contract_activate_f64(int activation, double x) {
  * Probability 0 and below never gives 1, 1 and above always does, a NaN never; multiples of 2^-24
  * are met exactly.
  */
+GM_INLINE float gm_contract_decide_f32(uint32_t word, float probability) {
+    return (float)(int32_t)(word >> 8) < probability * 0x1p24f ? 1.0f : 0.0f;
+}
+
 GM_INLINE float gm_contract_sample_f32(uint64_t seed, uint64_t index, float probability) {
     const gm_words words = gm_philox_block(seed, index / 4, GM_STREAM_CONTRACT, 0);
-    const uint32_t word = gm_word(words, (uint32_t)(index % 4));
-    return (float)(int32_t)(word >> 8) < probability * 0x1p24f ? 1.0f : 0.0f;
+    return gm_contract_decide_f32(gm_word(words, (uint32_t)(index % 4)), probability);
 }
 
 /*
  * As the f32 form with u = k 2^-52, k the 52 high bits of words 2 index and 2 index + 1 of the same
  * sequence, the first on top.
  */
-GM_INLINE double gm_contract_sample_f64(uint64_t seed, uint64_t index, double probability) {
-    const gm_words words = gm_philox_block(seed, index / 2, GM_STREAM_CONTRACT, 0);
-    const uint64_t pair =
-        index % 2 == 0 ? gm_join(words.w0, words.w1) : gm_join(words.w2, words.w3);
-    const double above_one = gm_from_bits_f64(pair >> 12 | 0x3ff0000000000000u);
+GM_INLINE double gm_contract_decide_f64(uint32_t high, uint32_t low, double probability) {
+    const double above_one = gm_from_bits_f64(gm_join(high, low) >> 12 | 0x3ff0000000000000u);
     return above_one - 1.0 < probability ? 1.0 : 0.0;
+}
+
+GM_INLINE double gm_contract_sample_f64(uint64_t seed, uint64_t index, double probability) {
+    const gm_words w = gm_philox_block(seed, index / 2, GM_STREAM_CONTRACT, 0);
+    return index % 2 == 0 ? gm_contract_decide_f64(w.w0, w.w1, probability)
+                          : gm_contract_decide_f64(w.w2, w.w3, probability);
 }
 
 #endif

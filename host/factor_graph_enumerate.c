@@ -3,20 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/careful_sum.h"
 #include "host/factor_graph_model.h"
 
 static const int64_t MOST_STATES = 1 << 20;
-
-/* A sum with what its roundings lost (Neumaier, ZAMM 54, 1974). */
-typedef struct careful_sum {
-    double sum, lost;
-} careful_sum;
-
-static void add_to(careful_sum *s, double x) {
-    const double sum = s->sum + x;
-    s->lost += fabs(s->sum) >= fabs(x) ? (s->sum - sum) + x : (x - sum) + s->sum;
-    s->sum = sum;
-}
 
 /* What is gone through. */
 typedef struct walk {
@@ -25,17 +15,17 @@ typedef struct walk {
     uint8_t *labels; /* (variables) */
     int32_t *free;   /* (free variables) */
     int32_t free_count;
-    double joint;          /* states, infinite where there are too many for a double */
-    int64_t *column;       /* (variables) the first of the variable's marginals */
-    careful_sum *marginal; /* (columns) */
+    double joint;             /* states, infinite where there are too many for a double */
+    int64_t *column;          /* (variables) the first of the variable's marginals */
+    gm_careful_sum *marginal; /* (columns) */
     int64_t columns;
-    careful_sum z;
+    gm_careful_sum z;
 } walk;
 
 /* beta L; -INFINITY where an entry is forbidden, NaN where it overflows. */
 static double exponent_of(const walk *w) {
     const gm_factor_graph_model *m = w->model;
-    careful_sum sum = {0, 0};
+    gm_careful_sum sum = {0, 0};
     const double *table = m->table;
     for (int64_t a = 0; a < m->factors; ++a) {
         int32_t steps[GM_FACTOR_MOST_MEMBERS];
@@ -47,10 +37,10 @@ static double exponent_of(const walk *w) {
         if (table[index] == -INFINITY) {
             return -INFINITY;
         }
-        add_to(&sum, table[index]);
+        gm_careful_add(&sum, table[index]);
         table += entries;
     }
-    const double exponent = w->beta * (sum.sum + sum.lost);
+    const double exponent = w->beta * gm_careful_value(sum);
     return isfinite(exponent) ? exponent : NAN;
 }
 
@@ -78,9 +68,9 @@ static gm_status sum_up(gm_context *context, walk *w, double *largest) {
              "no joint state is possible: each has a forbidden entry");
     for (int64_t s = 0; s < joint; ++s, advance(w)) {
         const double weight = exp(exponent_of(w) - *largest);
-        add_to(&w->z, weight);
+        gm_careful_add(&w->z, weight);
         for (int64_t i = 0; i < w->model->variables && w->marginal != NULL; ++i) {
-            add_to(&w->marginal[w->column[i] + w->labels[i]], weight);
+            gm_careful_add(&w->marginal[w->column[i] + w->labels[i]], weight);
         }
     }
     return GM_STATUS_OK;
@@ -117,12 +107,12 @@ static gm_status enumerate(gm_context *context, walk *w, const uint8_t *labels, 
     GM_CHECK(context, w->marginal != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory to enumerate");
     double largest;
     GM_TRY(sum_up(context, w, &largest));
-    const double z = w->z.sum + w->z.lost;
+    const double z = gm_careful_value(w->z);
     if (log_z != NULL) {
         *log_z = largest + log(z);
     }
     for (int64_t k = 0; k < w->columns && marginal != NULL; ++k) {
-        marginal[k] = (w->marginal[k].sum + w->marginal[k].lost) / z;
+        marginal[k] = gm_careful_value(w->marginal[k]) / z;
     }
     return GM_STATUS_OK;
 }

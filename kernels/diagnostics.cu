@@ -394,8 +394,8 @@ int64_t lags_at_once(int64_t n) {
 
 layout layout_of(const gm_diagnose_args &args) {
     const int64_t n = args.iterations, m = args.chains, draws = n * m;
-    const int64_t ranges = (draws + LEAST_RANGE - 1) / LEAST_RANGE;
-    const int64_t blocks = ranges < MOST_BLOCKS ? ranges : MOST_BLOCKS;
+    const int64_t least = (draws + LEAST_RANGE - 1) / LEAST_RANGE; /* halves can take more blocks */
+    const int64_t blocks = least < MOST_BLOCKS ? least : MOST_BLOCKS;
     const int64_t lag_count = n < lags_at_once(n) ? n : lags_at_once(n);
     layout l;
     size_t bytes = 0;

@@ -2,9 +2,7 @@
  * What the kernels of gm_diagnose work on, and the sums among them. A quantity (blockIdx.y) has a
  * part of the workspace of its own; its draws lie there chain after chain, as "series" x.
  *
- * Sums: a block adds up a range of the series whose length depends on the number of draws alone,
- * its threads every 256th, folded in pairs; the ranges' sums, at most 1024, are folded by one
- * block. So the bits depend on no grid and no batch.
+ * Sums over all draws are those of ranges.cuh.
  */
 #pragma once
 
@@ -13,13 +11,13 @@
 
 #include "host/diagnostics_args.h"
 #include "kernels/radix_sort.cuh"
-#include "kernels/warp.cuh"
+#include "kernels/ranges.cuh"
 
 namespace gm {
 namespace diagnostics {
 
-constexpr int THREADS = radix::THREADS, WARPS = THREADS / 32;
-constexpr int64_t LEAST_RANGE = 4096, MOST_BLOCKS = 1024;
+using namespace ranges;
+static_assert(THREADS == radix::THREADS, "one size of blocks");
 constexpr int64_t LONG_CHAIN = 1024; /* iterations from which a block, not a warp, has a chain */
 constexpr int LAGS_AT_ONCE = 4;      /* of a warp: five loads for four products */
 
@@ -81,33 +79,10 @@ struct series {
     }
     /* Entries of a block, and how many blocks there are. */
     __host__ __device__ int64_t range() const {
-        const int64_t least = (count() + MOST_BLOCKS - 1) / MOST_BLOCKS;
-        const int64_t whole = (least + THREADS - 1) / THREADS * THREADS;
-        return whole > LEAST_RANGE ? whole : LEAST_RANGE;
+        return range_of(count());
     }
     __host__ __device__ int64_t blocks() const {
-        return (count() + range() - 1) / range();
-    }
-};
-
-/* Folds what the threads of a block have, in pairs; thread 0 gets the result. */
-template <class T, class Join> __device__ T fold(T value, T *shared, Join join) {
-    shared[threadIdx.x] = value;
-    for (unsigned half = THREADS / 2; half > 0; half /= 2) {
-        __syncthreads();
-        if (threadIdx.x < half) {
-            shared[threadIdx.x] = join(shared[threadIdx.x], shared[threadIdx.x + half]);
-        }
-    }
-    __syncthreads();
-    const T result = shared[0];
-    __syncthreads();
-    return result;
-}
-
-struct add {
-    __device__ double operator()(double a, double b) const {
-        return a + b;
+        return blocks_of(count());
     }
 };
 

@@ -203,6 +203,11 @@ gm_status jit_mcmc(gm_call *call, const gm_density &density, gm_dtype dtype, jit
     return build(call, density.name, jit_density_program(density, dtype == GM_F64), kernel);
 }
 
+gm_status jit_importance(gm_call *call, const gm_density &density, gm_dtype dtype,
+                         jit_kernel **kernel) {
+    return build(call, density.name, jit_importance_program(density, dtype == GM_F64), kernel);
+}
+
 gm_status jit_launch(gm_call *call, const jit_kernel *kernel, unsigned blocks, unsigned threads,
                      const void *params) {
     void *arguments[] = {const_cast<void *>(params)};

@@ -27,6 +27,8 @@ gm_status jit_ode(gm_call *call, const gm_system &system, gm_dtype dtype, bool a
                   jit_kernel **kernel);
 gm_status jit_sde(gm_call *call, const gm_sde &sde, gm_dtype dtype, jit_kernel **kernel);
 gm_status jit_mcmc(gm_call *call, const gm_density &density, gm_dtype dtype, jit_kernel **kernel);
+gm_status jit_importance(gm_call *call, const gm_density &density, gm_dtype dtype,
+                         jit_kernel **kernel);
 
 /* Launches a one-dimensional grid with one argument, a struct. Does not wait. */
 gm_status jit_launch(gm_call *call, const jit_kernel *kernel, unsigned blocks, unsigned threads,

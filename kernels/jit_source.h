@@ -92,9 +92,11 @@ inline std::string jit_program(const gm_system &system, const gm_sde *sde, bool 
            "> a) {\n    gm::" + params + "_trajectory(user_system(), a);\n}\n";
 }
 
-/* The same for chains over a density. */
-inline std::string jit_density_program(const gm_density &density, bool is_double) {
-    return "#include \"kernels/mcmc_chain.cuh\"\nstruct user_density {\n"
+/* The same over a density: chains, or samples of a proposal. */
+inline std::string density_program(const gm_density &density, bool is_double, const char *header,
+                                   const char *params, const char *function) {
+    return std::string("#include \"kernels/") + header +
+           ".cuh\"\nstruct user_density {\n"
            "    static constexpr int max_dim = " +
            std::to_string(density.dim) + ", max_params = " + std::to_string(density.params) +
            ";\n" + constant_function("int", "dim", density.dim) +
@@ -102,8 +104,18 @@ inline std::string jit_density_program(const gm_density &density, bool is_double
            body_function("log_density", "logp", density.source) +
            body_function("gradient", "grad", density.gradient_source) +
            "};\nextern \"C\" __global__ void __launch_bounds__(gm::ENSEMBLE_BLOCK)\n"
-           "gm_user_kernel(const gm::mcmc_params<" +
-           (is_double ? "double" : "float") + "> a) {\n    gm::mcmc_chain(user_density(), a);\n}\n";
+           "gm_user_kernel(const gm::" +
+           params + "<" + (is_double ? "double" : "float") + "> a) {\n    gm::" + function +
+           "(user_density(), a);\n}\n";
+}
+
+inline std::string jit_density_program(const gm_density &density, bool is_double) {
+    return density_program(density, is_double, "mcmc_chain", "mcmc_params", "mcmc_chain");
+}
+
+inline std::string jit_importance_program(const gm_density &density, bool is_double) {
+    return density_program(density, is_double, "importance_draw", "importance_params",
+                           "importance_sample");
 }
 
 } // namespace gm

@@ -14,9 +14,11 @@
  *
  * Scratch: H, Z, w and a column: for 32 in shared memory 17 KiB of float, 34 of double. The chain
  * of rotations leaves no more than 32 threads at work, so a warp takes a problem and a block of
- * several warps has several. Not yet run on a GPU. Source: Golub, Van Loan, 7.4, 7.5.
+ * several warps has several. As all of it is complex, a real problem runs the kernels of a complex
+ * one. Larger problems go to a library, in complex numbers too. Not yet run on a GPU. Source:
+ * Golub, Van Loan, 7.4, 7.5.
  */
-#include "kernels/linalg_spectral.cuh"
+#include "kernels/linalg_spectral_vendor.cuh"
 #include "kernels/linalg_table.cuh"
 
 namespace gm {
@@ -30,16 +32,15 @@ constexpr int MOST_STEPS = 300; /* for an eigenvalue; it takes 2 to 4 */
 template <class R> constexpr R LARGE = sizeof(R) == 4 ? R(1e10f) : R(1e60);
 template <class R> constexpr R SMALLEST = sizeof(R) == 4 ? R(0x1p-126f) : R(0x1p-1022);
 
-template <class T> struct eigen_scratch {
-    using C = complex<real_type<T>>;
+template <class C> struct eigen_scratch {
     tile<C> h, z;
     C *w, *column;
-    real_type<T> *last; /* of an eigenvector of T: its entry on the diagonal */
+    real_type<C> *last; /* of an eigenvector of T: its entry on the diagonal */
     int *permutation;
 
     __host__ __device__ constexpr eigen_scratch(arena &memory, const dims &d)
         : h(memory.take_tile<C>(d, d.n, d.n)), z(memory.take_tile<C>(d, d.n, d.n)),
-          w(memory.take<C>(d.n)), column(memory.take<C>(d.n)), last(memory.take<real_type<T>>(d.n)),
+          w(memory.take<C>(d.n)), column(memory.take<C>(d.n)), last(memory.take<real_type<C>>(d.n)),
           permutation(memory.take<int>(d.n)) {
     }
 };
@@ -281,11 +282,34 @@ __device__ void find_vectors(const Group &g, const Scratch &s, int n, R norm) {
 
 /* ---- the operation --------------------------------------------------------------------------- */
 
+/* Entries of a problem as complex numbers, which its own may be. */
+template <class C> struct complex_entries {
+    view<C> a;
+    view<real_type<C>> real; /* data NULL: complex */
+    __device__ __forceinline__ C operator()(int i, int j) const {
+        return real.data != nullptr ? C{real(i, j), 0} : a(i, j);
+    }
+};
+
 struct eigen_item {
-    template <class T> using scratch = eigen_scratch<T>;
+    template <class C> using scratch = eigen_scratch<C>;
+    static constexpr vendor_spectrum_kind kind = VENDOR_GENERAL;
+    static constexpr int step = 1;
 
     static dims sizes(const gm_linalg_args &args) {
         return sizes_of(args, 0);
+    }
+
+    static __host__ __device__ bool wants_vectors(const gm_linalg_args &args) {
+        return args.out[1].data != nullptr;
+    }
+
+    template <class C>
+    static __device__ complex_entries<C> entries(const gm_linalg_args &args, int64_t problem) {
+        if (args.dtype == GM_F64 || args.dtype == GM_F32) {
+            return {{}, view_of<real_type<C>>(args, args.in[0], problem)};
+        }
+        return {view_of<C>(args, args.in[0], problem), {}};
     }
 
     /* 1 / (|V| |V^-1|); V is used up. */
@@ -300,28 +324,16 @@ struct eigen_item {
         return reciprocal_condition(n, size, norm_1(g, n, n, s.z));
     }
 
-    template <class T, class Group>
-    static __device__ outcome<real_type<T>> run(const Group &g, const gm_linalg_args &args,
-                                                int64_t problem, const scratch<T> &s,
-                                                const dims &) {
-        using R = real_type<T>;
-        using C = complex<R>;
+    /* Stores s.w and s.z, the values and vectors of what was loaded. */
+    template <class C, class Group>
+    static __device__ outcome<real_type<C>> conclude(const Group &g, const gm_linalg_args &args,
+                                                     int64_t problem, const scratch<C> &s,
+                                                     const loaded<real_type<C>> &a) {
+        using R = real_type<C>;
         const int n = static_cast<int>(args.in[0].rows);
-        const plain_entries<C, T> entries = {view_of<T>(args, args.in[0], problem)};
-        const loaded<R> a = load_scaled(g, entries, n, n, 1, s.h);
-        if (!a.finite) {
-            return failed<R>(GM_STATUS_NON_FINITE);
-        }
-        to_hessenberg<R>(g, s, n);
-        if (!to_triangle(g, s, n, a.norm)) {
-            return failed<R>(GM_STATUS_NOT_CONVERGED);
-        }
         outcome<R> result = {GM_STATUS_OK, true, 0, 0, 0};
-        if (args.out[1].data != nullptr) {
-            find_vectors(g, s, n, a.norm);
-        }
         if (args.residual.data != nullptr) { /* |A V - V diag(w)| / |A| */
-            load_at(g, entries, n, n, a.exponent, s.h);
+            load_at(g, entries<C>(args, problem), n, n, a.exponent, s.h);
             const auto error = [&](int i, int j) {
                 return dot(i, j, 0, n, s.h, s.z) - s.z(i, j) * s.w[j];
             };
@@ -335,13 +347,55 @@ struct eigen_item {
         }
         return good ? result : failed<R>(GM_STATUS_NON_FINITE);
     }
+
+    template <class C, class Group>
+    static __device__ outcome<real_type<C>> run(const Group &g, const gm_linalg_args &args,
+                                                int64_t problem, const scratch<C> &s,
+                                                const dims &) {
+        using R = real_type<C>;
+        const int n = static_cast<int>(args.in[0].rows);
+        const loaded<R> a = load_scaled(g, entries<C>(args, problem), n, n, step, s.h);
+        if (!a.finite) {
+            return failed<R>(GM_STATUS_NON_FINITE);
+        }
+        to_hessenberg<R>(g, s, n);
+        if (!to_triangle(g, s, n, a.norm)) {
+            return failed<R>(GM_STATUS_NOT_CONVERGED);
+        }
+        if (wants_vectors(args)) {
+            find_vectors(g, s, n, a.norm);
+        }
+        return conclude<C>(g, args, problem, s, a);
+    }
 };
 
+/* Rows of the functions for complex types alone. */
+template <int N> constexpr row complex_lanes_row(const char *name) {
+    constexpr auto wide = run_lanes<c128, eigen_item, N>, narrow = run_lanes<c64, eigen_item, N>;
+    return {name,
+            at_most<N>,
+            {no_workspace, no_workspace, no_workspace, no_workspace},
+            {wide, narrow, wide, narrow}};
+}
+constexpr row complex_row(const char *name, bool (*fits)(gm_call *, const gm_linalg_args &),
+                          size_t (*const (&workspace)[2])(gm_call *, const gm_linalg_args &),
+                          gm_status (*const (&run)[2])(gm_call *, const gm_linalg_args &)) {
+    return {name,
+            fits,
+            {workspace[0], workspace[1], workspace[0], workspace[1]},
+            {run[0], run[1], run[0], run[1]}};
+}
+
 const row eigen_rows[] = {
-    lanes_row<eigen_item, 8>("linalg_eigen_8"),
-    lanes_row<eigen_item, 16>("linalg_eigen_16"),
-    lanes_row<eigen_item, 32>("linalg_eigen_32"),
-    block_row<eigen_item>("linalg_eigen_block"),
+    complex_lanes_row<8>("linalg_eigen_8"),
+    complex_lanes_row<16>("linalg_eigen_16"),
+    complex_lanes_row<32>("linalg_eigen_32"),
+    complex_row("linalg_eigen_vendor", spectral_vendor_fits<eigen_item>,
+                {spectral_workspace<c128, eigen_item>, spectral_workspace<c64, eigen_item>},
+                {spectral_run<c128, eigen_item>, spectral_run<c64, eigen_item>}),
+    complex_row("linalg_eigen_block", any_size,
+                {block_workspace<c128, eigen_item>, block_workspace<c64, eigen_item>},
+                {run_block<c128, eigen_item>, run_block<c64, eigen_item>}),
 };
 
 } // namespace

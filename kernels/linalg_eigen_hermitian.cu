@@ -121,7 +121,7 @@ template <class R> __device__ R ratio_of_moduli(int n, const R *w) {
 /* What the items have in common: loading, and the decomposition here or by a library. */
 template <bool with_product> struct hermitian_item {
     template <class T> using scratch = hermitian_scratch<T, with_product>;
-    static constexpr bool singular = false;
+    static constexpr vendor_spectrum_kind kind = VENDOR_HERMITIAN;
 
     template <class T>
     static __device__ hermitian_entries<T> entries(const gm_linalg_args &args, int64_t problem) {

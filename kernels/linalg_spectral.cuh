@@ -12,18 +12,6 @@ namespace linalg {
 
 /* ---- where a problem's entries come from ----------------------------------------------------- */
 
-/* U is T or the complex type of its precision. */
-template <class U, class T> struct plain_entries {
-    view<T> a;
-    __device__ __forceinline__ U operator()(int i, int j) const {
-        if constexpr (number<U>::is_complex) {
-            return {real_part(a(i, j)), imaginary_part(a(i, j))};
-        } else {
-            return a(i, j);
-        }
-    }
-};
-
 /* Of a matrix with more columns than rows, its adjoint. */
 template <class T> struct tall_entries {
     view<T> a;

@@ -1,6 +1,6 @@
 /*
- * Rows for singular values and Hermitian eigenvalues of more than 128 rows and columns: the
- * decomposition by a vendor library (vendor.h), one problem after another; a block for each problem
+ * Rows for singular values and eigenvalues of more than 128 rows and columns: the decomposition by
+ * a vendor library (vendor.h), one problem after another; a block for each problem
  * loads it before, scaled and column-major, and concludes it afterwards as the kernels do that
  * decompose for themselves. A few problems are in the workspace at once.
  *
@@ -19,7 +19,8 @@ namespace linalg {
 constexpr int SPECTRAL_VENDOR_ABOVE = 128; /* rows and columns */
 constexpr int64_t SPECTRAL_SLOTS = 16;     /* problems in the workspace, at most */
 
-/* A problem's part of the workspace. input: what the library uses up, v itself for a Hermitian. */
+/* A problem's part of the workspace. input: what the library uses up; v itself for a Hermitian, h
+ * for any eigenvalues. */
 template <class T, class Item> struct spectral_slot {
     typename Item::template scratch<T> s;
     tile<T> input;
@@ -27,10 +28,14 @@ template <class T, class Item> struct spectral_slot {
     int32_t *info;
 
     __host__ __device__ spectral_slot(arena &memory, const dims &d)
-        : s(memory, d), input(s.v), state(nullptr), info(nullptr) {
-        if constexpr (Item::singular) {
+        : s(memory, d), input(), state(nullptr), info(nullptr) {
+        if constexpr (Item::kind == VENDOR_SINGULAR) {
             const int m = d.m > d.n ? d.m : d.n, n = d.m < d.n ? d.m : d.n;
             input = memory.template take_tile<T>(d, m, n);
+        } else if constexpr (Item::kind == VENDOR_HERMITIAN) {
+            input = s.v;
+        } else {
+            input = s.h;
         }
         state = memory.template take<loaded<real_type<T>>>(1);
         info = memory.template take<int32_t>(1);
@@ -72,15 +77,19 @@ __global__ void __launch_bounds__(BLOCK_THREADS, 1)
     const block_group g(&shared);
     const spectral_slot<T, Item> slot = slot_at<T, Item>(args, d, bytes, blockIdx.x);
     const int n = d.m < d.n ? d.m : d.n;
-    for (int i = g.rank; i < n; i += g.size) {
-        slot.s.order[i] = i;
+    if constexpr (Item::kind != VENDOR_GENERAL) {
+        for (int i = g.rank; i < n; i += g.size) {
+            slot.s.order[i] = i;
+        }
     }
-    for (int e = g.rank; Item::singular && e < n * n; e += g.size) { /* of v there is the adjoint */
-        const int i = e % n, j = e / n;
-        if (i >= j) {
-            const T lower = slot.s.v(i, j), upper = slot.s.v(j, i);
-            slot.s.v(i, j) = conjugate(upper);
-            slot.s.v(j, i) = conjugate(lower);
+    if constexpr (Item::kind == VENDOR_SINGULAR) { /* of v there is the adjoint */
+        for (int e = g.rank; e < n * n; e += g.size) {
+            const int i = e % n, j = e / n;
+            if (i >= j) {
+                const T lower = slot.s.v(i, j), upper = slot.s.v(j, i);
+                slot.s.v(i, j) = conjugate(upper);
+                slot.s.v(j, i) = conjugate(lower);
+            }
         }
     }
     g.sync();
@@ -140,15 +149,15 @@ template <class T, class Item> class spectral_calls {
     vendor_spectrum spectrum_of(const spectral_slot<T, Item> &slot) const {
         const int m = d_.m > d_.n ? d_.m : d_.n, n = d_.m < d_.n ? d_.m : d_.n;
         vendor_spectrum s = {};
-        s.singular = Item::singular;
+        s.kind = Item::kind;
         s.dtype = args_.dtype;
         s.m = m;
         s.n = n;
-        s.columns = !Item::wants_vectors(args_) ? 0 : Item::singular ? d_.k : n;
+        s.columns = !Item::wants_vectors(args_) ? 0 : Item::kind == VENDOR_SINGULAR ? d_.k : n;
         s.a = slot.input.data;
         s.lda = slot.input.ld;
         s.info = slot.info;
-        if constexpr (Item::singular) {
+        if constexpr (Item::kind == VENDOR_SINGULAR) {
             s.w = slot.s.values;
             s.u = slot.s.w.data;
             s.ldu = slot.s.w.ld;
@@ -156,6 +165,11 @@ template <class T, class Item> class spectral_calls {
             s.ldvh = slot.s.v.ld;
         } else {
             s.w = slot.s.w;
+        }
+        if constexpr (Item::kind == VENDOR_GENERAL) {
+            s.dtype = sizeof(real_type<T>) == 8 ? GM_C128 : GM_C64;
+            s.u = slot.s.z.data;
+            s.ldu = slot.s.z.ld;
         }
         if (args_.workspace != nullptr) {
             s.work = static_cast<char *>(args_.workspace) + bytes_ * static_cast<size_t>(slots_);
@@ -173,9 +187,9 @@ template <class T, class Item> class spectral_calls {
     gm_status status_;
 };
 
-inline bool spectral_vendor_fits(gm_call *call, const gm_linalg_args &args) {
+template <class Item> bool spectral_vendor_fits(gm_call *call, const gm_linalg_args &args) {
     return args.in[0].rows > SPECTRAL_VENDOR_ABOVE && args.in[0].columns > SPECTRAL_VENDOR_ABOVE &&
-           vendor_open(call) == GM_STATUS_OK;
+           vendor_open(call) == GM_STATUS_OK && vendor_has(Item::kind);
 }
 
 template <class T, class Item>
@@ -188,7 +202,7 @@ template <class T, class Item> gm_status spectral_run(gm_call *call, const gm_li
 
 template <class Item> constexpr row spectral_vendor_row(const char *name) {
     return {name,
-            spectral_vendor_fits,
+            spectral_vendor_fits<Item>,
             {spectral_workspace<double, Item>, spectral_workspace<float, Item>,
              spectral_workspace<c128, Item>, spectral_workspace<c64, Item>},
             {spectral_run<double, Item>, spectral_run<float, Item>, spectral_run<c128, Item>,

@@ -228,7 +228,7 @@ template <class Scratch> __device__ auto ratio_of_values(int n, const Scratch &s
 /* What the items have in common. */
 template <bool with_inverse> struct singular_item {
     template <class T> using scratch = svd_scratch<T, with_inverse>;
-    static constexpr bool singular = true;
+    static constexpr vendor_spectrum_kind kind = VENDOR_SINGULAR;
     static constexpr int step = 1;
 
     template <class T>

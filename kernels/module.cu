@@ -161,6 +161,15 @@ const gm_backend backend = {
     factor_run,
     factor_release,
     rbm_run,
+    importance_prepare,
+    importance_draw,
+    importance_release,
+    importance_weigh,
+    importance_weigh_workspace,
+    importance_resample,
+    importance_resample_workspace,
+    hopfield_begin,
+    hopfield_run,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

@@ -77,6 +77,17 @@ gm_status rbm_run(gm_call *call, const gm_rbm_args *args);
 gm_status diagnose(gm_call *call, const gm_diagnose_args *args);
 size_t diagnose_workspace(gm_call *call, const gm_diagnose_args *args);
 
+gm_status importance_prepare(gm_call *call, const gm_importance_problem *problem, void **state);
+gm_status importance_draw(gm_call *call, const gm_importance_problem *problem, void *state,
+                          const gm_importance_arrays *arrays);
+void importance_release(gm_call *call, void *state);
+gm_status importance_weigh(gm_call *call, const gm_weigh_args *args);
+size_t importance_weigh_workspace(const gm_weigh_args *args);
+gm_status importance_resample(gm_call *call, const gm_resample_args *args);
+size_t importance_resample_workspace(gm_call *call, const gm_resample_args *args);
+gm_status hopfield_begin(gm_call *call, const gm_hopfield_args *args);
+gm_status hopfield_run(gm_call *call, const gm_hopfield_args *args);
+
 /* The library's own function is not linked into a module. */
 inline const char *gm_dtype_text(gm_dtype dtype) {
     return dtype == GM_F64 ? "f64" : dtype == GM_F32 ? "f32" : "other";

@@ -3,6 +3,8 @@
 
 #include <cublas_v2.h>
 #include <cusolverDn.h>
+#include <climits>
+#include <cstdlib>
 #include <dlfcn.h>
 #include <mutex>
 #include <vector>
@@ -44,7 +46,11 @@ struct libraries {
     decltype(&cusolverDnCreate) create_solver;
     decltype(&cusolverDnSetStream) set_solver_stream;
     typed_functions typed[4]; /* f64, f32, c128, c64 */
-    const char *missing;      /* a library or function; NULL: all are there */
+    /* General eigenvalues, from CUDA 12.6 on; NULL before. */
+    decltype(&cusolverDnCreateParams) create_parameters;
+    decltype(&cusolverDnXgeev_bufferSize) geev_size;
+    decltype(&cusolverDnXgeev) geev;
+    const char *missing; /* a library or function; NULL: all are there */
 };
 
 void *open_any(std::initializer_list<const char *> names) {
@@ -103,6 +109,13 @@ const libraries &open_libraries() {
         for (int type = 0; type < 4; ++type) {
             find_typed(l, blas, solver, type);
         }
+        if (l.missing == nullptr) {
+            find(l, solver, &l.create_parameters, "cusolverDnCreateParams", 0);
+            find(l, solver, &l.geev_size, "cusolverDnXgeev_bufferSize", 0);
+            find(l, solver, &l.geev, "cusolverDnXgeev", 0);
+            l.geev = l.missing == nullptr ? l.geev : nullptr;
+            l.missing = nullptr;
+        }
         return true;
     }();
     (void)opened;
@@ -115,6 +128,9 @@ struct stream_handles {
     void *stream;
     cublasHandle_t blas;
     cusolverDnHandle_t solver;
+    cusolverDnParams_t parameters; /* of general eigenvalues */
+    void *host;                    /* memory for those, which the processor takes part in */
+    size_t host_bytes;
 };
 
 std::mutex lock;
@@ -137,7 +153,7 @@ gm_status handles_of(gm_call *call, stream_handles *found) {
             return GM_STATUS_OK;
         }
     }
-    stream_handles h = {call->device, call->stream, nullptr, nullptr};
+    stream_handles h = {call->device, call->stream, nullptr, nullptr, nullptr, nullptr, 0};
     gm_status status = check(call, l.create_blas(&h.blas), "cublasCreate");
     if (status == GM_STATUS_OK) {
         status = check(call, l.set_blas_stream(h.blas, stream_of(call)), "cublasSetStream");
@@ -148,11 +164,33 @@ gm_status handles_of(gm_call *call, stream_handles *found) {
     if (status == GM_STATUS_OK) {
         status = check(call, l.set_solver_stream(h.solver, stream_of(call)), "cusolverDnSetStream");
     }
+    if (status == GM_STATUS_OK && l.geev != nullptr) {
+        status = check(call, l.create_parameters(&h.parameters), "cusolverDnCreateParams");
+    }
     if (status == GM_STATUS_OK) {
         all_handles.push_back(h);
         *found = h;
     }
     return status;
+}
+
+/* Memory of the host for a stream. What it had stays, as work that is queued may use it: all of it
+ * together is less than twice the most. */
+gm_status host_memory(gm_call *call, size_t bytes) {
+    const std::lock_guard<std::mutex> guard(lock);
+    for (stream_handles &h : all_handles) {
+        if (h.device == call->device && h.stream == call->stream && h.host_bytes < bytes) {
+            const size_t wanted = bytes > 2 * h.host_bytes ? bytes : 2 * h.host_bytes;
+            void *memory = malloc(wanted);
+            if (memory == nullptr) {
+                return gm_call_fail(call, GM_STATUS_OUT_OF_MEMORY, "geev: %zu bytes of the host",
+                                    wanted);
+            }
+            h.host = memory;
+            h.host_bytes = wanted;
+        }
+    }
+    return GM_STATUS_OK;
 }
 
 int type_of(gm_dtype dtype) {
@@ -241,18 +279,62 @@ static cusolverEigMode_t mode_of(const vendor_spectrum *s) {
     return s->columns > 0 ? CUSOLVER_EIG_MODE_VECTOR : CUSOLVER_EIG_MODE_NOVECTOR;
 }
 
+bool vendor_has(vendor_spectrum_kind kind) {
+    return kind != VENDOR_GENERAL || open_libraries().geev != nullptr;
+}
+
+static cudaDataType complex_type(const vendor_spectrum *s) {
+    return s->dtype == GM_C128 ? CUDA_C_64F : CUDA_C_32F;
+}
+
+static gm_status general_work(gm_call *call, const stream_handles &h, const vendor_spectrum *s,
+                              int *elements) {
+    const cudaDataType type = complex_type(s);
+    size_t device = 0, host = 0;
+    const gm_status status =
+        check(call,
+              open_libraries().geev_size(h.solver, h.parameters, CUSOLVER_EIG_MODE_NOVECTOR,
+                                         mode_of(s), s->n, type, s->a, s->lda, type, s->w, type,
+                                         nullptr, s->n, type, s->u, s->ldu, type, &device, &host),
+              "geev");
+    const size_t element = s->dtype == GM_C128 ? 16 : 8, count = device / element + 1;
+    if (status != GM_STATUS_OK) {
+        return status;
+    }
+    if (count > INT_MAX) {
+        return gm_call_fail(call, GM_STATUS_UNSUPPORTED, "geev: a workspace of %zu bytes", device);
+    }
+    *elements = static_cast<int>(count);
+    return host_memory(call, host);
+}
+
+static gm_status general_run(gm_call *call, const stream_handles &h, const vendor_spectrum *s) {
+    const cudaDataType type = complex_type(s);
+    const size_t bytes = static_cast<size_t>(s->work_elements) * (s->dtype == GM_C128 ? 16 : 8);
+    return check(call,
+                 open_libraries().geev(h.solver, h.parameters, CUSOLVER_EIG_MODE_NOVECTOR,
+                                       mode_of(s), s->n, type, s->a, s->lda, type, s->w, type,
+                                       nullptr, s->n, type, s->u, s->ldu, type, s->work, bytes,
+                                       h.host, h.host_bytes, s->info),
+                 "geev");
+}
+
 gm_status vendor_spectrum_work(gm_call *call, const vendor_spectrum *s, int *elements) {
     stream_handles h;
     const gm_status status = handles_of(call, &h);
     if (status != GM_STATUS_OK) {
         return status;
     }
+    if (s->kind == VENDOR_GENERAL) {
+        return general_work(call, h, s, elements);
+    }
     const typed_functions &t = open_libraries().typed[type_of(s->dtype)];
-    return s->singular ? check(call, t.gesvd_size(h.solver, s->m, s->n, elements), "gesvd")
-                       : check(call,
-                               t.heevd_size(h.solver, mode_of(s), CUBLAS_FILL_MODE_LOWER, s->n,
-                                            s->a, s->lda, s->w, elements),
-                               "heevd");
+    return s->kind == VENDOR_SINGULAR
+               ? check(call, t.gesvd_size(h.solver, s->m, s->n, elements), "gesvd")
+               : check(call,
+                       t.heevd_size(h.solver, mode_of(s), CUBLAS_FILL_MODE_LOWER, s->n, s->a,
+                                    s->lda, s->w, elements),
+                       "heevd");
 }
 
 gm_status vendor_spectrum_run(gm_call *call, const vendor_spectrum *s) {
@@ -262,7 +344,10 @@ gm_status vendor_spectrum_run(gm_call *call, const vendor_spectrum *s) {
         return status;
     }
     const typed_functions &t = open_libraries().typed[type_of(s->dtype)];
-    if (!s->singular) {
+    if (s->kind == VENDOR_GENERAL) {
+        return general_run(call, h, s);
+    }
+    if (s->kind == VENDOR_HERMITIAN) {
         return check(call,
                      t.heevd(h.solver, mode_of(s), CUBLAS_FILL_MODE_LOWER, s->n, s->a, s->lda, s->w,
                              s->work, s->work_elements, s->info),

@@ -6,7 +6,7 @@
  *
  * A matrix is m x n, `ld` from column to column. `info` is an int32_t in the backend's memory and
  * gets LAPACK's: 0, or k for a failure at pivot k. Nothing is allocated once vendor_open has been
- * called for the stream.
+ * called for the stream and, for general eigenvalues, vendor_spectrum_work for the size.
  */
 #pragma once
 
@@ -52,11 +52,17 @@ struct vendor_substitution {
 
 gm_status vendor_substitute(gm_call *call, const vendor_substitution *s);
 
+enum vendor_spectrum_kind { VENDOR_SINGULAR, VENDOR_HERMITIAN, VENDOR_GENERAL };
+
+/* Whether the library that vendor_open has found knows it. */
+bool vendor_has(vendor_spectrum_kind kind);
+
 /* a, used up, to singular values w descending, m >= n, u with `columns` columns, n or m, and the
- * adjoint vh of v, n x n; or, not singular, the lower triangle of a Hermitian a, n x n, to
- * eigenvalues w ascending and vectors in place of a. columns 0: values only. */
+ * adjoint vh of v, n x n; or the lower triangle of a Hermitian a, n x n, to eigenvalues w ascending
+ * and vectors in place of a; or any complex a, n x n, used up, to eigenvalues w and vectors u of
+ * norm 1. columns 0: values only. */
 struct vendor_spectrum {
-    bool singular;
+    vendor_spectrum_kind kind;
     gm_dtype dtype;
     int m, n, columns;
     void *a;

@@ -43,7 +43,7 @@ match() {
 }
 
 commands=(info verify bench contract decompose sample noise "chain ising" "chain density"
-    "chain potts")
+    "chain rbm" "chain potts")
 
 # ---- help ----
 expect 0 'Usage: genmath COMMAND' '' --help
@@ -202,6 +202,29 @@ chain="chain potts --states 4 --size 6x6 --temperature 0.8:1.2:3 --chains 9 --se
     cmp -s "$folder/whole.npy" "$folder/part.npy"
     verdict $? "Potts chains that are resumed on another backend have the labels of one long run"
     expect 3 '' 'label 3: there are 3' ${chain/states 4/states 3} --start "$folder/whole.npy"
+expect 2 '' 'either --data or --weights' chain rbm
+expect 2 '' '--resume and --state belong' chain rbm --weights x --state y
+expect 2 '' '--hidden .*must be a whole number' chain rbm --weights x --hidden 0
+expect 3 '' 'No such file' chain rbm --weights "$folder/none"
+expect 3 '' 'fewer than a batch' chain rbm --data samples/data/digits.npy --batch 1798
+rbm="chain rbm --data samples/data/digits.npy --hidden 9 --batch 256 --chains 5 --seed 3"
+# shellcheck disable=SC2086
+{
+    expect 0 'log-likelihood \(exact\): -2[0-9]' '' $rbm --epochs 3 --sweeps 20 --save "$folder/whole" \
+        --state "$folder/whole.npy" --out "$folder/units.npy" --picture "$folder/rbm.png"
+    expect 0 '"log_likelihood"' '' $rbm --epochs 1 --sweeps 0 --state "$folder/half.npy" --json
+    expect 0 '3 epochs' '' $rbm --epochs 2 --sweeps 0 --resume "$folder/half.npy" \
+        --state "$folder/half.npy"
+    cmp -s "$folder/whole.npy" "$folder/half.npy"
+    verdict $? "a training that is resumed has the bits of one long run"
+    expect 3 '' 'must be f32 or f64 of' $rbm --hidden 8 --resume "$folder/half.npy"
+    rbm="chain rbm --weights $folder/whole --chains 5 --seed 3"
+    expect 0 'free energy' '' $rbm --sweeps 7 --out "$folder/part.npy"
+    expect 0 '"free_energy"' '' $rbm --sweeps 13 --first-sweep 7 --start "$folder/part.npy" --json \
+        --out "$folder/part.npy"
+    cmp -s "$folder/units.npy" "$folder/part.npy"
+    verdict $? "chains that are resumed from weights have the units of one long run"
+    expect 3 '' 'must be u8 of 6 chains' $rbm --chains 6 --start "$folder/part.npy"
 }
 
 # A density: bad options; a run resumed to the bit, with each kind of scale.

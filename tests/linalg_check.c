@@ -327,41 +327,91 @@ static double check_inverse_sqrt(const batch *b, int64_t p, matrix a) {
     return units(b, norm(plus(product, -1, identity(b->n))), norm(t) * norm(t) * norm(a));
 }
 
+/* product = left right, numbers of one part, or of two: real and imaginary. */
+static void multiply_parts(int64_t n, int parts, const long double *left, const long double *right,
+                           long double *product) {
+    memset(product, 0, (size_t)(n * n * parts) * sizeof *product);
+    for (int64_t i = 0; i < n; ++i) {
+        for (int64_t l = 0; l < n; ++l) {
+            const long double *x = left + (i * n + l) * parts, *row = right + l * n * parts;
+            long double *to = product + i * n * parts;
+            for (int64_t c = 0; parts == 1 && c < n; ++c) {
+                to[c] += x[0] * row[c];
+            }
+            for (int64_t c = 0; parts == 2 && c < 2 * n; c += 2) {
+                to[c] += x[0] * row[c] - x[1] * row[c + 1];
+                to[c + 1] += x[0] * row[c + 1] + x[1] * row[c];
+            }
+        }
+    }
+}
+
+static bool is_real(matrix a) {
+    for (int64_t e = 0; e < a.m * a.n; ++e) {
+        if (cimag(a.x[e]) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* sum_j (t a)^j / (j + k)!, in the order of the terms, for |t a| of a few. */
-static matrix series(matrix a, double t, int k) {
-    const int64_t size = a.m * a.m;
-    long double complex *term = calloc((size_t)size + 1, 2 * sizeof *term), *sum;
-    long double complex *next = calloc((size_t)size + 1, sizeof *next);
-    assert_true(term != NULL && next != NULL);
-    sum = term + size;
-    for (int64_t i = 0; i < size; ++i) {
-        sum[i] = term[i] = (i % (a.m + 1) == 0) / tgammal(k + 1);
+static void sum_series(matrix a, double t, int k, number *result) {
+    const int parts = is_real(a) ? 1 : 2;
+    const int64_t size = a.m * a.m * parts;
+    long double *right = calloc((size_t)size + 1, 4 * sizeof *right);
+    assert_non_null(right);
+    long double *term = right + size, *sum = term + size, *next = sum + size;
+    for (int64_t e = 0; e < size; ++e) {
+        right[e] = e % parts == 0 ? creal(a.x[e / parts]) : cimag(a.x[e / parts]);
+        sum[e] = term[e] = (e % (parts * (a.m + 1)) == 0) / tgammal(k + 1);
     }
     long double largest = 1;
     for (int j = 1; largest > 1e-25L; ++j) { /* terms fall faster than geometrically by then */
-        memset(next, 0, (size_t)size * sizeof *next);
-        for (int64_t i = 0; i < a.m; ++i) {
-            for (int64_t l = 0; l < a.m; ++l) {
-                const long double complex left = term[i * a.m + l];
-                for (int64_t c = 0; c < a.m; ++c) {
-                    const double real = creal(a.x[l * a.m + c]), imag = cimag(a.x[l * a.m + c]);
-                    next[i * a.m + c] += imag == 0 ? left * real : left * CMPLX(real, imag);
-                }
-            }
-        }
+        multiply_parts(a.m, parts, term, right, next);
         largest = 0;
-        for (int64_t i = 0; i < size; ++i) {
-            term[i] = next[i] * t / (j + k);
-            sum[i] += term[i];
-            largest = fmaxl(largest, cabsl(term[i]));
+        for (int64_t e = 0; e < size; ++e) {
+            term[e] = next[e] * t / (j + k);
+            sum[e] += term[e];
+            largest = fmaxl(largest, fabsl(term[e]));
         }
     }
-    const matrix r = new_matrix(a.m, a.m);
-    for (int64_t i = 0; i < size; ++i) {
-        r.x[i] = (number)sum[i];
+    for (int64_t e = 0; e < a.m * a.m; ++e) {
+        result[e] = CMPLX((double)sum[e * parts], parts == 1 ? 0 : (double)sum[e * parts + 1]);
     }
-    free(term);
-    free(next);
+    free(right);
+}
+
+/* The same, remembered: one backend after the other is checked with the same problems. */
+static matrix series(matrix a, double t, int k) {
+    static struct {
+        matrix a;
+        double t;
+        int k;
+        number *sum;
+    } known[16], *entry;
+    static int turn;
+    const size_t bytes = (size_t)(a.m * a.m) * sizeof *a.x;
+    const matrix r = new_matrix(a.m, a.m);
+    for (int i = 0; i < 16; ++i) {
+        entry = &known[i];
+        if (entry->sum != NULL && entry->a.m == a.m && entry->t == t && entry->k == k &&
+            memcmp(entry->a.x, a.x, bytes) == 0) {
+            memcpy(r.x, entry->sum, bytes);
+            return r;
+        }
+    }
+    sum_series(a, t, k, r.x);
+    entry = &known[turn++ % 16];
+    free(entry->sum);
+    entry->a.m = a.m;
+    entry->t = t;
+    entry->k = k;
+    entry->sum = malloc(2 * bytes + 1);
+    assert_non_null(entry->sum);
+    entry->a.x = entry->sum + a.m * a.m;
+    memcpy(entry->sum, r.x, bytes);
+    memcpy(entry->a.x, a.x, bytes);
     return r;
 }
 

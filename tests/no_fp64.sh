@@ -3,7 +3,8 @@
 # file of kernels and of the programs that the library writes for a user's systems. Kernels whose
 # names say that they are for double are left out. First the search itself is tried on kernels that a
 # double literal has got into, also through a call. Also: what becomes of each form of literal in a
-# body. What takes longest to compile is left to GENMATH_TEST_FULL=1.
+# body. The PTX of kernels is what make kept beside their objects; where there is none, or a source is
+# newer, they are compiled, and what takes longest waits for GENMATH_TEST_FULL=1.
 set -eu
 cd "$(dirname "$0")/.."
 nvcc=${NVCC:-$(command -v nvcc || true)}
@@ -129,17 +130,35 @@ END
 
 # All at once, as many as there are processors: the largest first.
 # These have no kernels; and those of spins, which are no floats, take thresholds in double from the
-# functions that all backends share.
-others='-e kernels/module.cu -e kernels/jit.cu -e kernels/ising.cu -e kernels/tempering.cu -e kernels/annealing.cu -e kernels/factor_graph.cu -e kernels/potts.cu'
+# functions that all backends share. Statistics of chains and of weights are in double.
+others='-e kernels/module.cu -e kernels/jit.cu -e kernels/ising.cu -e kernels/potts.cu
+    -e kernels/tempering.cu -e kernels/annealing.cu -e kernels/factor_graph.cu
+    -e kernels/hopfield.cu -e kernels/diagnostics.cu -e kernels/importance.cu'
 # shellcheck disable=SC2086
 files=$(ls -S kernels/*.cu | grep -vxF $others)
-# Those that take long wait for the long tests.
-slow='reduce|linalg_|contract_(direct|small|group|tensor)|diffusion'
-[ -n "${GENMATH_TEST_FULL:-}" ] || files=$(echo "$files" | grep -vE "kernels/($slow)")
-{
-    echo "$files"
-    printf '%s\n' "$folder"/{rk4,erk,em,bad,calls}.cu
-} >"$folder/list"
+# What make kept of a file, unless something that it was compiled from is newer.
+kept() {
+    local object=${GENMATH_BUILD:-build/release}/cuda/${1%.cu} source
+    [ -f "$object.ptx" ] && [ -f "$object.d" ] || return 1
+    for source in $(sed 's/^[^ ]*://; s/\\$//' "$object.d"); do
+        [ "$source" -nt "$object.ptx" ] && return 1
+    done
+    cp "$object.ptx" "$folder"
+}
+# Those that take long to compile wait for the long tests.
+slow='kernels/(reduce|linalg_|contract_(direct|small|group|tensor)|diffusion)'
+found='' skipped=''
+printf '%s\n' "$folder"/{rk4,erk,em,bad,calls}.cu >"$folder/list"
+for file in $files; do
+    if ! kept "$file"; then
+        if [[ $file =~ $slow ]] && [ -z "${GENMATH_TEST_FULL:-}" ]; then
+            skipped="$skipped $file"
+            continue
+        fi
+        echo "$file" >>"$folder/list"
+    fi
+    found="$found $file"
+done
 export nvcc folder
 export -f ptx
 xargs -P "$(nproc)" -I{} bash -c 'ptx {} -o "$folder/$(basename {} .cu).ptx"' <"$folder/list"
@@ -160,7 +179,7 @@ finds calls . wide "2 1"
 
 # Names of kernels for double, as the compiler writes them: a template's argument, a part of a name;
 # and of the conversion of any type to any.
-for_double='IdE|IdL|EdE|_f64|cast_any'
+for_double='IdE|IdL|IdN|EdE|_f64|cast_any'
 # usage: check WHAT NAME PATTERN EXCEPT ENTRIES: that many float kernels; "some": one at least
 check() {
     result=$(search "$folder/$2.ptx" "$3" "$4")
@@ -176,7 +195,7 @@ check() {
 for program in rk4 erk em; do
     check "a user's system, $program" "$program" gm_user_kernel '^$' 1
 done
-for file in $files; do
+for file in $found; do
     name=$(basename "$file" .cu)
     case $file in
     kernels/sde.cu) check "$file" sde 'sdeEfEE' '^$' 5 ;;
@@ -189,5 +208,5 @@ for file in $files; do
         ;;
     esac
 done
-[ -n "${GENMATH_TEST_FULL:-}" ] || echo "skip: $slow take long: GENMATH_TEST_FULL=1"
+[ -z "$skipped" ] || echo "skip: compiling$skipped takes long: GENMATH_TEST_FULL=1"
 exit $failed

@@ -44,31 +44,54 @@ __attribute__((unused)) static machine wave_machine(gm_rbm_kind kind, int64_t vi
     return m;
 }
 
-/* Numbers of a type in a context's memory. */
+/* Numbers as a type has them, and back; of bf16 those that it has exactly. */
+static void narrow_numbers(gm_dtype dtype, const double *from, int64_t count, void *to) {
+    for (int64_t i = 0; i < count; ++i) {
+        const float x = (float)from[i];
+        uint32_t bits;
+        memcpy(&bits, &x, sizeof bits);
+        if (dtype == GM_F64) {
+            ((double *)to)[i] = from[i];
+        } else if (dtype == GM_F32) {
+            ((float *)to)[i] = x;
+        } else {
+            assert_true((bits & 0xffff) == 0);
+            ((uint16_t *)to)[i] = (uint16_t)(bits >> 16);
+        }
+    }
+}
+
+static void widen_numbers(gm_dtype dtype, const void *from, int64_t count, double *to) {
+    for (int64_t i = 0; i < count; ++i) {
+        float x;
+        const uint32_t bits = (uint32_t)((const uint16_t *)from)[i] << 16;
+        memcpy(&x, &bits, sizeof x);
+        to[i] = dtype == GM_F64   ? ((const double *)from)[i]
+                : dtype == GM_F32 ? (double)((const float *)from)[i]
+                                  : (double)x;
+    }
+}
+
 __attribute__((unused)) static void *to_device(const subject *s, gm_dtype dtype, const double *host,
                                                int64_t count) {
-    const size_t bytes = (size_t)count * gm_dtype_size(dtype);
-    float *narrow = malloc((size_t)count * 4 + 8);
-    for (int64_t i = 0; i < count; ++i) {
-        narrow[i] = (float)host[i];
-    }
-    void *memory;
-    ASSERT_OK(s->context, gm_memory_alloc(s->context, bytes + 64, &memory));
-    ASSERT_OK(s->context, gm_memory_upload(s->context, memory,
-                                           dtype == GM_F64 ? (const void *)host : narrow, bytes));
-    free(narrow);
+    void *memory, *numbers = malloc((size_t)count * 8 + 8);
+    assert_non_null(numbers);
+    narrow_numbers(dtype, host, count, numbers);
+    ASSERT_OK(s->context, gm_memory_alloc(s->context, (size_t)count * 8 + 64, &memory));
+    ASSERT_OK(s->context,
+              gm_memory_upload(s->context, memory, numbers, (size_t)count * gm_dtype_size(dtype)));
+    free(numbers);
     return memory;
 }
 
 __attribute__((unused)) static void from_device(const subject *s, gm_dtype dtype,
                                                 const void *memory, double *host, int64_t count) {
-    float *narrow = malloc((size_t)count * 4 + 8);
-    ASSERT_OK(s->context, gm_memory_download(s->context, dtype == GM_F64 ? (void *)host : narrow,
-                                             memory, (size_t)count * gm_dtype_size(dtype)));
-    for (int64_t i = 0; i < count && dtype != GM_F64; ++i) {
-        host[i] = (double)narrow[i];
-    }
-    free(narrow);
+    void *numbers = malloc((size_t)count * 8 + 8);
+    assert_non_null(numbers);
+    ASSERT_OK(s->context, gm_memory_download(s->context, numbers, memory,
+                                             (size_t)count * gm_dtype_size(dtype)));
+    widen_numbers(dtype, numbers, count, host);
+    free(numbers);
 }
 
 /* A machine and a plan in a context. */
@@ -261,6 +284,63 @@ __attribute__((unused)) static void expect_near(const subject *s, const char *wh
         fail_msg("%s: %s is %.15g, expected %.15g within %.3g", s->name, what, got, expected,
                  bound);
     }
+}
+
+/* ---- z-tests --------------------------------------------------------------------------------- */
+
+#define Z_BOUND 5.5
+
+__attribute__((unused)) static void expect_z(const char *what, double mean, double exact,
+                                             double variance, double n) {
+    const double z = (mean - exact) / sqrt(variance / n);
+    if (!(fabs(z) < Z_BOUND)) {
+        fail_msg("%s: mean %.8g, exact %.8g, z = %.2f", what, mean, exact, z);
+    }
+}
+
+/* The fastest of the host's. */
+__attribute__((unused)) static const subject *sampler(void) {
+    const subject *found = subjects;
+    FOR_EACH_SUBJECT(s) {
+        found = s->is_kernel ? found : s;
+    }
+    return found;
+}
+
+/* The state in which a cumulative law passes a uniform. */
+__attribute__((unused)) static int64_t pick(const double *cumulative, int64_t count,
+                                            uint64_t *random) {
+    const double u = (double)(next_random(random) >> 11) * 0x1p-53;
+    int64_t low = 0, high = count - 1;
+    while (low < high) {
+        const int64_t middle = (low + high) / 2;
+        if (u < cumulative[middle]) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low;
+}
+
+/* Exact draws of v: rows from the visible law. */
+__attribute__((unused)) static void draw_visible(const machine *m, double beta, const int *clamped,
+                                                 int64_t rows, uint64_t seed, double *v) {
+    const int64_t states = INT64_C(1) << m->visible;
+    double *law = visible_law(m, beta, NULL), whole = 0;
+    for (int64_t s = 0; s < states; ++s) {
+        for (int64_t i = 0; i < m->visible && clamped != NULL; ++i) {
+            law[s] = clamped[i] < 0 || (int)(s >> i & 1) == clamped[i] ? law[s] : 0;
+        }
+        whole += law[s];
+    }
+    for (int64_t s = 0; s < states; ++s) {
+        law[s] = law[s] / whole + (s > 0 ? law[s - 1] : 0);
+    }
+    for (int64_t r = 0; r < rows; ++r) {
+        bits_of((uint64_t)pick(law, states, &seed), m->visible, v + r * m->visible);
+    }
+    free(law);
 }
 
 #endif

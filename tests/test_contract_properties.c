@@ -213,12 +213,57 @@ static void errors_are_those_of_a_blas(void **state) {
     }
 }
 
+/*
+ * Rows and columns whose neighbours in an operand lie along a second mode, of every length, in
+ * parts that begin and end anywhere in it: on the cpu, which packs them by pieces, exactly.
+ */
+static void neighbours_along_a_second_mode(void **state) {
+    (void)state;
+    static const char *const expressions[] = {"efcad,bf->abcde", "bf,efcad->abcde",
+                                              "fcead,bf->bacde", "bda,dc->abc", "dc,bda->abc"};
+    static const int64_t sizes[][6] = {
+        {3, 5, 3, 9, 18, 5}, {1, 6, 2, 33, 7, 9},   {2, 5, 4, 19, 6, 4},  {1, 7, 1, 40, 5, 6},
+        {4, 5, 3, 8, 4, 17}, {30, 48, 33, 6, 1, 1}, {13, 27, 5, 9, 3, 4}, {9, 18, 7, 21, 2, 8}};
+    static const gm_dtype kinds[] = {GM_F64, GM_F32, GM_I32};
+    for (int i = 0; i < COUNT(expressions) * COUNT(sizes) * COUNT(kinds); ++i) {
+        const char *expression = expressions[i / COUNT(kinds) / COUNT(sizes)];
+        const int64_t *size = sizes[i / COUNT(kinds) % COUNT(sizes)];
+        const gm_dtype type = kinds[i % COUNT(kinds)];
+        uint64_t random = 5 + (uint64_t)i;
+        block inputs[2];
+        const char *label = expression;
+        for (int k = 0; k < 2; ++k, ++label) {
+            int64_t shape[5];
+            int32_t ndim = 0;
+            for (; *label >= 'a'; ++label) {
+                shape[ndim++] = size[*label - 'a'];
+            }
+            inputs[k] = make_block(type, ndim, shape, ROWS, INTEGERS, &random);
+        }
+        oracle o = work_out(expression, 2, inputs);
+        FOR_EACH_TARGET(t) {
+            if (strncmp(t->name, "cpu", 3) != 0) {
+                continue;
+            }
+            block out = make_output(expression, 2, inputs, type, ROWS, &random);
+            run r = {.expression = expression, .count = 2, .inputs = inputs};
+            run_on(t, &r, &out, false);
+            assert_exact(t, expression, &out, &o);
+            free_block(&out);
+        }
+        free_oracle(&o);
+        free_block(&inputs[0]);
+        free_block(&inputs[1]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(brackets_change_nothing),
         cmocka_unit_test(operands_are_linear),
         cmocka_unit_test(names_and_orders_change_nothing),
         cmocka_unit_test(errors_are_those_of_a_blas),
+        cmocka_unit_test(neighbours_along_a_second_mode),
     };
     return cmocka_run_group_tests(tests, open_targets, close_targets);
 }

@@ -182,8 +182,9 @@ static void batches_and_threads_change_no_bit(void **state) {
         const bool device = is_device(here);
         const int64_t n = t != 0 ? 6 : device && most_rows(o) < 33 ? 9 : 33; /* phi: 36 */
         const int64_t problems = t == 0 ? (device ? 3 : 7) : device ? 40 : 150;
-        if (!runs(here, o)) {
-            continue;
+        const bool every = !device || getenv("GENMATH_TEST_FULL") != NULL;
+        if (!runs(here, o) || (!every && (t + i / 12) % 2 != 0)) {
+            continue; /* an emulated device: half the types */
         }
         batch one = make_batch(o, dtypes[t], n + 1, n, 2, problems, ROWS, false, 9);
         batch three = make_batch(o, dtypes[t], n + 1, n, 2, problems, ROWS, false, 9);

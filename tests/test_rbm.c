@@ -133,7 +133,7 @@ static void nine_units(void **state) {
 static void expect_law(const subject *s, gm_dtype dtype, const machine *m, double beta) {
     double exact, *law = visible_law(m, beta, &exact);
     const int64_t rows = INT64_C(1) << m->visible, nv = m->visible;
-    double *v = malloc((size_t)(rows * (nv + 2)) * sizeof *v), *energy = v + rows * nv;
+    double *v = calloc((size_t)(rows * (nv + 2)), sizeof *v), *energy = v + rows * nv;
     for (int64_t r = 0; r < rows; ++r) {
         bits_of((uint64_t)r, nv, v + r * nv);
     }
@@ -283,14 +283,15 @@ static void decisive_machines_agree_to_the_bit(void **state) {
     for (int i = 0; i < nv * nh; ++i) {
         m.w[i] = 1024 * (double)((int)(next_random(&random) >> 40) % 3 - 1);
     }
-    static double first[2][rows * (nv + nh)], v[rows * (nv + nh)];
+    static const gm_dtype types[] = {GM_F64, GM_F32, GM_BF16};
+    static double first[3][rows * (nv + nh)], v[rows * (nv + nh)];
     FOR_EACH_SUBJECT(s) {
-        for (int p = 0; p < 2; ++p) {
+        for (int p = 0; p < 3; ++p) {
             uint64_t start = 77;
             for (int i = 0; i < rows * nv; ++i) {
                 v[i] = (double)(next_random(&start) >> 63);
             }
-            bench x = open_bench(s, precisions[p], &m, rows, 0);
+            bench x = open_bench(s, types[p], &m, rows, 0);
             run_gibbs(&x, &(gm_rbm_sweeps){.seed = 3, .first_chain = 9, .sweeps = 7}, v,
                       v + rows * nv);
             close_bench(&x);
@@ -300,6 +301,7 @@ static void decisive_machines_agree_to_the_bit(void **state) {
             assert_memory_equal(v, first[p], sizeof v);
         }
     }
+    assert_memory_equal(first[2], first[1], sizeof v); /* bf16 and f32 share their uniforms */
     free(m.w);
 }
 

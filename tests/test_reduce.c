@@ -374,6 +374,7 @@ static void test_against_reference(void **state) {
 static void test_one_order(void **state) {
     (void)state;
     static const int64_t lengths[] = {5, 130, 4096, 20001, 70003};
+    const bool full = getenv("GENMATH_TEST_FULL") != NULL;
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; ++i) {
         const int64_t n = lengths[i], shape[2] = {n, 18}, row_shape[1] = {n};
         for (int dtype = GM_F64; dtype <= GM_BF16; ++dtype) {
@@ -384,6 +385,9 @@ static void test_one_order(void **state) {
                 operand_set(&row, k, operand_get(&columns, 18 * k + 11));
             }
             for (int r = 0; r < GM_REDUCTION_COUNT; ++r) {
+                if (n > 10000 && (r + dtype) % 3 != (int)i % 3 && !full) {
+                    continue; /* long ones: a third of the pairs */
+                }
                 const gm_dtype out = is_arg((gm_reduction)r) ? GM_I64
                                      : dtype == GM_F64       ? GM_F64
                                                              : GM_F32;

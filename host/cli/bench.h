@@ -49,8 +49,10 @@ typedef struct gm_bench_case {
     X(potts)                                                                                       \
     X(factor)                                                                                      \
     X(rbm)                                                                                         \
-    X(diagnostics)
-    X(tempering)
+    X(diagnostics)                                                                                 \
+    X(tempering)                                                                                   \
+    X(importance)                                                                                  \
+    X(hopfield)
 
 #define GM_BENCH_DECLARE(name)                                                                     \
     extern const gm_bench_case gm_##name##_bench[];                                                \

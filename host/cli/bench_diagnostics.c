@@ -54,10 +54,10 @@ static void teardown_diagnose(gm_context *context, void *state) {
 /* name, diagnostic, operation, shape, quantities, iterations, chains */
 #define BENCHES(X)                                                                                 \
     X(rhat_long, RHAT, "diagnose rhat", "25 x n=2000 chains=4", 25, 2000, 4)                       \
-    X(rhat_many, RHAT, "diagnose rhat", "4 x n=8 chains=100000", 4, 8, 100000)                     \
+    X(rhat_many, RHAT, "diagnose rhat", "1 x n=8 chains=100000", 1, 8, 100000)                     \
     X(nested, RHAT_NESTED, "diagnose rhat_nested", "4 x n=8 chains=100000", 4, 8, 100000)          \
     X(bulk_long, ESS_BULK, "diagnose ess_bulk", "25 x n=2000 chains=4", 25, 2000, 4)               \
-    X(bulk_many, ESS_BULK, "diagnose ess_bulk", "4 x n=32 chains=100000", 4, 32, 100000)
+    X(bulk_many, ESS_BULK, "diagnose ess_bulk", "1 x n=8 chains=100000", 1, 8, 100000)
 
 #define DEFINE(name, diagnostic, operation, shape, q, n, m)                                        \
     static gm_status setup_##name(gm_context *context, void **state) {                             \

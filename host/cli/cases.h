@@ -44,8 +44,10 @@ typedef struct gm_case {
     X(potts)                                                                                       \
     X(factor)                                                                                      \
     X(rbm)                                                                                         \
-    X(diagnostics)
-    X(tempering)
+    X(diagnostics)                                                                                 \
+    X(tempering)                                                                                   \
+    X(importance)                                                                                  \
+    X(hopfield)
 
 #define GM_CASE_DECLARE(name)                                                                      \
     extern const gm_case gm_##name##_cases[];                                                      \

@@ -9,6 +9,7 @@ static const gm_command models[] = {
     {"ising", "spins of two values on a lattice, magnets and glasses", gm_chain_ising},
     {"potts", "labels of Q values on a lattice, domains", gm_chain_potts},
     {"density", "a probability density of the library, by any method", gm_chain_density},
+    {"rbm", "restricted Boltzmann machines, trained on vectors or read", gm_chain_rbm},
 };
 enum { MODELS = sizeof models / sizeof models[0] };
 

@@ -8,5 +8,6 @@
 int gm_chain_ising(int argc, char **argv);
 int gm_chain_potts(int argc, char **argv);
 int gm_chain_density(int argc, char **argv);
+int gm_chain_rbm(int argc, char **argv);
 
 #endif

@@ -8,7 +8,7 @@
 #include <genmath/factor_graph.h>
 #include <genmath/philox.h>
 
-#include "host/cli/cases.h"
+#include "host/cli/bits_case.h"
 
 /* A model with its arrays, which factor_model_free releases. */
 typedef struct factor_model {
@@ -134,32 +134,15 @@ static inline gm_status factor_chains_open(gm_context *context, const gm_factor_
     return status;
 }
 
-/* Adds the number of elements of a tensor that differ to the error. */
-static inline gm_status factor_compare_one(gm_context *reference, const gm_tensor *a,
-                                           gm_context *subject, const gm_tensor *b, size_t width,
-                                           gm_case_result *result) {
-    const int64_t count = a->shape[0] * (a->ndim == 2 ? a->shape[1] : 1);
-    char *x = malloc((size_t)count * width + 1), *y = malloc((size_t)count * width + 1);
-    gm_status status =
-        x == NULL || y == NULL ? GM_STATUS_OUT_OF_MEMORY : gm_case_download(reference, a, x);
-    status = status == GM_STATUS_OK ? gm_case_download(subject, b, y) : status;
-    if (status == GM_STATUS_OK) {
-        result->error += (double)gm_case_bit_differences(width, x, y, count, NULL);
-    }
-    free(x);
-    free(y);
-    return status;
-}
-
 static inline gm_status factor_compare(gm_context *reference, const factor_chains *a,
                                        gm_context *subject, const factor_chains *b,
                                        gm_case_result *result) {
-    gm_status status = factor_compare_one(reference, &a->labels, subject, &b->labels, 1, result);
+    gm_status status = gm_case_compare_bits(reference, &a->labels, subject, &b->labels, 1, result);
     status = status == GM_STATUS_OK
-                 ? factor_compare_one(reference, &a->counts, subject, &b->counts, 8, result)
+                 ? gm_case_compare_bits(reference, &a->counts, subject, &b->counts, 8, result)
                  : status;
     return status == GM_STATUS_OK
-               ? factor_compare_one(reference, &a->status, subject, &b->status, 4, result)
+               ? gm_case_compare_bits(reference, &a->status, subject, &b->status, 4, result)
                : status;
 }
 

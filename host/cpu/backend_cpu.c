@@ -44,4 +44,10 @@ const gm_backend gm_backend_cpu = {
     .factor_workspace = gm_cpu_factor_workspace,
     .factor_run = gm_cpu_factor_run,
     .rbm_run = gm_cpu_rbm_run,
+    .importance_draw = gm_cpu_importance_draw,
+    .importance_weigh = gm_cpu_importance_weigh,
+    .importance_resample = gm_cpu_importance_resample,
+    .importance_resample_workspace = gm_cpu_importance_resample_workspace,
+    .hopfield_begin = gm_cpu_hopfield_begin,
+    .hopfield_run = gm_cpu_hopfield_run,
 };

@@ -22,9 +22,10 @@ enum {
     ROW_TABLES = 5, /* a, c, d, bias, index */
     TABLES = 2 * ROW_TABLES,
     K_TABLES = 2,
-    INNER = 64, /* of the innermost mode's values, where another mode is to lie next to it */
-    LEAST_INNER = 16,
-    LEAST_NEAR = 8,         /* neighbours: half a cache line */
+    INNER = 64,      /* of the innermost mode's values, where another mode is to lie next to it */
+    ROWS_INNER = 12, /* of rows, of which a block of A has fewer, if the output does not mind: */
+    LEAST_RUN = 32,  /* its columns lie in runs of so many at least */
+    LEAST_NEAR = 8,  /* neighbours: half a cache line */
     TASKS_PER_THREAD = 3,   /* at least, where the work allows */
     TASK_PRODUCTS = 1 << 17 /* of a run of batch items: tens of microseconds */
 };
@@ -163,10 +164,12 @@ static void run_task(void *argument, int64_t block, int32_t thread) {
     gm_contract_part part = {
         .x = x, .scale = job->arrays->scale, .near_a = job->near_a, .near_b = job->near_b};
     divide(job, thread, &part);
-    part.rows = gm_min(l->rows, x->m - m_part * l->rows);
-    part.columns = gm_min(l->columns, x->n - n_part * l->columns);
-    gm_contract_offsets(job->m, job->ms, m_part * l->rows, part.rows, &part.m);
-    gm_contract_offsets(job->n, job->ns, n_part * l->columns, part.columns, &part.n);
+    part.first_row = m_part * l->rows;
+    part.first_column = n_part * l->columns;
+    part.rows = gm_min(l->rows, x->m - part.first_row);
+    part.columns = gm_min(l->columns, x->n - part.first_column);
+    gm_contract_offsets(job->m, job->ms, part.first_row, part.rows, &part.m);
+    gm_contract_offsets(job->n, job->ns, part.first_column, part.columns, &part.n);
     part.plain = gm_contract_is_plain(x, job->arrays);
     if (x->k <= l->k) {
         set_k(job, 0, &part);
@@ -200,14 +203,14 @@ static void sort_modes(gm_mode *modes, int32_t count, tensor of) {
     }
 }
 
-/* The innermost mode, if it is long, becomes two, the inner of INNER or somewhat fewer values. */
-static int32_t split_innermost(gm_mode *modes, int32_t count) {
+/* The innermost mode, if it is long, becomes two, the inner of `most` or somewhat fewer values. */
+static int32_t split_innermost(gm_mode *modes, int32_t count, int64_t most) {
     const gm_mode whole = modes[count - 1];
-    int64_t inner = INNER;
-    while (inner >= LEAST_INNER && whole.extent % inner != 0) {
+    int64_t inner = most;
+    while (4 * inner >= most && whole.extent % inner != 0) {
         --inner;
     }
-    if (whole.extent <= INNER || inner < LEAST_INNER || count == GM_MAX_LABELS) {
+    if (whole.extent <= most || 4 * inner < most || count == GM_MAX_LABELS) {
         return count;
     }
     modes[count - 1] =
@@ -218,25 +221,40 @@ static int32_t split_innermost(gm_mode *modes, int32_t count) {
     return count + 1;
 }
 
+/* Those between move up. */
+static void move_mode(gm_mode *modes, int32_t from, int32_t to) {
+    const gm_mode mode = modes[from];
+    for (int32_t i = from; i < to; ++i) {
+        modes[i] = modes[i + 1];
+    }
+    modes[to] = mode;
+}
+
 /*
  * Rows (or columns) of C in the order of one tensor, except that the mode along which a second one
- * has neighbours comes next to the innermost: a block then has whole cache lines of both.
+ * has neighbours comes next to the innermost: a block then has whole cache lines of both. Before it
+ * comes the mode, if there is one, with which the neighbours go on.
  */
-static int32_t order_free(gm_mode *modes, int32_t count, tensor first, tensor second) {
+static int32_t order_free(gm_mode *modes, int32_t count, int64_t most, tensor first,
+                          tensor second) {
     int32_t near = 0;
     sort_modes(modes, count, first);
     for (int32_t i = 1; i < count; ++i) {
         near = stride_in(&modes[i], second) <= stride_in(&modes[near], second) ? i : near;
     }
-    if (count < 2 || near == count - 1) {
+    if (count < 2) {
         return count;
     }
-    count = split_innermost(modes, count);
-    const gm_mode mode = modes[near];
-    for (int32_t i = near; i + 2 < count; ++i) {
-        modes[i] = modes[i + 1];
+    if (near < count - 1) {
+        count = split_innermost(modes, count, most);
+        move_mode(modes, near, count - 2);
+        near = count - 2;
     }
-    modes[count - 2] = mode;
+    for (int32_t i = 0; i < near; ++i) {
+        if (stride_in(&modes[i], second) == modes[near].extent * stride_in(&modes[near], second)) {
+            move_mode(modes, i, near - 1);
+        }
+    }
     return count;
 }
 
@@ -266,8 +284,11 @@ static void order_modes(const gm_contraction *x, gett_job *job) {
     for (int32_t i = 0; i < x->ks; ++i) {
         job->k[i] = gm_k_modes(x)[i];
     }
-    job->ms = order_free(job->m, x->ms, x->n >= x->k ? D : A, x->n >= x->k ? A : D);
-    job->ns = order_free(job->n, x->ns, D, B);
+    job->ns = order_free(job->n, x->ns, INNER, D, B);
+    const bool in_runs =
+        job->ns > 0 && job->n[job->ns - 1].d == 1 && job->n[job->ns - 1].extent >= LEAST_RUN;
+    job->ms = order_free(job->m, x->ms, in_runs ? ROWS_INNER : INNER, x->n >= x->k ? D : A,
+                         x->n >= x->k ? A : D);
     job->near_a = distance(job->m, job->ms, A);
     job->near_b = x->operands == 2 ? distance(job->n, job->ns, B) : 1;
     if (along_rows) {

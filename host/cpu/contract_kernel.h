@@ -27,9 +27,10 @@ typedef struct gm_contract_part {
     bool plain; /* the sums are the output: no scale, addend or epilogue */
     const void *a, *b, *c, *bias;
     void *d;
-    uint64_t number;  /* of the part's batch item in the numbering of samples */
-    int64_t rows;     /* of C */
-    int64_t columns;  /* elements, not real numbers */
+    uint64_t number; /* of the part's batch item in the numbering of samples */
+    int64_t rows;    /* of C */
+    int64_t columns; /* elements, not real numbers */
+    int64_t first_row, first_column;
     int64_t k;        /* of the block, elements */
     bool first, last; /* block of k */
     gm_offsets m, n;  /* rows and columns */

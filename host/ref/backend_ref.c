@@ -38,4 +38,10 @@ const gm_backend gm_backend_ref = {
     .potts_run = gm_ref_potts_run,
     .factor_run = gm_ref_factor_run,
     .rbm_run = gm_ref_rbm_run,
+    .importance_draw = gm_ref_importance_draw,
+    .importance_weigh = gm_ref_importance_weigh,
+    .importance_resample = gm_ref_importance_resample,
+    .importance_resample_workspace = gm_ref_importance_resample_workspace,
+    .hopfield_begin = gm_ref_hopfield_begin,
+    .hopfield_run = gm_ref_hopfield_run,
 };

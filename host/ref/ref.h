@@ -65,4 +65,22 @@ gm_status gm_ref_factor_run(gm_call *call, const struct gm_factor_problem *probl
                             const struct gm_factor_arrays *arrays);
 gm_status gm_ref_rbm_run(gm_call *call, const struct gm_rbm_args *args);
 
+/* Sample i of problem k; a problem's estimates; its indices, with 8 n bytes of scratch. */
+void gm_ref_importance_sample(const struct gm_importance_problem *problem,
+                              const struct gm_importance_arrays *arrays, int64_t k, int64_t i);
+gm_status gm_ref_importance_draw(gm_call *call, const struct gm_importance_problem *problem,
+                                 void *state, const struct gm_importance_arrays *arrays);
+void gm_ref_importance_weigh_problem(const struct gm_weigh_args *args, int64_t k);
+gm_status gm_ref_importance_weigh(gm_call *call, const struct gm_weigh_args *args);
+void gm_ref_importance_resample_problem(const struct gm_resample_args *args, int64_t k,
+                                        void *scratch);
+gm_status gm_ref_importance_resample(gm_call *call, const struct gm_resample_args *args);
+size_t gm_ref_importance_resample_workspace(gm_call *call, const struct gm_resample_args *args);
+/* The state of a probe from the user's; what becomes of it. */
+void gm_ref_hopfield_load(const struct gm_hopfield_args *args, int64_t probe);
+void gm_ref_hopfield_end(const struct gm_hopfield_args *args, int64_t probe, gm_status status,
+                         int64_t swept, int64_t sum);
+gm_status gm_ref_hopfield_begin(gm_call *call, const struct gm_hopfield_args *args);
+gm_status gm_ref_hopfield_run(gm_call *call, const struct gm_hopfield_args *args);
+
 #endif

@@ -37,7 +37,9 @@ typedef enum gm_stream {
     GM_STREAM_PERTURB = 8,         /* the noise of a forward diffusion or of training data */
     GM_STREAM_CONTRACT = 9,        /* the samples that a contraction takes of its results */
     GM_STREAM_CHAIN_LENGTH = 10,   /* the number of leapfrog steps, one for all chains */
-    GM_STREAM_CHAIN_SWAP = 12,     /* exchanges of temperatures between chains */
+    GM_STREAM_CHAIN_SWAP = 11,     /* exchanges of temperatures between chains */
+    GM_STREAM_IMPORTANCE = 12,     /* samples of a proposal */
+    GM_STREAM_RESAMPLE = 13,       /* which of them are drawn again */
     GM_STREAM_USER = 128
 } gm_stream;
 

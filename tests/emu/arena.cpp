@@ -36,8 +36,13 @@ size_t round_up(size_t bytes, size_t to) {
     return (bytes + to - 1) / to * to;
 }
 
+// Redzones around every local array take room.
+size_t least_stack_bytes() {
+    return under_asan() || under_tsan() ? 256 * 1024 : 64 * 1024;
+}
+
 size_t stack_stride() {
-    return arena_stack_bytes() + page();
+    return least_stack_bytes() + 2 * page();
 }
 
 char *shared_begin_of_mapping() {
@@ -98,9 +103,9 @@ void fill_shared() {
 
 } // namespace
 
-size_t arena_stack_bytes() {
-    // Redzones around every local array take room.
-    return under_asan() || under_tsan() ? 256 * 1024 : 64 * 1024;
+// The tops lie in different sets of the first-level cache: a warp's threads take turns.
+size_t arena_stack_bytes(unsigned thread) {
+    return least_stack_bytes() + page() - thread % 32 * 128;
 }
 
 bool arena_reserve(unsigned thread_count, size_t shared_bytes) {
@@ -151,7 +156,7 @@ std::string arena_check() {
 void arena_abandon_stacks() {
     // Frames that never returned have left the address sanitizer's redzones behind.
     for (unsigned i = 0; i < arena.threads; ++i) {
-        unpoison_region(arena_stack(i), arena_stack_bytes());
+        unpoison_region(arena_stack(i), arena_stack_bytes(i));
     }
 }
 
@@ -193,9 +198,9 @@ std::string arena_describe(const void *address) {
                          : format_text("at byte %zu of shared memory, which has %zu",
                                        size_t(p - start), arena.shared_bytes);
     }
-    return format_text("in the stack of thread %zu, which has overflowed its %zu bytes",
-                       p < stacks() ? 0 : size_t(p - stacks()) / stack_stride(),
-                       arena_stack_bytes());
+    const size_t thread = p < stacks() ? 0 : size_t(p - stacks()) / stack_stride();
+    return format_text("in the stack of thread %zu, which has overflowed its %zu bytes", thread,
+                       arena_stack_bytes(static_cast<unsigned>(thread)));
 }
 
 void *shared_arena(size_t bytes, site at) {

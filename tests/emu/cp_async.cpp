@@ -5,6 +5,15 @@
 
 namespace emu {
 
+namespace {
+
+copy_record &own_copies() {
+    running->copies = true;
+    return copies_of_threads[running - threads];
+}
+
+} // namespace
+
 void cp_async_issue(const async_copy &copy, site at) {
     if (!running) {
         fail("cp.async outside a kernel");
@@ -20,37 +29,39 @@ void cp_async_issue(const async_copy &copy, site at) {
         running->at = at;
         fail("cp.async: the target %p is outside the block's shared memory", copy.target);
     }
-    if (!running->copies.push_back(copy)) {
+    copy_record &own = own_copies();
+    if (!own.copies.push_back(copy)) {
         running->at = at;
         fail("cp.async: the emulator holds 256 copies of a thread that have not been waited for");
     }
-    ++running->uncommitted;
+    ++own.uncommitted;
 }
 
 void cp_async_commit() {
     if (!running) {
         fail("cp.async outside a kernel");
     }
-    if (!running->copy_groups.push_back(running->uncommitted)) {
+    copy_record &own = own_copies();
+    if (!own.groups.push_back(own.uncommitted)) {
         fail("cp.async: the emulator holds 64 groups of a thread that have not been waited for");
     }
-    running->uncommitted = 0;
+    own.uncommitted = 0;
 }
 
 bool cp_async_next(int pending, async_copy *copy, site at) {
     if (!running) {
         fail("cp.async outside a kernel");
     }
-    thread_record &self = *running;
-    self.at = at;
-    while (self.copy_groups.count > static_cast<size_t>(pending)) {
-        if (self.copy_groups.front() != 0) {
-            --self.copy_groups.front();
-            *copy = self.copies.front();
-            self.copies.pop_front();
+    running->at = at;
+    copy_record &own = own_copies();
+    while (own.groups.count > static_cast<size_t>(pending)) {
+        if (own.groups.front() != 0) {
+            --own.groups.front();
+            *copy = own.copies.front();
+            own.copies.pop_front();
             return true;
         }
-        self.copy_groups.pop_front();
+        own.groups.pop_front();
     }
     return false;
 }

@@ -86,9 +86,20 @@ struct thread_record {
     unsigned mask;
     void *operand;
     void *order; // what the thread sanitizer's edge goes through
+    bool copies; // has some, see copy_record
+};
+
+// The asynchronous copies of a thread, apart from what every switch reads.
+struct copy_record {
     fixed_queue<async_copy, 256> copies;
-    fixed_queue<size_t, 64> copy_groups; // sizes of the committed groups, oldest first
+    fixed_queue<size_t, 64> groups; // sizes of the committed groups, oldest first
     size_t uncommitted;
+
+    void clear() {
+        copies.clear();
+        groups.clear();
+        uncommitted = 0;
+    }
 };
 
 struct block_record {
@@ -109,6 +120,7 @@ struct block_record {
 
 extern block_record block;
 extern thread_record threads[max_block_threads];
+extern copy_record copies_of_threads[max_block_threads];
 extern thread_record *running; // null on the OS thread's own stack
 
 // Runs all blocks of a launch. False, with the report written, if the kernel was in error.
@@ -151,7 +163,7 @@ bool arena_start_block();
 std::string arena_check();
 void arena_abandon_stacks();
 char *arena_stack(unsigned thread);
-size_t arena_stack_bytes();
+size_t arena_stack_bytes(unsigned thread);
 void *arena_order_object();
 bool in_shared_memory(const void *address, size_t bytes);
 // Where an address of the block's shared window points.

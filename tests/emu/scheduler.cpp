@@ -17,20 +17,41 @@ namespace emu {
 
 block_record block;
 thread_record threads[max_block_threads];
+copy_record copies_of_threads[max_block_threads];
 thread_record *running;
 
 namespace {
 
 fiber host; // the OS thread's own stack
+launch_order *turns;
 constexpr unsigned warpgroup = 4 * warp_size;
 
 unsigned number(const thread_record &thread) {
     return static_cast<unsigned>(&thread - threads);
 }
 
+// The thread whose turn it is, null if none can run.
+thread_record *take_next() {
+    const int next = turns->next_thread(block.ready);
+    if (next < 0) {
+        return nullptr;
+    }
+    unsigned i = static_cast<unsigned>(next);
+    block.ready[i / warp_size] &= ~(1u << i % warp_size);
+    threads[i].started = true;
+    threadIdx = threads[i].index;
+    return &threads[i];
+}
+
+// Goes on with the next thread at once; sanitizers see every switch begin or end on the host's
+// stack.
 void suspend() {
     thread_record &self = *running;
-    fiber_switch(self.context, host);
+    thread_record *next = under_asan() || under_tsan() ? nullptr : take_next();
+    running = next ? next : &self;
+    if (next != &self) {
+        fiber_switch(self.context, next ? next->context : host);
+    }
 }
 
 const char *barrier_name(barrier_kind kind) {
@@ -211,10 +232,11 @@ bool start_threads() {
         thread.index = {i % blockDim.x, i / blockDim.x % blockDim.y, i / blockDim.x / blockDim.y};
         thread.started = false;
         thread.at = {nullptr, 0};
-        thread.copies.clear();
-        thread.copy_groups.clear();
-        thread.uncommitted = 0;
-        fiber_prepare(thread.context, arena_stack(i), arena_stack_bytes(), thread_main);
+        if (thread.copies) {
+            thread.copies = false;
+            copies_of_threads[i].clear();
+        }
+        fiber_prepare(thread.context, arena_stack(i), arena_stack_bytes(i), thread_main);
         wake(thread);
     }
     hopper_start_block();
@@ -235,19 +257,15 @@ bool run_block(launch_order &order, uint64_t linear_block) {
         return false;
     }
     order.start_block(linear_block, block.warps);
+    turns = &order;
     while (!block.failed) {
-        int next = order.next_thread(block.ready);
-        if (next < 0) {
+        running = take_next();
+        if (!running) {
             if (hopper_land_copy()) {
                 continue;
             }
             break;
         }
-        unsigned i = static_cast<unsigned>(next);
-        block.ready[i / warp_size] &= ~(1u << i % warp_size);
-        running = &threads[i];
-        running->started = true;
-        threadIdx = running->index;
         fiber_switch(host, running->context);
         running = nullptr;
     }

@@ -55,7 +55,7 @@ TYPED(c, lapack_complex_float, LAPACK_cungqr)
         real *a = static_cast<real *>(s.a), *w = static_cast<real *>(s.w);                         \
         real *work = static_cast<real *>(s.work);                                                  \
         const char *const u = s.columns == 0 ? "N" : s.columns == s.n ? "S" : "A";                 \
-        if (s.singular) {                                                                          \
+        if (s.kind == VENDOR_SINGULAR) {                                                           \
             LAPACK_##letter##gesvd(u, s.columns == 0 ? "N" : "S", &s.m, &s.n, a, &s.lda, w,        \
                                    static_cast<real *>(s.u), &s.ldu, static_cast<real *>(s.vh),    \
                                    &s.ldvh, work, &s.work_elements, s.info);                       \
@@ -74,11 +74,15 @@ TYPED_REAL(s, float)
         const lapack_int first = 2 * s.n + s.m;                                                    \
         real *rest = reinterpret_cast<real *>(work + first);                                       \
         const char *const u = s.columns == 0 ? "N" : s.columns == s.n ? "S" : "A";                 \
-        if (s.singular) {                                                                          \
+        if (s.kind == VENDOR_SINGULAR) {                                                           \
             LAPACK_##letter##gesvd(u, s.columns == 0 ? "N" : "S", &s.m, &s.n, a, &s.lda, w,        \
                                    static_cast<scalar *>(s.u), &s.ldu,                             \
                                    static_cast<scalar *>(s.vh), &s.ldvh, work, &first, rest,       \
                                    s.info);                                                        \
+        } else if (s.kind == VENDOR_GENERAL) {                                                     \
+            LAPACK_##letter##geev("N", s.columns == 0 ? "N" : "V", &s.n, a, &s.lda,                \
+                                  static_cast<scalar *>(s.w), nullptr, &s.n,                       \
+                                  static_cast<scalar *>(s.u), &s.ldu, work, &first, rest, s.info); \
         } else {                                                                                   \
             LAPACK_##letter##heev(s.columns == 0 ? "N" : "V", "L", &s.n, a, &s.lda, w, work,       \
                                   &first, rest, s.info);                                           \
@@ -137,6 +141,10 @@ gm_status vendor_run(gm_call *call, const vendor_factor *factor) {
 gm_status vendor_substitute(gm_call *call, const vendor_substitution *substitution) {
     const vendor_substitution s = *substitution;
     return queue(call, [s] { substitute(s); });
+}
+
+bool vendor_has(vendor_spectrum_kind) {
+    return true;
 }
 
 gm_status vendor_spectrum_work(gm_call *, const vendor_spectrum *s, int *elements) {
