@@ -202,6 +202,7 @@ chain="chain potts --states 4 --size 6x6 --temperature 0.8:1.2:3 --chains 9 --se
     cmp -s "$folder/whole.npy" "$folder/part.npy"
     verdict $? "Potts chains that are resumed on another backend have the labels of one long run"
     expect 3 '' 'label 3: there are 3' ${chain/states 4/states 3} --start "$folder/whole.npy"
+}
 expect 2 '' 'either --data or --weights' chain rbm
 expect 2 '' '--resume and --state belong' chain rbm --weights x --state y
 expect 2 '' '--hidden .*must be a whole number' chain rbm --weights x --hidden 0
