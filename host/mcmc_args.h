@@ -31,4 +31,7 @@ typedef struct gm_mcmc_arrays {
         logp_stride[1];
 } gm_mcmc_arrays;
 
+/* mcmc.c: what a plan is for, and whose it is. */
+const gm_mcmc_problem *gm_mcmc_plan_problem(const gm_mcmc_plan *plan, gm_context **context);
+
 #endif

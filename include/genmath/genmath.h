@@ -8,6 +8,7 @@
 #include <genmath/contract_group.h>
 #include <genmath/conv.h>
 #include <genmath/decompose.h>
+#include <genmath/density_tempering.h>
 #include <genmath/diagnostics.h>
 #include <genmath/diffusion.h>
 #include <genmath/dlpack.h>
