@@ -129,7 +129,7 @@ if "$program" info --backend emu >/dev/null 2>&1; then
 else
     echo "skip: emu: $("$program" info --backend emu 2>&1)"
 fi
-expect 0 'random_fill u32 .*PASS' '' bench --backend cpu --filter 'random_fill u32' --seconds 0.01
+expect 0 'random_fill u32 .*PASS' '' bench --backend cpu --threads 1 --filter 'random_fill u32' --seconds 0.01
 grep -Eq '^# ceilings: copy [0-9.]+ GB/s, multiply-add [0-9.]+ GFLOP/s f32' "$out"
 verdict $? "bench prints the ceilings"
 
@@ -355,7 +355,7 @@ sys.exit(not eval(sys.argv[2]))' "$out" "$claim" 2>>"$err"
     json 'j["passed"] == 1 and j["cases"][0]["verdict"] == "PASS" and j["cases"][0]["error"] == 0' \
         verify --json --backend cpu --filter random_fill/u32
     json 'j["ceilings"]["copy_bytes_per_second"] > 1e8 and j["cases"][0]["min_seconds"] > 0' \
-        bench --json --backend cpu --filter 'random_fill u32' --seconds 0.01
+        bench --json --backend cpu --threads 1 --filter 'random_fill u32' --seconds 0.01
 
     json 'j["shape"] == [2, 2] and j["dtype"] == "i32" and j["operations"] == 16 and j["seconds"] > 0' \
         contract --json --backend cpu ij,jk "$a" "$b"
@@ -384,9 +384,9 @@ os.waitpid(pid, 0)
 sys.exit(b" cases (" not in seen)
 PYTHON
     }
-    terminal bench --backend cpu --filter 'random_fill uniform' --seconds 0.6
+    terminal bench --backend cpu --threads 1 --filter 'random_fill uniform' --seconds 0.6
     verdict $? "a progress line on a terminal"
-    ! terminal bench --backend cpu --filter 'random_fill uniform' --seconds 0.6 --quiet
+    ! terminal bench --backend cpu --threads 1 --filter 'random_fill uniform' --seconds 0.6 --quiet
     verdict $? "no progress line with --quiet"
 else
     echo "skip: JSON and the progress line: no python3"
