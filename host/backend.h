@@ -79,6 +79,9 @@ struct gm_ising_problem;    /* ising_args.h */
 struct gm_ising_arrays;
 struct gm_mcmc_problem;     /* mcmc_args.h */
 struct gm_mcmc_arrays;
+struct gm_multispin_problem; /* multispin_args.h */
+struct gm_multispin_arrays;
+struct gm_multispin_spins;
 
 typedef struct gm_backend {
     const char *name;
@@ -165,6 +168,16 @@ typedef struct gm_backend {
     gm_status (*mcmc_run)(gm_call *call, const struct gm_mcmc_problem *problem, void *state,
                           const struct gm_mcmc_arrays *arrays);
     void (*mcmc_release)(gm_call *call, void *state);
+
+    gm_status (*multispin_prepare)(gm_call *call, const struct gm_multispin_problem *problem,
+                                   void **state);
+    size_t (*multispin_workspace)(gm_call *call, const struct gm_multispin_problem *problem,
+                                  void *state, int64_t chains); /* NULL: none */
+    gm_status (*multispin_run)(gm_call *call, const struct gm_multispin_problem *problem,
+                               void *state, const struct gm_multispin_arrays *arrays);
+    gm_status (*multispin_convert)(gm_call *call, const struct gm_multispin_problem *problem,
+                                   void *state, const struct gm_multispin_spins *spins);
+    void (*multispin_release)(gm_call *call, void *state);
 
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */

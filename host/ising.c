@@ -6,6 +6,7 @@
 
 #include "host/internal.h"
 #include "host/ising_args.h"
+#include "host/ising_check.h"
 #include "host/ising_graph.h"
 
 struct gm_ising_plan {
@@ -132,17 +133,24 @@ static gm_status check_sweeps(const gm_ising_plan *plan, const gm_ising_sweeps *
              "run.first_sweep = %llu, sweeps = %lld: the noise of a chain lasts for 2^48 / %d",
              (unsigned long long)run->first_sweep, (long long)run->sweeps,
              (int)plan->problem.blocks);
-    const double energy = log2((double)plan->info.energy_bound + 1);
-    const double spins = log2((double)plan->problem.sites + 1);
-    GM_CHECK(context, !sums || log2((double)run->sweeps + 1) + fmax(2 * energy, 4 * spins) < 126,
+    return sums ? gm_ising_check_sums(context, run->sweeps, plan->problem.sites,
+                                      plan->info.energy_bound)
+                : GM_STATUS_OK;
+}
+
+gm_status gm_ising_check_sums(gm_context *context, int64_t sweeps, int64_t sites,
+                              int64_t energy_bound) {
+    const double energy = log2((double)energy_bound + 1), spins = log2((double)sites + 1);
+    GM_CHECK(context, log2((double)sweeps + 1) + fmax(2 * energy, 4 * spins) < 126,
              GM_STATUS_INVALID_ARGUMENT,
              "run.sweeps = %lld: the sums of so many do not fit into 128 bits; cut the run",
-             (long long)run->sweeps);
+             (long long)sweeps);
     return GM_STATUS_OK;
 }
 
-static gm_status check_result(gm_context *context, const gm_ising_result *result,
-                              const gm_tensor *beta, const gm_tensor *spins, gm_ising_arrays *a) {
+gm_status gm_ising_check_result(gm_context *context, const gm_ising_result *result,
+                                const gm_tensor *beta, const char *name, const gm_tensor *spins,
+                                gm_ising_arrays *a) {
     if (result == NULL) {
         return GM_STATUS_OK;
     }
@@ -152,7 +160,7 @@ static gm_status check_result(gm_context *context, const gm_ising_result *result
         GM_TRY(
             gm_check_size(context, "result.sums", result->sums, 1, GM_ISING_SUMS, "GM_ISING_SUMS"));
         GM_TRY(gm_check_size(context, "result.sums", result->sums, 2, 2, "the words of a sum"));
-        GM_TRY(gm_check_disjoint(context, "result.sums", result->sums, "spins", spins, false));
+        GM_TRY(gm_check_disjoint(context, "result.sums", result->sums, name, spins, false));
         GM_TRY(gm_check_disjoint(context, "result.sums", result->sums, "beta", beta, false));
         a->sums = result->sums->data;
         for (int axis = 0; axis < 3; ++axis) {
@@ -163,7 +171,7 @@ static gm_status check_result(gm_context *context, const gm_ising_result *result
         GM_TRY(gm_check_output(context, "result.status", result->status, 1, GM_DTYPE_BIT(GM_I32)));
         GM_TRY(
             gm_check_size(context, "result.status", result->status, 0, a->chains, "as in spins"));
-        GM_TRY(gm_check_disjoint(context, "result.status", result->status, "spins", spins, false));
+        GM_TRY(gm_check_disjoint(context, "result.status", result->status, name, spins, false));
         GM_TRY(gm_check_disjoint(context, "result.status", result->status, "beta", beta, false));
         GM_TRY(gm_check_disjoint(context, "result.status", result->status, "result.sums",
                                  result->sums, false));
@@ -173,14 +181,13 @@ static gm_status check_result(gm_context *context, const gm_ising_result *result
     return GM_STATUS_OK;
 }
 
-static gm_status check_scratch(const gm_ising_plan *plan, size_t bytes, const gm_tensor *beta,
-                               const gm_tensor *spins, const gm_ising_result *result,
-                               const gm_workspace *workspace) {
-    gm_context *context = plan->context;
+gm_status gm_ising_check_scratch(gm_context *context, size_t bytes, const gm_tensor *beta,
+                                 const char *name, const gm_tensor *spins,
+                                 const gm_ising_result *result, const gm_workspace *workspace) {
     gm_tensor scratch;
     GM_TRY(gm_check_workspace(context, "the plan", bytes, workspace->data, workspace->bytes,
                               &scratch));
-    GM_TRY(gm_check_disjoint(context, "workspace", &scratch, "spins", spins, false));
+    GM_TRY(gm_check_disjoint(context, "workspace", &scratch, name, spins, false));
     GM_TRY(gm_check_disjoint(context, "workspace", &scratch, "beta", beta, false));
     if (result != NULL) {
         GM_TRY(
@@ -215,7 +222,7 @@ gm_status gm_ising_run(const gm_ising_plan *plan, const gm_ising_sweeps *run, co
                               .spins = spins->data,
                               .chain_stride = spins->stride[0],
                               .site_stride = spins->stride[1]};
-    GM_TRY(check_result(context, result, beta, spins, &arrays));
+    GM_TRY(gm_ising_check_result(context, result, beta, "spins", spins, &arrays));
     const size_t bytes =
         plan->backend->ising_workspace != NULL
             ? plan->backend->ising_workspace(call, &plan->problem, plan->state, arrays.chains)
@@ -225,7 +232,8 @@ gm_status gm_ising_run(const gm_ising_plan *plan, const gm_ising_sweeps *run, co
         workspace->bytes = needed;
         return GM_STATUS_OK;
     }
-    GM_TRY(check_scratch(plan, needed, beta, spins, result, workspace));
+    GM_TRY(
+        gm_ising_check_scratch(context, needed, beta, "spins", spins, result, workspace));
     arrays.workspace = workspace->data;
     return arrays.chains == 0
                ? GM_STATUS_OK

@@ -148,6 +148,11 @@ const gm_backend backend = {
     mcmc_prepare,
     mcmc_run,
     mcmc_release,
+    multispin_prepare,
+    multispin_workspace,
+    multispin_run,
+    multispin_convert,
+    multispin_release,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

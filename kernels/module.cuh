@@ -56,6 +56,14 @@ gm_status mcmc_prepare(gm_call *call, const gm_mcmc_problem *problem, void **sta
 gm_status mcmc_run(gm_call *call, const gm_mcmc_problem *problem, void *state,
                    const gm_mcmc_arrays *arrays);
 void mcmc_release(gm_call *call, void *state);
+gm_status multispin_prepare(gm_call *call, const gm_multispin_problem *problem, void **state);
+size_t multispin_workspace(gm_call *call, const gm_multispin_problem *problem, void *state,
+                           int64_t chains);
+gm_status multispin_run(gm_call *call, const gm_multispin_problem *problem, void *state,
+                        const gm_multispin_arrays *arrays);
+gm_status multispin_convert(gm_call *call, const gm_multispin_problem *problem, void *state,
+                            const gm_multispin_spins *spins);
+void multispin_release(gm_call *call, void *state);
 
 /* The library's own function is not linked into a module. */
 inline const char *gm_dtype_text(gm_dtype dtype) {

@@ -45,7 +45,8 @@ typedef struct gm_bench_case {
     X(linalg)                                                                                      \
     X(fft)                                                                                         \
     X(ising)                                                                                       \
-    X(mcmc)
+    X(mcmc)                                                                                        \
+    X(multispin)
 
 #define GM_BENCH_DECLARE(name)                                                                     \
     extern const gm_bench_case gm_##name##_bench[];                                                \

@@ -40,7 +40,8 @@ typedef struct gm_case {
     X(linalg_function)                                                                             \
     X(fft)                                                                                         \
     X(ising)                                                                                       \
-    X(mcmc)
+    X(mcmc)                                                                                        \
+    X(multispin)
 
 #define GM_CASE_DECLARE(name)                                                                      \
     extern const gm_case gm_##name##_cases[];                                                      \

@@ -35,4 +35,7 @@ const gm_backend gm_backend_cpu = {
     .ising_workspace = gm_cpu_ising_workspace,
     .ising_run = gm_cpu_ising_run,
     .mcmc_run = gm_cpu_mcmc_run,
+    .multispin_workspace = gm_cpu_multispin_workspace,
+    .multispin_run = gm_cpu_multispin_run,
+    .multispin_convert = gm_cpu_multispin_convert,
 };

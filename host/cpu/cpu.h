@@ -45,5 +45,11 @@ gm_status gm_cpu_ising_run(gm_call *call, const struct gm_ising_problem *problem
                            const struct gm_ising_arrays *arrays);
 gm_status gm_cpu_mcmc_run(gm_call *call, const struct gm_mcmc_problem *problem, void *state,
                           const struct gm_mcmc_arrays *arrays);
+size_t gm_cpu_multispin_workspace(gm_call *call, const struct gm_multispin_problem *problem,
+                                  void *state, int64_t chains);
+gm_status gm_cpu_multispin_run(gm_call *call, const struct gm_multispin_problem *problem,
+                               void *state, const struct gm_multispin_arrays *arrays);
+gm_status gm_cpu_multispin_convert(gm_call *call, const struct gm_multispin_problem *problem,
+                                   void *state, const struct gm_multispin_spins *spins);
 
 #endif

@@ -31,4 +31,6 @@ const gm_backend gm_backend_ref = {
     .diagnose_workspace = gm_ref_diagnose_workspace,
     .ising_run = gm_ref_ising_run,
     .mcmc_run = gm_ref_mcmc_run,
+    .multispin_run = gm_ref_multispin_run,
+    .multispin_convert = gm_ref_multispin_convert,
 };

@@ -42,5 +42,12 @@ gm_status gm_ref_ising_run(gm_call *call, const struct gm_ising_problem *problem
                            const struct gm_ising_arrays *arrays);
 gm_status gm_ref_mcmc_run(gm_call *call, const struct gm_mcmc_problem *problem, void *state,
                           const struct gm_mcmc_arrays *arrays);
+gm_status gm_ref_multispin_run(gm_call *call, const struct gm_multispin_problem *problem,
+                               void *state, const struct gm_multispin_arrays *arrays);
+gm_status gm_ref_multispin_convert(gm_call *call, const struct gm_multispin_problem *problem,
+                                   void *state, const struct gm_multispin_spins *spins);
+/* One chain of it. */
+void gm_ref_multispin_convert_chain(const struct gm_multispin_problem *problem,
+                                    const struct gm_multispin_spins *spins, int64_t chain);
 
 #endif
