@@ -18,15 +18,15 @@ enum {
 /*
  * Part of one neighbour of the places of a colour: that of place i is place i + 32 whole + shift of
  * the other colour, for the places first .. last - 1 whose bit in the mask is set. The terms of a
- * neighbour have no place in common.
+ * neighbour follow each other and have no place in common.
  */
 typedef struct gm_multispin_term {
-    int32_t neighbour;   /* which */
     int32_t whole;       /* words, rounded down */
     int32_t shift;       /* bits, 0 .. 31 */
     int32_t first, last; /* places */
     int32_t mask;        /* word w has masks[mask + w % period[kind]]; NO_MASK: all bits */
     int32_t kind;        /* 0: repeats with the rows, 1: with the layers */
+    int32_t is_last;     /* of its neighbour */
 } gm_multispin_term;
 
 /* The places of a colour are the bits 0 .. places - 1 of its words; with an odd size of the last

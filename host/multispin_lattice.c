@@ -112,15 +112,11 @@ static int32_t add_mask(builder *b, int32_t colour, pattern what) {
 
 /* ---- terms ----------------------------------------------------------------------------------- */
 
-static void add_term(builder *b, int32_t colour, int32_t neighbour, int64_t offset, int64_t first,
-                     int64_t last, int32_t mask, int32_t kind) {
+static void add_term(builder *b, int32_t colour, int64_t offset, int64_t first, int64_t last,
+                     int32_t mask, int32_t kind) {
     gm_multispin_problem *p = b->problem;
-    if (first >= last) {
-        return;
-    }
     const int64_t whole = offset >= 0 ? offset / WORD : -((-offset + WORD - 1) / WORD);
-    p->term[colour][p->terms[colour]++] = (gm_multispin_term){.neighbour = neighbour,
-                                                              .whole = (int32_t)whole,
+    p->term[colour][p->terms[colour]++] = (gm_multispin_term){.whole = (int32_t)whole,
                                                               .shift = (int32_t)(offset - whole * WORD),
                                                               .first = (int32_t)first,
                                                               .last = (int32_t)last,
@@ -128,47 +124,53 @@ static void add_term(builder *b, int32_t colour, int32_t neighbour, int64_t offs
                                                               .kind = kind};
 }
 
+static void end_neighbour(builder *b, int32_t colour) {
+    gm_multispin_problem *p = b->problem;
+    p->term[colour][p->terms[colour] - 1].is_last = 1;
+}
+
 /* Along the rows: one neighbour at the same place, the other a place before or after. */
 static void add_x(builder *b, int32_t colour) {
     const gm_multispin_problem *p = b->problem;
     const int64_t all = p->places, row = p->row;
     const bool odd = p->size[2] % 2 != 0;
-    add_term(b, colour, 0, 0, 0, all, odd ? add_mask(b, colour, SAME_PLACE) : GM_MULTISPIN_NO_MASK,
-             0);
-    add_term(b, colour, 1, -1, 1, all, add_mask(b, colour, LEFT), 0);
-    add_term(b, colour, 1, 1, 0, all - 1, add_mask(b, colour, RIGHT), 0);
+    add_term(b, colour, 0, 0, all, odd ? add_mask(b, colour, SAME_PLACE) : GM_MULTISPIN_NO_MASK, 0);
+    end_neighbour(b, colour);
+    add_term(b, colour, -1, 1, all, add_mask(b, colour, LEFT), 0);
+    add_term(b, colour, 1, 0, all - 1, add_mask(b, colour, RIGHT), 0);
     if (p->periodic[2]) {
-        add_term(b, colour, 1, row - 1, 0, all - row + 1, add_mask(b, colour, LEFT_AROUND), 0);
-        add_term(b, colour, 1, 1 - row, row - 1, all, add_mask(b, colour, RIGHT_AROUND), 0);
+        add_term(b, colour, row - 1, 0, all - row + 1, add_mask(b, colour, LEFT_AROUND), 0);
+        add_term(b, colour, 1 - row, row - 1, all, add_mask(b, colour, RIGHT_AROUND), 0);
     }
+    end_neighbour(b, colour);
 }
 
 /* One row up or down a layer; there is one layer or several. */
-static void add_y(builder *b, int32_t colour, int32_t neighbour, bool down) {
+static void add_y(builder *b, int32_t colour, bool down) {
     const gm_multispin_problem *p = b->problem;
     const int64_t all = p->places, row = p->row, layer = row * p->size[1], step = down ? row : -row;
     const bool layers = p->size[0] > 1;
     const int32_t none = GM_MULTISPIN_NO_MASK;
-    add_term(b, colour, neighbour, step, down ? 0 : row, down ? all - row : all,
+    add_term(b, colour, step, down ? 0 : row, down ? all - row : all,
              layers ? add_mask(b, colour, down ? DOWN : UP) : none, 1);
     if (p->periodic[1]) {
         const int64_t around = down ? row - layer : layer - row;
-        add_term(b, colour, neighbour, around, down ? layer - row : 0,
-                 down ? all : all - layer + row,
+        add_term(b, colour, around, down ? layer - row : 0, down ? all : all - layer + row,
                  layers ? add_mask(b, colour, down ? DOWN_AROUND : UP_AROUND) : none, 1);
     }
+    end_neighbour(b, colour);
 }
 
-static void add_z(builder *b, int32_t colour, int32_t neighbour, bool down) {
+static void add_z(builder *b, int32_t colour, bool down) {
     const gm_multispin_problem *p = b->problem;
     const int64_t all = p->places, layer = (int64_t)p->row * p->size[1];
     const int32_t none = GM_MULTISPIN_NO_MASK;
-    add_term(b, colour, neighbour, down ? layer : -layer, down ? 0 : layer,
-             down ? all - layer : all, none, 0);
+    add_term(b, colour, down ? layer : -layer, down ? 0 : layer, down ? all - layer : all, none, 0);
     if (p->periodic[0]) {
-        add_term(b, colour, neighbour, down ? layer - all : all - layer, down ? all - layer : 0,
+        add_term(b, colour, down ? layer - all : all - layer, down ? all - layer : 0,
                  down ? all : layer, none, 0);
     }
+    end_neighbour(b, colour);
 }
 
 static void add_terms(builder *b) {
@@ -180,14 +182,14 @@ static void add_terms(builder *b) {
             p->size[2] % 2 != 0 ? add_mask(b, colour, SITES) : GM_MULTISPIN_NO_MASK;
         add_x(b, colour);
         if (p->lattice == GM_MULTISPIN_HONEYCOMB) {
-            add_y(b, colour, 2, colour == 0);
+            add_y(b, colour, colour == 0);
         } else if (p->neighbours >= 4) {
-            add_y(b, colour, 2, false);
-            add_y(b, colour, 3, true);
+            add_y(b, colour, false);
+            add_y(b, colour, true);
         }
         if (p->neighbours == 6) {
-            add_z(b, colour, 4, false);
-            add_z(b, colour, 5, true);
+            add_z(b, colour, false);
+            add_z(b, colour, true);
         }
     }
     p->mask_words = b->used;

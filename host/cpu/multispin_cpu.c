@@ -93,7 +93,8 @@ static void set_noise_base(noise_base *n, uint64_t seed, const uint64_t *chains,
     *n = (noise_base){seed, chains[0]};
 }
 
-GM_INLINE void draw_base(const noise_base *n, uint64_t block, uint32_t planes[4]) {
+GM_INLINE void draw_base(const noise_base *n, uint64_t block, bool side, uint32_t planes[4]) {
+    (void)side;
     const gm_words words = gm_philox_block(n->seed, n->chain, GM_STREAM_CHAIN_ACCEPT, block);
     planes[0] = words.w0;
     planes[1] = words.w1;
@@ -119,8 +120,8 @@ GM_INLINE void draw_base(const noise_base *n, uint64_t block, uint32_t planes[4]
 #define DEFINE_NOISE(isa, target, VECTOR, LANES64, LOAD, STORE, SET1, ADD, SHIFT_RIGHT, MULTIPLY,  \
                      XOR3, JOIN)                                                                   \
     typedef struct noise_##isa {                                                                   \
-        VECTOR key[10][2];                                                                         \
-        VECTOR chain[2][2]; /* even or odd, low or high half */                                    \
+        VECTOR key[10][2]; /* those of the first round are in what follows */                      \
+        VECTOR start[2][3]; /* even or odd words: of x0, x2 and x3 after the first round */        \
         VECTOR step[2];     /* added to the number of the block */                                 \
     } noise_##isa;                                                                                 \
     target static void set_noise_##isa(noise_##isa *n, uint64_t seed, const uint64_t *chains,      \
@@ -139,27 +140,33 @@ GM_INLINE void draw_base(const noise_base *n, uint64_t block, uint32_t planes[4]
                 high[l] = chains[2 * l + odd] >> 32;                                               \
                 steps[l] = step * (uint64_t)(2 * l + odd);                                         \
             }                                                                                      \
-            n->chain[odd][0] = LOAD((const void *)low);                                            \
-            n->chain[odd][1] = LOAD((const void *)high);                                           \
+            const VECTOR product =                                                                 \
+                MULTIPLY(LOAD((const void *)low), SET1((long long)GM_PHILOX_MULTIPLIER_0));        \
+            n->start[odd][0] = XOR3(LOAD((const void *)high), n->key[0][0], SET1(0));              \
+            n->start[odd][1] = XOR3(SHIFT_RIGHT(product, 32), n->key[0][1],                        \
+                                    SET1((long long)GM_STREAM_CHAIN_ACCEPT << 24));                \
+            n->start[odd][2] = product;                                                            \
             n->step[odd] = LOAD((const void *)steps);                                              \
         }                                                                                          \
     }                                                                                              \
-    target GM_INLINE void draw_##isa(const noise_##isa *n, uint64_t block,                         \
+    target GM_INLINE void draw_##isa(const noise_##isa *n, uint64_t block, bool side,              \
                                      word_##isa planes[4]) {                                       \
+        __asm__("" : "+r"(n)); /* keeps the keys in memory: there is no room in the registers */   \
         const VECTOR m0 = SET1((long long)GM_PHILOX_MULTIPLIER_0);                                 \
         const VECTOR m1 = SET1((long long)GM_PHILOX_MULTIPLIER_1);                                 \
-        const VECTOR stream = SET1((long long)GM_STREAM_CHAIN_ACCEPT << 24);                       \
         VECTOR x[2][4];                                                                            \
         GM_UNROLL                                                                                  \
         for (int odd = 0; odd < 2; ++odd) {                                                        \
-            const VECTOR number = ADD(SET1((long long)block), n->step[odd]);                       \
-            x[odd][0] = n->chain[odd][0];                                                          \
-            x[odd][1] = n->chain[odd][1];                                                          \
-            x[odd][2] = number;                                                                    \
-            x[odd][3] = XOR3(SHIFT_RIGHT(number, 32), stream, SET1(0));                            \
+            const VECTOR number = side ? SET1((long long)block)                                    \
+                                       : ADD(SET1((long long)block), n->step[odd]);                \
+            const VECTOR product = MULTIPLY(number, m1);                                           \
+            x[odd][0] = n->start[odd][0] ^ SHIFT_RIGHT(product, 32);                               \
+            x[odd][1] = product;                                                                   \
+            x[odd][2] = n->start[odd][1] ^ SHIFT_RIGHT(number, 32);                                \
+            x[odd][3] = n->start[odd][2];                                                          \
         }                                                                                          \
         GM_UNROLL                                                                                  \
-        for (int round = 0; round < 10; ++round) {                                                 \
+        for (int round = 1; round < 10; ++round) {                                                 \
             GM_UNROLL                                                                              \
             for (int odd = 0; odd < 2; ++odd) {                                                    \
                 const VECTOR p0 = MULTIPLY(x[odd][0], m0), p1 = MULTIPLY(x[odd][2], m1);           \
