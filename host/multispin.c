@@ -88,10 +88,9 @@ static gm_status check_shapes(const gm_multispin_plan *plan, const gm_tensor *sp
 }
 
 static gm_status convert(const gm_multispin_plan *plan, const gm_multispin_spins *arrays) {
-    return arrays->chains == 0
-               ? GM_STATUS_OK
-               : plan->backend->multispin_convert(&plan->context->call, &plan->problem, plan->state,
-                                                  arrays);
+    return arrays->chains == 0 ? GM_STATUS_OK
+                               : plan->backend->multispin_convert(
+                                     &plan->context->call, &plan->problem, plan->state, arrays);
 }
 
 gm_status gm_multispin_pack(const gm_multispin_plan *plan, const gm_tensor *spins,

@@ -8,7 +8,8 @@
 
 enum {
     GM_MULTISPIN_NEIGHBOURS = 6,
-    GM_MULTISPIN_TERMS = 13, /* of the cubic lattice: one, and two masked pairs for each direction */
+    GM_MULTISPIN_TERMS =
+        13, /* of the cubic lattice: one, and two masked pairs for each direction */
     GM_MULTISPIN_CLASSES = GM_MULTISPIN_NEIGHBOURS + 1, /* |sum of neighbours|: 0 .. 6 */
     GM_MULTISPIN_PLANES = 32,
     GM_MULTISPIN_MASK_ALIGN = 16, /* words: a vector from a multiple of it on is in one period */
@@ -36,7 +37,7 @@ typedef struct gm_multispin_problem {
     gm_ising_update update;
     int32_t size[3], periodic[3]; /* z, y, x: axes that are missing have size 1 */
     int32_t antiferromagnetic;
-    int32_t sites, row; /* row: places in a row */
+    int32_t sites, row;    /* row: places in a row */
     int32_t places, words; /* of a colour */
     int32_t neighbours;    /* of a site in the bulk: 2, 3, 4 or 6 */
     int32_t is_open;       /* some sites have fewer */

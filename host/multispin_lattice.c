@@ -116,12 +116,13 @@ static void add_term(builder *b, int32_t colour, int64_t offset, int64_t first, 
                      int32_t mask, int32_t kind) {
     gm_multispin_problem *p = b->problem;
     const int64_t whole = offset >= 0 ? offset / WORD : -((-offset + WORD - 1) / WORD);
-    p->term[colour][p->terms[colour]++] = (gm_multispin_term){.whole = (int32_t)whole,
-                                                              .shift = (int32_t)(offset - whole * WORD),
-                                                              .first = (int32_t)first,
-                                                              .last = (int32_t)last,
-                                                              .mask = mask,
-                                                              .kind = kind};
+    p->term[colour][p->terms[colour]++] =
+        (gm_multispin_term){.whole = (int32_t)whole,
+                            .shift = (int32_t)(offset - whole * WORD),
+                            .first = (int32_t)first,
+                            .last = (int32_t)last,
+                            .mask = mask,
+                            .kind = kind};
 }
 
 static void end_neighbour(builder *b, int32_t colour) {
@@ -178,8 +179,7 @@ static void add_terms(builder *b) {
     b->used = 0;
     for (int32_t colour = 0; colour < 2; ++colour) {
         p->terms[colour] = 0;
-        p->valid[colour] =
-            p->size[2] % 2 != 0 ? add_mask(b, colour, SITES) : GM_MULTISPIN_NO_MASK;
+        p->valid[colour] = p->size[2] % 2 != 0 ? add_mask(b, colour, SITES) : GM_MULTISPIN_NO_MASK;
         add_x(b, colour);
         if (p->lattice == GM_MULTISPIN_HONEYCOMB) {
             add_y(b, colour, colour == 0);
@@ -218,13 +218,12 @@ gm_status gm_multispin_lattice_plan(gm_context *context, const gm_multispin_mode
                                     uint32_t **masks) {
     *masks = NULL;
     GM_TRY(check_model(context, model));
-    *problem = (gm_multispin_problem){.lattice = model->lattice,
-                                      .update = model->update,
-                                      .size = {1, 1, 1},
-                                      .antiferromagnetic = model->antiferromagnetic != 0,
-                                      .neighbours = model->lattice == GM_MULTISPIN_HONEYCOMB
-                                                        ? 3
-                                                        : 2 * model->axes};
+    *problem = (gm_multispin_problem){
+        .lattice = model->lattice,
+        .update = model->update,
+        .size = {1, 1, 1},
+        .antiferromagnetic = model->antiferromagnetic != 0,
+        .neighbours = model->lattice == GM_MULTISPIN_HONEYCOMB ? 3 : 2 * model->axes};
     gm_multispin_problem *p = problem;
     p->sites = 1;
     for (int a = 0; a < model->axes; ++a) {

@@ -1,7 +1,8 @@
 /*
- * gm_multispin_*: sweeps of multi-spin coded Ising chains; include/genmath/multispin.h has the model,
- * the packed spins and the noise, host/multispin_args.h the lattice as shifts of whole colours,
- * host/multispin_word.inc the logic. All decisions are integers: the spins are those of the CPU.
+ * gm_multispin_*: sweeps of multi-spin coded Ising chains; include/genmath/multispin.h has the
+ * model, the packed spins and the noise, host/multispin_args.h the lattice as shifts of whole
+ * colours, host/multispin_word.inc the logic. All decisions are integers: the spins are those of
+ * the CPU.
  *
  * Parallelised, a word of 32 sites of one colour at a time:
  *   multispin_resident  a block runs as many chains as it has groups of threads, for all their
@@ -13,13 +14,13 @@
  *                       adds a sweep to the sums.
  * Energy, magnetisation and flips of a sweep are counts of bits, added in integers in any order.
  *
- * Shared memory: multispin_resident: a multispin_shared for each chain of the block (sums and counts),
- * then the packed spins of each. multispin_colour: what a block sum needs.
+ * Shared memory: multispin_resident: a multispin_shared for each chain of the block (sums and
+ * counts), then the packed spins of each. multispin_colour: what a block sum needs.
  *
  * Work: for a word of 32 updates of the square lattice about 60 operations for the neighbours and
- * classes, 3.2 Philox blocks (until all 1,024 sites of a warp are decided) of 50 operations, with 12
- * for each of their planes to compare it, and 30 to count: 13 operations an update. multispin_colour
- * reads and writes 6 to 14 words of 4 bytes for 32 updates.
+ * classes, 3.2 Philox blocks (until all 1,024 sites of a warp are decided) of 50 operations, with
+ * 12 for each of their planes to compare it, and 30 to count: 13 operations an update.
+ * multispin_colour reads and writes 6 to 14 words of 4 bytes for 32 updates.
  *
  * Versions: (1) this one. Not yet timed on a GPU.
  */
@@ -38,9 +39,9 @@
 namespace gm {
 namespace {
 
-constexpr int MOST_THREADS = 256;   /* of a chain, and of a block */
-constexpr int FEWEST_THREADS = 64;  /* of a block */
-constexpr int WIDE = 4;             /* words of a thread of multispin_colour: 16 bytes */
+constexpr int MOST_THREADS = 256;     /* of a chain, and of a block */
+constexpr int FEWEST_THREADS = 64;    /* of a block */
+constexpr int WIDE = 4;               /* words of a thread of multispin_colour: 16 bytes */
 constexpr int64_t FEWEST_CHAINS = 32; /* fewer leave the device idle if each has one block ... */
 constexpr int32_t SMALL_WORDS = 1024; /* ... unless a colour is as small as this */
 
@@ -48,8 +49,8 @@ constexpr int32_t SMALL_WORDS = 1024; /* ... unless a colour is as small as this
 struct multispin_job {
     gm_multispin_problem p;
     gm_multispin_arrays a;
-    int32_t threads;       /* resident: of a chain */
-    uint32_t *spins;       /* colour: (chains, 2, padded words) */
+    int32_t threads;                /* resident: of a chain */
+    uint32_t *spins;                /* colour: (chains, 2, padded words) */
     struct multispin_total *totals; /* colour: (chains) */
 };
 
@@ -103,7 +104,8 @@ __device__ inline chain_view view_chain(const multispin_job &job, int64_t chain,
 
 /* ---- one word, or several that follow each other --------------------------------------------- */
 
-/* Words at .. at + width of a colour, 0 where there is none; the last one only if it is asked for. */
+/* Words at .. at + width of a colour, 0 where there is none; the last one only if it is asked for.
+ */
 template <int width>
 __device__ inline void load_words(const uint32_t *colour, int32_t words, int32_t at, bool one_more,
                                   uint32_t *out) {
@@ -201,12 +203,12 @@ __device__ inline void count_word(const gm_multispin_problem &p, int colour, con
         }
     }
     if (colour == 1) {
-        sum.energy += static_cast<uint64_t>(
-            static_cast<long long>(p.antiferromagnetic ? pairs : -pairs));
+        sum.energy +=
+            static_cast<uint64_t>(static_cast<long long>(p.antiferromagnetic ? pairs : -pairs));
     }
 }
 
-/* `width` words of a colour from w on; without a sweep they are only counted. */
+/* `width` words of a colour from w on; without a sweep they are counted, and holes cleared. */
 template <int n, bool is_open, int width>
 __device__ inline void update_words(const gm_multispin_problem &p, const chain_view &c,
                                     const uint64_t *sweep, int colour, const uint32_t *other,
@@ -223,20 +225,21 @@ __device__ inline void update_words(const gm_multispin_problem &p, const chain_v
             valid &= p.masks[p.valid[colour] + w % p.period[0] + i];
         }
         const uint32_t old = words[i];
+        words[i] &= valid;
         if (sweep != nullptr) {
             const uint32_t tied = f.magnitude[0] | c.idle;
             const uint32_t likely = tied | (f.positive ^ c.against), turned = c.lazy & tied;
             const uint32_t left = valid & ~(c.lazy & (tied | (old ^ likely)));
-            const uint32_t less = draw_less<n, is_open>(
-                p, c, *sweep, colour * p.words + w + i, f, left);
+            const uint32_t less =
+                draw_less<n, is_open>(p, c, *sweep, colour * p.words + w + i, f, left);
             words[i] = (((likely ^ less) & ~turned) | (~old & turned)) & valid;
         }
         count_word<n, is_open>(p, colour, f, old, words[i], valid, sum);
     }
-    if (width == WIDE && sweep != nullptr) {
+    if (width == WIDE) {
         const uint4 four = {words[0], words[1 % width], words[2 % width], words[3 % width]};
         *reinterpret_cast<uint4 *>(own + w) = four;
-    } else if (sweep != nullptr) {
+    } else {
         own[w] = words[0];
     }
 }
@@ -308,7 +311,7 @@ __global__ void __launch_bounds__(MOST_THREADS)
     const chain_view c = view_chain(job, chain, n);
     multispin_counts now = {0, 0, 0};
     __syncthreads();
-    for (int64_t s = -1; s < job.a.run.sweeps; ++s) { /* -1: counts only */
+    for (int64_t s = -1; s < job.a.run.sweeps; ++s) { /* -1: no sweep */
         const uint64_t sweep = job.a.run.first_sweep + static_cast<uint64_t>(s);
         unsigned int *counts = shared.counts[s & 1];
         multispin_counts sum = {0, 0, 0};
@@ -388,8 +391,8 @@ __global__ void __launch_bounds__(MOST_THREADS)
     const gm_multispin_problem &p = job.p;
     const int64_t chain = blockIdx.x / static_cast<unsigned>(parts);
     const int32_t part = static_cast<int32_t>(blockIdx.x % static_cast<unsigned>(parts));
-    const int32_t w = WIDE * (part * static_cast<int32_t>(blockDim.x) +
-                              static_cast<int32_t>(threadIdx.x));
+    const int32_t w =
+        WIDE * (part * static_cast<int32_t>(blockDim.x) + static_cast<int32_t>(threadIdx.x));
     uint32_t *spins = job.spins + chain * 2 * padded_words(p);
     const uint64_t sweep = job.a.run.first_sweep + static_cast<uint64_t>(s);
     multispin_counts sum = {0, 0, 0};
@@ -469,8 +472,8 @@ __global__ void __launch_bounds__(MOST_THREADS)
             int32_t word, bit;
             const int32_t row = i / p.size[2];
             gm_multispin_place(&p, row / p.size[1], row % p.size[1], i % p.size[2], &word, &bit);
-            spins[i * a.spins_stride[1]] = static_cast<int8_t>(gm_ising_value(
-                GM_ISING_SIGNS, packed[word * a.packed_stride[1]] >> bit & 1));
+            spins[i * a.spins_stride[1]] = static_cast<int8_t>(
+                gm_ising_value(GM_ISING_SIGNS, packed[word * a.packed_stride[1]] >> bit & 1));
         }
     }
     bad = gm_block_max(bad, shared);
@@ -487,7 +490,7 @@ __global__ void __launch_bounds__(MOST_THREADS)
 struct multispin_plan {
     gm_multispin_problem problem; /* its masks on the device */
     void *masks = nullptr;
-    int32_t threads = 0;      /* of a resident chain */
+    int32_t threads = 0;       /* of a resident chain */
     size_t resident_bytes = 0; /* of shared memory for a block; 0: does not fit */
 };
 
@@ -566,7 +569,8 @@ gm_status run_colours(gm_call *call, const multispin_plan &plan, const multispin
     const size_t shared = sizeof(gm_block_reduce_shared<unsigned long long>);
     const cudaStream_t stream = stream_of(call);
     GM_LAUNCH(multispin_copy, static_cast<unsigned>(copies), MOST_THREADS, 0, stream, job, 0);
-    for (int64_t s = job.a.run.sums != nullptr ? -1 : 0; s < job.a.run.sweeps; ++s) {
+    const bool counts = job.a.run.sums != nullptr || job.a.run.sweeps == 0;
+    for (int64_t s = counts ? -1 : 0; s < job.a.run.sweeps; ++s) {
         for (int colour = 0; colour < 2; ++colour) {
             GM_LAUNCH(kernels_of(plan.problem).colour, static_cast<unsigned>(chains * parts),
                       MOST_THREADS, shared, stream, job, s, colour, static_cast<int>(parts));
@@ -606,8 +610,8 @@ gm_status choose_memory(gm_call *call, multispin_plan *plan) {
         plan->threads *= 2;
     }
     const size_t slots = static_cast<size_t>(block_of(*plan) / plan->threads);
-    const size_t bytes = slots * (sizeof(multispin_shared) +
-                                  2 * static_cast<size_t>(p.words) * sizeof(uint32_t));
+    const size_t bytes =
+        slots * (sizeof(multispin_shared) + 2 * static_cast<size_t>(p.words) * sizeof(uint32_t));
     int most = 0;
     gm_status status = check_cuda(
         call, cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, call->device),
@@ -631,9 +635,9 @@ gm_status multispin_prepare(gm_call *call, const gm_multispin_problem *problem, 
     }
     *state = plan;
     plan->problem = *problem;
-    gm_status status = device_copy(call, problem->masks,
-                                   static_cast<size_t>(problem->mask_words) * sizeof(uint32_t),
-                                   &plan->masks);
+    gm_status status =
+        device_copy(call, problem->masks,
+                    static_cast<size_t>(problem->mask_words) * sizeof(uint32_t), &plan->masks);
     plan->problem.masks = static_cast<const uint32_t *>(plan->masks);
     return status == GM_STATUS_OK ? choose_memory(call, plan) : status;
 }

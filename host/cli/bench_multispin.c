@@ -17,10 +17,8 @@ static gm_status setup_multispin(gm_context *context, gm_multispin_lattice latti
         return GM_STATUS_OUT_OF_MEMORY;
     }
     made->sweeps = sweeps;
-    made->model = (gm_multispin_model){.lattice = lattice,
-                                       .axes = axes,
-                                       .size = {side, side, side},
-                                       .periodic = {1, 1, 1}};
+    made->model = (gm_multispin_model){
+        .lattice = lattice, .axes = axes, .size = {side, side, side}, .periodic = {1, 1, 1}};
     return multispin_open(context, &made->model, chains, &made->chains);
 }
 

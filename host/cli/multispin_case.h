@@ -91,8 +91,8 @@ static inline gm_status multispin_compare(gm_context *reference, const multispin
                                               : gm_case_download(reference, &a->packed, x);
     status = status == GM_STATUS_OK ? gm_case_download(subject, &b->packed, y) : status;
     if (status == GM_STATUS_OK) {
-        result->error += (double)gm_case_bit_differences(4, x, y + 4 * skipped * words,
-                                                         chains * words, NULL);
+        result->error +=
+            (double)gm_case_bit_differences(4, x, y + 4 * skipped * words, chains * words, NULL);
         status = gm_case_download(reference, &a->sums, x);
     }
     status = status == GM_STATUS_OK ? gm_case_download(subject, &b->sums, y) : status;

@@ -20,10 +20,10 @@
 
 enum {
     MOST_LANES = 16,
-    SPAN = 1024,    /* words a task of one colour: some microseconds */
-    MARGIN = 32,    /* words beside a colour that a vector may touch */
-    SHARING = 200,  /* what it costs to share a colour, in vectors */
-    LINE = 64       /* bytes that no two threads write into */
+    SPAN = 1024,   /* words a task of one colour: some microseconds */
+    MARGIN = 32,   /* words beside a colour that a vector may touch */
+    SHARING = 100, /* what it costs to share a colour, in vectors */
+    LINE = 64      /* bytes that no two threads write into */
 };
 
 /* Energy, sites that are up, flips. */
@@ -120,7 +120,7 @@ GM_INLINE void draw_base(const noise_base *n, uint64_t block, bool side, uint32_
 #define DEFINE_NOISE(isa, target, VECTOR, LANES64, LOAD, STORE, SET1, ADD, SHIFT_RIGHT, MULTIPLY,  \
                      XOR3, JOIN)                                                                   \
     typedef struct noise_##isa {                                                                   \
-        VECTOR key[10][2]; /* those of the first round are in what follows */                      \
+        VECTOR key[10][2];  /* those of the first round are in what follows */                     \
         VECTOR start[2][3]; /* even or odd words: of x0, x2 and x3 after the first round */        \
         VECTOR step[2];     /* added to the number of the block */                                 \
     } noise_##isa;                                                                                 \
@@ -157,8 +157,8 @@ GM_INLINE void draw_base(const noise_base *n, uint64_t block, bool side, uint32_
         VECTOR x[2][4];                                                                            \
         GM_UNROLL                                                                                  \
         for (int odd = 0; odd < 2; ++odd) {                                                        \
-            const VECTOR number = side ? SET1((long long)block)                                    \
-                                       : ADD(SET1((long long)block), n->step[odd]);                \
+            const VECTOR number =                                                                  \
+                side ? SET1((long long)block) : ADD(SET1((long long)block), n->step[odd]);         \
             const VECTOR product = MULTIPLY(number, m1);                                           \
             x[odd][0] = n->start[odd][0] ^ SHIFT_RIGHT(product, 32);                               \
             x[odd][1] = product;                                                                   \
@@ -200,10 +200,8 @@ MS_INLINE word_avx2 popcount_avx2(word_avx2 word) {
                                           2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
     const __m256i v = (__m256i)word, four = _mm256_set1_epi8(15);
     const __m256i low = _mm256_shuffle_epi8(ones, _mm256_and_si256(v, four));
-    const __m256i high =
-        _mm256_shuffle_epi8(ones, _mm256_and_si256(_mm256_srli_epi32(v, 4), four));
-    const __m256i pairs =
-        _mm256_maddubs_epi16(_mm256_add_epi8(low, high), _mm256_set1_epi8(1));
+    const __m256i high = _mm256_shuffle_epi8(ones, _mm256_and_si256(_mm256_srli_epi32(v, 4), four));
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_add_epi8(low, high), _mm256_set1_epi8(1));
     return (word_avx2)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 }
 #define MS_POPCOUNT(word) popcount_avx2(word)
@@ -222,9 +220,8 @@ MS_INLINE word_avx2 popcount_avx2(word_avx2 word) {
 /* Asks for the count of ones too, which comes with all but the first machines of AVX-512. */
 #ifdef __clang__
 #define TARGET_POPCOUNT                                                                            \
-    __attribute__((                                                                                \
-        target("avx512f,avx512dq,avx512vl,avx512bw,avx512vpopcntdq,avx2,fma"),                     \
-        min_vector_width(512)))
+    __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx512vpopcntdq,avx2,fma"),          \
+                   min_vector_width(512)))
 #else
 #define TARGET_POPCOUNT                                                                            \
     __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx512vpopcntdq,avx2,fma,"           \
@@ -260,11 +257,10 @@ typedef struct methods {
 } methods;
 
 #define METHODS(isa, lanes)                                                                        \
-    {{"multispin_lanes_" #isa, "multispin_words_" #isa, "multispin_shared_" #isa},                 \
-     lanes,                                                                                        \
-     run_lanes_##isa,                                                                              \
-     set_chain_##isa,                                                                              \
-     update_span_##isa}
+    {                                                                                              \
+        {"multispin_lanes_" #isa, "multispin_words_" #isa, "multispin_shared_" #isa}, lanes,       \
+            run_lanes_##isa, set_chain_##isa, update_span_##isa                                    \
+    }
 static const methods table[] = {
     METHODS(base, 1),
 #if GM_HAVE_X86_TARGETS
@@ -325,9 +321,8 @@ static size_t colour_words(const gm_multispin_problem *p) {
 
 /* Bytes of a thread; SHARED: of all. */
 static size_t scratch_of(const gm_multispin_problem *p, const methods *m, way w) {
-    return w == LANES
-               ? padded(2 * ((size_t)p->words + 2) * (size_t)m->lanes * sizeof(uint32_t))
-               : padded(2 * colour_words(p) * sizeof(uint32_t));
+    return w == LANES ? padded(2 * ((size_t)p->words + 2) * (size_t)m->lanes * sizeof(uint32_t))
+                      : padded(2 * colour_words(p) * sizeof(uint32_t));
 }
 
 size_t gm_cpu_multispin_workspace(gm_call *call, const gm_multispin_problem *problem, void *state,
@@ -422,8 +417,7 @@ static void run_chain(gm_pool *pool, const parallel_job *j, int64_t chain, void 
         memset(scratch, 0, 2 * colour_words(p) * sizeof(uint32_t));
         copy_chain(&j->own, chain, spins, true);
         j->methods->set_chain(&group, &j->own, chain, spins);
-        colour_job c = {
-            .methods = j->methods, .group = &group, .words = p->words, .lines = lines};
+        colour_job c = {.methods = j->methods, .group = &group, .words = p->words, .lines = lines};
         sweep_once(pool, &c, &now);
         for (int64_t s = 0; s < run->sweeps; ++s) {
             const totals before = now;

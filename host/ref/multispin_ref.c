@@ -70,11 +70,12 @@ static void begin(chain *c) {
 /* The number of the site at a bit of a word: its planes, the most significant first. */
 static uint32_t noise_of(const chain *c, uint64_t sweep, int32_t word, int32_t bit) {
     uint32_t number = 0;
-    for (int32_t plane = 0; plane < GM_MULTISPIN_PLANES; ++plane) {
-        const gm_words words =
-            gm_philox_block(c->seed, c->number, GM_STREAM_CHAIN_ACCEPT,
-                            gm_multispin_block(c->problem, sweep, word, plane / 4));
-        number = number << 1 | (gm_word(words, (uint32_t)plane % 4) >> bit & 1);
+    for (int32_t quad = 0; quad < GM_MULTISPIN_PLANES / 4; ++quad) {
+        const gm_words words = gm_philox_block(c->seed, c->number, GM_STREAM_CHAIN_ACCEPT,
+                                               gm_multispin_block(c->problem, sweep, word, quad));
+        for (uint32_t plane = 0; plane < 4; ++plane) {
+            number = number << 1 | (gm_word(words, plane) >> bit & 1);
+        }
     }
     return number;
 }
@@ -85,10 +86,9 @@ static void update(chain *c, uint64_t sweep, const int32_t *at) {
     gm_multispin_place(p, at[0], at[1], at[2], &word, &bit);
     const int32_t sum = neighbour_sum(c, at), field = p->antiferromagnetic ? -sum : sum;
     const int32_t old = spin_at(c, at[0], at[1], at[2]);
-    const uint32_t up =
-        gm_ising_decide(p->update, gm_ising_sign(c->beta) * field, old == 1,
-                        noise_of(c, sweep, word, bit),
-                        gm_ising_threshold(p->update, 2, c->beta, abs(field)));
+    const uint32_t up = gm_ising_decide(p->update, gm_ising_sign(c->beta) * field, old == 1,
+                                        noise_of(c, sweep, word, bit),
+                                        gm_ising_threshold(p->update, 2, c->beta, abs(field)));
     const int32_t change = gm_ising_value(GM_ISING_SIGNS, up) - old;
     c->energy -= (int64_t)change * field;
     c->magnetisation += change;

@@ -7,14 +7,15 @@
  *
  * on a ring or chain, a square, honeycomb or cubic lattice. gm_ising_run (ising.h) takes any graph,
  * couplings, fields and orders; the model, the updates, the sums and the probabilities here are its
- * own (COLOURED, GM_ISING_SIGNS), the noise is another, so the chains are other ones of the same law.
+ * own (COLOURED, GM_ISING_SIGNS), the noise is another, so the chains are other ones of the same
+ * law.
  *
  * Packed spins. A site has coordinates (.., x), the last axis x running fastest, of size L, and the
  * colour (sum of its coordinates) % 2. Rows (all axes but the last, row-major) have K = (L + 1) / 2
  * places for each colour; the site is number row K + x / 2 of its colour, and so bit number % 32 of
  * word number / 32. A chain is the words of colour 0, then as many of colour 1; a bit is 1 where
- * the spin is +1. Bits that are no site's are ignored, and 0 in what a run writes. gm_multispin_pack
- * and gm_multispin_unpack convert from and to a spin a byte.
+ * the spin is +1. Bits that are no site's are ignored, and 0 in what a run writes.
+ * gm_multispin_pack and gm_multispin_unpack convert from and to a spin a byte.
  *
  * Noise. A site's update compares a number of 32 random bits u with the integer nearest to 2^32
  * times a probability, as gm_ising_run does. Bit `plane` of u (0: the most significant) of the site
@@ -22,12 +23,13 @@
  *
  *     bit b of word plane % 4 of Philox block (sweep words + w) 8 + plane / 4
  *
- * of index first_chain + chain, key seed, stream GM_STREAM_CHAIN_ACCEPT (philox.h). Comparing bit by
- * bit from the top decides half of the sites that are left with each plane, so blocks are drawn only
- * while one is left: 10 to 13 planes for a vector of 256 to 1024 sites instead of 32, and the result
- * is that of comparing all 32 bits. It is a pure function of (seed, chain, sweep, site): spins and
- * sums have the same bits on every backend, for any threads, blocks, and cuts of chains and sweeps.
- * gm_ising_run numbers the same stream otherwise: give the two different seeds where both are used.
+ * of index first_chain + chain, key seed, stream GM_STREAM_CHAIN_ACCEPT (philox.h). Comparing bit
+ * by bit from the top decides half of the sites that are left with each plane, so blocks are drawn
+ * only while one is left: 10 to 13 planes for a vector of 256 to 1024 sites instead of 32, and the
+ * result is that of comparing all 32 bits. It is a pure function of (seed, chain, sweep, site):
+ * spins and sums have the same bits on every backend, for any threads, blocks, and cuts of chains
+ * and sweeps. gm_ising_run numbers the same stream otherwise: give the two different seeds where
+ * both are used.
  *
  * Source of the method: Zorn, Herrmann, Rebbi, Comput. Phys. Commun. 23 (1981): multi-spin coding;
  * Bhanot, Duke, Salvador, Phys. Rev. B 33 (1986): a bit a spin, neighbours summed by logic.
@@ -46,7 +48,10 @@ extern "C" {
  *     HONEYCOMB  two axes, as a brick wall: (y, x) has the neighbours (y, x - 1), (y, x + 1), and
  *                (y + 1, x) if y + x is even, else (y - 1, x)
  */
-typedef enum gm_multispin_lattice { GM_MULTISPIN_GRID, GM_MULTISPIN_HONEYCOMB } gm_multispin_lattice;
+typedef enum gm_multispin_lattice {
+    GM_MULTISPIN_GRID,
+    GM_MULTISPIN_HONEYCOMB
+} gm_multispin_lattice;
 
 typedef struct gm_multispin_model {
     gm_multispin_lattice lattice;
