@@ -131,7 +131,7 @@ __device__ inline void count_neighbours(const gm_multispin_problem &p, int colou
                                         const uint32_t *other, int32_t w, uint32_t up[][3],
                                         uint32_t missing[][3]) {
     uint32_t spin[width] = {0}, exists[width] = {0};
-    const int32_t phase[2] = {w % p.period[0], w % p.period[1]};
+    const int32_t row_phase = w % p.period[0], layer_phase = w % p.period[1];
     for (int k = 0; k < p.terms[colour]; ++k) {
         const gm_multispin_term &t = p.term[colour][k];
         if (32 * w < t.last && 32 * (w + width) > t.first) {
@@ -141,7 +141,7 @@ __device__ inline void count_neighbours(const gm_multispin_problem &p, int colou
             for (int i = 0; i < width; ++i) {
                 uint32_t bits = gm_multispin_range(w + i, t.first, t.last);
                 if (t.mask != GM_MULTISPIN_NO_MASK) {
-                    bits &= p.masks[t.mask + phase[t.kind] + i];
+                    bits &= p.masks[t.mask + (t.kind != 0 ? layer_phase : row_phase) + i];
                 }
                 const uint32_t shifted =
                     t.shift != 0 ? value[i] >> t.shift | value[i + 1] << (32 - t.shift) : value[i];

@@ -130,7 +130,7 @@ END
 # All at once, as many as there are processors: the largest first.
 # These have no kernels; and those of spins, which are no floats, take thresholds in double from the
 # functions that all backends share.
-others='-e kernels/module.cu -e kernels/jit.cu -e kernels/ising.cu'
+others='-e kernels/module.cu -e kernels/jit.cu -e kernels/ising.cu -e kernels/multispin.cu'
 # shellcheck disable=SC2086
 files=$(ls -S kernels/*.cu | grep -vxF $others)
 # Those that take long wait for the long tests.

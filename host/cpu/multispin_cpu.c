@@ -22,6 +22,7 @@ enum {
     MOST_LANES = 16,
     SPAN = 1024,   /* words a task of one colour: some microseconds */
     MARGIN = 32,   /* words beside a colour that a vector may touch */
+    STARTING = 10, /* what it costs to begin a colour of one chain, in vectors */
     SHARING = 100, /* what it costs to share a colour, in vectors */
     LINE = 64      /* bytes that no two threads write into */
 };
@@ -42,6 +43,14 @@ static void measure(const gm_multispin_problem *p, const totals *before, const t
                     uint64_t *sums) {
     gm_ising_measure(sums, before->energy, 2 * before->up - p->sites, now->energy,
                      2 * now->up - p->sites);
+}
+
+/* Sweeps whose sums are below 2^62: the fourth power of the magnetisation is the largest, or the
+ * square of the energy. 0 of large lattices, whose sweeps take so long that it does not matter. */
+static int64_t sweeps_in_words(const gm_multispin_problem *p) {
+    const double square = (double)p->sites * p->sites;
+    const double sweeps = 0x1p62 / (square * square + 9 * square);
+    return sweeps < 0x1p30 ? (int64_t)sweeps : 1 << 30;
 }
 
 /* What becomes of a chain. */
@@ -302,12 +311,12 @@ static int64_t divided(int64_t a, int64_t b) {
 /* The one with the fewest vectors of one colour that follow each other. */
 static way choose_way(const gm_multispin_problem *p, const methods *m, int32_t threads,
                       int64_t chains) {
-    const int64_t vectors = divided(p->words, m->lanes);
+    const int64_t vectors = divided(p->words, m->lanes), spans = divided(p->words, SPAN);
     const int64_t lanes = divided(divided(chains, m->lanes), threads) * p->words;
-    const int64_t words = divided(chains, threads) * (vectors + vectors / 8);
-    const int64_t shared =
-        chains * (divided(divided(p->words, SPAN), threads) * (SPAN / m->lanes) + SHARING);
-    return lanes <= words && lanes <= shared ? LANES : words <= shared ? WORDS : SHARED;
+    const int64_t words = divided(chains, threads) * (vectors + vectors / 8 + STARTING);
+    const int64_t shared = chains * (divided(spans, threads) * (SPAN / m->lanes) + SHARING);
+    const way alone = lanes <= words ? LANES : WORDS;
+    return threads > 1 && shared < (lanes <= words ? lanes : words) ? SHARED : alone;
 }
 
 static size_t padded(size_t bytes) {
