@@ -176,6 +176,21 @@ chain="chain ising --size 6x6 --glass --temperature 1:3:4 --chains 9 --seed 5"
     expect 3 '' 'must be i32 of 36 chains x \(2 \+ 25 sites\)' $chain --size 5x5 --tempering 5 \
         --burn-in 0 --sweeps 5 --start "$folder/part.npy"
 }
+packed="chain ising --size 6x10 --packed --temperature 1:3:4 --chains 9 --seed 5"
+# shellcheck disable=SC2086
+{
+    expect 2 '' '--packed: not with --glass' $packed --glass
+    expect 2 '' '--packed: --size has at most 3 axes' $packed --size 4x4x4x4
+    expect 2 '' '--packed: not with' $packed --lattice triangular
+    expect 0 'multispin' '' $packed --lattice hexagonal --burn-in 1 --sweeps 1
+    expect 3 '' 'a periodic axis of odd size has no two colours' $packed --size 5x4
+    expect 0 'multispin' '' $packed --burn-in 10 --sweeps 20 --out "$folder/whole.npy"
+    expect 0 'multispin' '' $packed --burn-in 4 --sweeps 7 --out "$folder/part.npy" --json
+    expect 0 'multispin_ref' '' $packed --start "$folder/part.npy" --first-sweep 11 --burn-in 0 \
+        --sweeps 19 --out "$folder/part.npy" --backend ref
+    cmp -s "$folder/whole.npy" "$folder/part.npy"
+    verdict $? "packed chains that are resumed on another backend have the spins of one long run"
+}
 expect 2 '' '--lattice .kagome.: must be square, triangular or hexagonal' \
     chain ising --lattice kagome
 expect 3 '' 'a triangular or hexagonal lattice has 2' chain ising --lattice hexagonal --size 4x4x4

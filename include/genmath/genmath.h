@@ -28,6 +28,7 @@
 #include <genmath/markov.h>
 #include <genmath/matrix_function.h>
 #include <genmath/mcmc.h>
+#include <genmath/multispin.h>
 #include <genmath/npy.h>
 #include <genmath/ode.h>
 #include <genmath/potts.h>
