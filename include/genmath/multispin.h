@@ -25,11 +25,10 @@
  *
  * of index first_chain + chain, key seed, stream GM_STREAM_CHAIN_ACCEPT (philox.h). Comparing bit
  * by bit from the top decides half of the sites that are left with each plane, so blocks are drawn
- * only while one is left: 10 to 13 planes for a vector of 256 to 1024 sites instead of 32, and the
- * result is that of comparing all 32 bits. It is a pure function of (seed, chain, sweep, site):
- * spins and sums have the same bits on every backend, for any threads, blocks, and cuts of chains
- * and sweeps. gm_ising_run numbers the same stream otherwise: give the two different seeds where
- * both are used.
+ * only while one is left: about 12 planes for a vector of 512 sites instead of 32, and the result
+ * is that of comparing all 32 bits. It is a pure function of (seed, chain, sweep, site): spins and
+ * sums have the same bits on every backend, for any threads, blocks, and cuts of chains and sweeps.
+ * gm_ising_run numbers the same stream otherwise: give the two different seeds where both are used.
  *
  * Source of the method: Zorn, Herrmann, Rebbi, Comput. Phys. Commun. 23 (1981): multi-spin coding;
  * Bhanot, Duke, Salvador, Phys. Rev. B 33 (1986): a bit a spin, neighbours summed by logic.
@@ -68,8 +67,9 @@ typedef struct gm_multispin_plan gm_multispin_plan;
 
 /*
  * Errors: INVALID_ARGUMENT (a null argument, a number out of range, a periodic axis of odd size:
- * gm_ising_run colours that with more than two), OUT_OF_MEMORY, UNSUPPORTED. Cost: up to 64 bytes
- * and as many steps for each site of a row, of a cubic lattice of two layers.
+ * gm_ising_run colours that with more than two), OUT_OF_MEMORY, UNSUPPORTED. Cost: a dozen masks
+ * for each colour, which repeat with the rows (cubic: with two layers): none is larger than the
+ * packed colour, nor than 32 bytes for each site of a row (of two layers).
  */
 gm_status gm_multispin_plan_create(gm_context *context, const gm_multispin_model *model,
                                    gm_multispin_plan **plan);
@@ -105,7 +105,7 @@ gm_status gm_multispin_unpack(const gm_multispin_plan *plan, const gm_tensor *pa
  *     workspace  [in,out]  as of gm_ising_run
  *
  * Errors, aliasing: as of gm_ising_run. Allocates nothing. Deterministic: see the top. Cost: for 32
- * updates about 3 Philox blocks (13 at most for a wave of a GPU) and 60 operations on words.
+ * updates about 3 Philox blocks, 8 at the most, and 100 operations on words.
  */
 gm_status gm_multispin_run(const gm_multispin_plan *plan, const gm_ising_sweeps *run,
                            const gm_tensor *beta, const gm_tensor *packed,
