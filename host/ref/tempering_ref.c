@@ -93,10 +93,12 @@ static void settle(const gm_tempering_args *a, int64_t l, int64_t r) {
         return;
     }
     const uint64_t *from = a->chain_sums + (l * a->temperatures + r) * 2 * a->sums_count;
-    for (int64_t word = 0; word < 2 * a->sums_count && a->sums != NULL; word += 2) {
-        uint64_t *low = sum_word(a, l, level, word);
-        *low += from[word];
-        *sum_word(a, l, level, word + 1) += from[word + 1] + (*low < from[word]);
+    for (int64_t k = 0; k < a->sums_count && a->sums != NULL; ++k, from += 2) {
+        uint64_t *low =
+            &a->sums[l * a->sums_stride[0] + level * a->sums_stride[1] + k * a->sums_stride[2]];
+        uint64_t *high = low + a->sums_stride[3];
+        *low += from[0];
+        *high += from[1] + (*low < from[0]);
     }
 }
 
