@@ -219,6 +219,68 @@ static void test_cuts(void **state) {
     free(n);
 }
 
+/* A ring that no block's shared memory holds; an odd one, which takes three colours. */
+static void test_large(void **state) {
+    (void)state;
+    enum { V = 240001 };
+    int32_t *cardinality = malloc(V * sizeof *cardinality),
+            *member = malloc(2 * V * sizeof *member);
+    int64_t *first = malloc((V + 1) * sizeof *first);
+    double *table = malloc(4 * V * sizeof *table);
+    uint8_t *labels = malloc(V), *expected = malloc(V);
+    assert_true(cardinality != NULL && member != NULL && first != NULL && table != NULL);
+    uint64_t random = 41;
+    for (int i = 0; i < V; ++i) {
+        cardinality[i] = 2;
+        first[i] = 2 * i;
+        member[2 * i] = i;
+        member[2 * i + 1] = (i + 1) % V;
+        for (int k = 0; k < 4; ++k) {
+            table[4 * i + k] = random_between(&random, -1, 1);
+        }
+    }
+    first[V] = 2 * V;
+    const gm_factor_graph_model model = {.variables = V,
+                                         .cardinality = cardinality,
+                                         .factors = V,
+                                         .first = first,
+                                         .member = member,
+                                         .table = table};
+    double beta = 1, potential, expected_potential = 0;
+    FOR_EACH_SUBJECT(s) {
+        gm_factor_graph_plan *plan;
+        gm_factor_graph_info info;
+        memset(labels, 0, V);
+        ASSERT_OK(s->context, gm_factor_graph_plan_create(s->context, &model, &plan));
+        ASSERT_OK(s->context, gm_factor_graph_plan_info(plan, &info));
+        assert_int_equal(info.colours, 3);
+        run_factor_plan(s, plan, V,
+                        &(const factor_run){.chains = 1,
+                                            .sweeps = {.seed = 7, .sweeps = 1},
+                                            .beta = &beta,
+                                            .labels = labels,
+                                            .log_potential = &potential});
+        gm_factor_graph_plan_destroy(plan);
+        if (s->is_kernel) {
+            assert_string_equal(gm_last_kernel(s->context), "factor_coloured_global");
+        }
+        if (s->is_reference) {
+            memcpy(expected, labels, V);
+            expected_potential = potential;
+            /* V numbers to half a unit of 2^18 each */
+            ASSERT_NEAR(s, potential, potential_of(&model, labels), V * 0x1p-36);
+        }
+        assert_memory_equal(labels, expected, V);
+        assert_true(potential == expected_potential);
+    }
+    free(cardinality);
+    free(member);
+    free(first);
+    free(table);
+    free(labels);
+    free(expected);
+}
+
 /* ---- hard constraints ------------------------------------------------------------------------ */
 
 /* A word of a parity code stays; from any other no variable has a label, or is led to a word. */
@@ -392,11 +454,9 @@ static void test_nothing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bits),
-        cmocka_unit_test(test_cuts),
-        cmocka_unit_test(test_hard_constraints),
-        cmocka_unit_test(test_contradiction),
-        cmocka_unit_test(test_no_label),
+        cmocka_unit_test(test_bits),          cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_large),         cmocka_unit_test(test_hard_constraints),
+        cmocka_unit_test(test_contradiction), cmocka_unit_test(test_no_label),
         cmocka_unit_test(test_nothing),
     };
     return cmocka_run_group_tests(tests, open_subjects, close_subjects);

@@ -487,8 +487,8 @@ static void test_many_labels(void **state) {
     free(n);
 }
 
-/* 1.2 million independent draws of one variable: the mean of theta follows beta with the slope of its
- * variance, so that a beta off by 1 % would be off by more than 9 standard errors. */
+/* 1.2 million independent draws of one variable: the mean of theta follows beta with the slope of
+ * its variance, so that a beta off by 1 % would be off by more than 9 standard errors. */
 static void test_temperature(void **state) {
     (void)state;
     enum { CHAINS = 1000, SWEEPS = 1200, LABELS = 8 };
