@@ -160,7 +160,7 @@ static void refuse_runs(gm_context *c, const gm_multispin_plan *plan, arguments 
     gm_tensor q;
     ASSERT_OK(NULL, gm_tensor_view(a->sums, GM_U64, 3, shape, &q));
     const gm_ising_sweeps run = {.seed = 1, .sweeps = 3};
-    const gm_ising_result r = {&q, &t};
+    const gm_ising_result r = {.sums = &q, .status = &t};
     gm_workspace w = {a->scratch, sizeof a->scratch}, small = {a->scratch, 0};
     gm_workspace odd = {a->scratch + 1, sizeof a->scratch - 1};
     ASSERT_FAILS(NULL, gm_multispin_run(NULL, &run, &b, &x, &r, &w), GM_STATUS_INVALID_ARGUMENT,
@@ -192,11 +192,11 @@ static void refuse_runs(gm_context *c, const gm_multispin_plan *plan, arguments 
     REFUSED(gm_multispin_run(plan, &run, &y, &x, &r, &w), GM_STATUS_SHAPE_MISMATCH, "beta.shape");
     y = q;
     y.shape[1] = 3;
-    REFUSED(gm_multispin_run(plan, &run, &b, &x, &(gm_ising_result){&y, NULL}, &w),
+    REFUSED(gm_multispin_run(plan, &run, &b, &x, &(gm_ising_result){.sums = &y}, &w),
             GM_STATUS_SHAPE_MISMATCH, "result.sums.shape[1]");
     y = t;
     y.data = a->packed;
-    REFUSED(gm_multispin_run(plan, &run, &b, &x, &(gm_ising_result){NULL, &y}, &w),
+    REFUSED(gm_multispin_run(plan, &run, &b, &x, &(gm_ising_result){.status = &y}, &w),
             GM_STATUS_INVALID_ARGUMENT, "overlap");
     REFUSED(gm_multispin_run(plan, &run, &b, &x, &r, &small), GM_STATUS_WORKSPACE_TOO_SMALL,
             "workspace.bytes = 0");
