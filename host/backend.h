@@ -235,7 +235,7 @@ typedef struct gm_backend {
 } gm_backend;
 
 /* Bumped whenever gm_backend, gm_call or an args struct changes: an old module is refused. */
-#define GM_MODULE_ABI 5
+#define GM_MODULE_ABI 6
 
 /* What a module exports: its table, or NULL if the ABI is not its own. */
 typedef const gm_backend *(*gm_module_entry)(int abi);
