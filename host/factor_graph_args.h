@@ -64,16 +64,17 @@ typedef struct gm_factor_arrays {
     void *workspace;
 } gm_factor_arrays;
 
-/* a + b, forbidden if one of them is. */
+/* a + b, forbidden if one of them is. Here and below without a branch, for lanes. */
 GM_INLINE int64_t gm_factor_add(int64_t a, int64_t b) {
-    return a == GM_FACTOR_FORBIDDEN || b == GM_FACTOR_FORBIDDEN ? GM_FACTOR_FORBIDDEN : a + b;
+    const int64_t sum = (int64_t)((uint64_t)a + (uint64_t)b);
+    return (a == GM_FACTOR_FORBIDDEN) | (b == GM_FACTOR_FORBIDDEN) ? GM_FACTOR_FORBIDDEN : sum;
 }
 
 /* Of two sums of log-potentials the likelier one: for a negative beta the lower. */
 GM_INLINE int64_t gm_factor_likelier(int64_t a, int64_t b, double beta) {
-    const int takes_b =
-        b != GM_FACTOR_FORBIDDEN && (a == GM_FACTOR_FORBIDDEN || (beta < 0 ? b < a : b > a));
-    return takes_b ? b : a;
+    const int64_t low = a < b ? a : b, high = a < b ? b : a;
+    const int64_t allowed = low == GM_FACTOR_FORBIDDEN ? high : low;
+    return beta < 0 ? allowed : high;
 }
 
 /*
@@ -82,11 +83,10 @@ GM_INLINE int64_t gm_factor_likelier(int64_t a, int64_t b, double beta) {
  * two of them into other bits.
  */
 GM_INLINE uint64_t gm_factor_weight(int64_t sum, int64_t likeliest, double scale) {
-    const int64_t own = sum == GM_FACTOR_FORBIDDEN ? likeliest : sum;
-    const int64_t distance = own < likeliest ? likeliest - own : own - likeliest;
-    const double cost = (double)distance * scale;
-    const double weight = gm_exp_f64(-cost) * 0x1p52;
-    return sum == GM_FACTOR_FORBIDDEN ? 0 : (uint64_t)(weight + 0.5);
+    const int64_t distance = (int64_t)((uint64_t)likeliest - (uint64_t)sum);
+    const double cost = gm_abs_f64((double)distance) * scale;
+    const int64_t weight = (int64_t)(gm_exp_f64(-cost) * 0x1p52 + 0.5);
+    return (uint64_t)weight & (0u - (uint64_t)(sum != GM_FACTOR_FORBIDDEN));
 }
 
 /* floor(total random / 2^64), for 0 < total: a number below total. */
