@@ -10,7 +10,7 @@
  * pixels); what each hidden unit adds to a pixel; the log-likelihood of a digit over the epochs, of
  * the training digits (black) and the others (orange).
  *
- * usage: 13_rbm_digits [PICTURE.png]
+ * usage: 14_rbm_digits [PICTURE.png]
  */
 #include <math.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
  * pseudo-inverse, and by Hebb's rule; below, the share of probes that come back to their digit
  * against the noise (black: pseudo-inverse, orange: Hebb).
  *
- * usage: 13_associative_memory [PICTURE.png]
+ * usage: 15_associative_memory [PICTURE.png]
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
  * Picture: F1 against the number of samples, 60 to 2800 on a logarithmic scale: pseudo-likelihood
  * (black), interaction screening (orange) and its logarithm (blue).
  *
- * usage: 14_inverse_ising [PICTURE.png]
+ * usage: 17_inverse_ising [PICTURE.png]
  */
 #include <math.h>
 #include <stdio.h>
