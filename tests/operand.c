@@ -76,6 +76,26 @@ void *operand_at(const operand *o, int64_t e) {
     return (char *)o->view.data + offset * (int64_t)gm_dtype_size(o->view.dtype);
 }
 
+void **operand_places(const operand *o) {
+    void **places = malloc(((size_t)o->elements + 1) * sizeof *places);
+    int64_t index[GM_MAX_DIMS] = {0};
+    const int64_t size = (int64_t)gm_dtype_size(o->view.dtype);
+    char *at = o->view.data;
+    assert_non_null(places);
+    for (int64_t e = 0; e < o->elements; ++e) {
+        places[e] = at;
+        for (int32_t axis = o->view.ndim - 1; axis >= 0; --axis) {
+            at += o->view.stride[axis] * size;
+            if (++index[axis] < o->view.shape[axis]) {
+                break;
+            }
+            at -= o->view.shape[axis] * o->view.stride[axis] * size;
+            index[axis] = 0;
+        }
+    }
+    return places;
+}
+
 double operand_get(const operand *o, int64_t e) {
     const void *at = operand_at(o, e);
     switch (o->view.dtype) {

@@ -50,6 +50,8 @@ void operand_free(operand *o);
 
 /* Where element e, counted in row-major order, is. */
 void *operand_at(const operand *o, int64_t e);
+/* Where all elements are, in row-major order; to be freed. */
+void **operand_places(const operand *o);
 double operand_get(const operand *o, int64_t e);
 int64_t operand_get_integer(const operand *o, int64_t e);
 void operand_set(operand *o, int64_t e, double value);

@@ -220,7 +220,8 @@ static void errors_are_those_of_a_blas(void **state) {
 static void neighbours_along_a_second_mode(void **state) {
     (void)state;
     static const char *const expressions[] = {"efcad,bf->abcde", "bf,efcad->abcde",
-                                              "fcead,bf->bacde", "bda,dc->abc", "dc,bda->abc"};
+                                              "fcead,bf->bacde", "bda,dc->abc",
+                                              "dc,bda->abc",     "fdcba,ef->eabcd"};
     static const int64_t sizes[][6] = {
         {3, 5, 3, 9, 18, 5}, {1, 6, 2, 33, 7, 9},   {2, 5, 4, 19, 6, 4},  {1, 7, 1, 40, 5, 6},
         {4, 5, 3, 8, 4, 17}, {30, 48, 33, 6, 1, 1}, {13, 27, 5, 9, 3, 4}, {9, 18, 7, 21, 2, 8}};

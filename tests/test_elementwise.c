@@ -198,9 +198,10 @@ static void test_copies(void **state) {
                 operand in = operand_make(dtypes[d], 3, shapes[s], (layout)(how % LAYOUTS));
                 operand out = operand_make(dtypes[d], 3, shapes[s], (layout)(how / LAYOUTS));
                 const size_t size = gm_dtype_size(dtypes[d]);
+                void **from = operand_places(&in);
                 for (int64_t e = 0; e < in.elements; ++e) {
                     const uint64_t bits = next_random(&seed);
-                    memcpy(operand_at(&in, e), &bits, size);
+                    memcpy(from[e], &bits, size);
                 }
                 FOR_EACH_TARGET(t) {
                     if (t->options.backend == GM_BACKEND_EMU && in.elements > 20000 &&
@@ -208,14 +209,17 @@ static void test_copies(void **state) {
                         continue;
                     }
                     operand got = run(t, GM_MAP_COPY, 1, &in, NULL, 0, &out);
+                    void **to = operand_places(&got);
                     for (int64_t e = 0; e < in.elements; ++e) {
-                        if (memcmp(operand_at(&in, e), operand_at(&got, e), size) != 0) {
+                        if (memcmp(from[e], to[e], size) != 0) {
                             fail_msg("%s: shape %zu, %s, layouts %d, element %lld", t->name, s,
                                      gm_dtype_name(dtypes[d]), how, (long long)e);
                         }
                     }
+                    free(to);
                     operand_free(&got);
                 }
+                free(from);
                 operand_free(&in);
                 operand_free(&out);
             }

@@ -1,7 +1,7 @@
 /*
  * The oracle of gm_fft_execute: the sums of the header, one output after the other, in double. The
  * roots of unity are those of j k mod n, so no argument is large, and the sums are compensated
- * (Neumaier), so that an error of n terms is not n times that of one.
+ * (Knuth's two-sum), so that an error of n terms is not n times that of one.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -91,8 +91,8 @@ typedef struct accumulator {
 } accumulator;
 
 static void add(accumulator *a, double term) {
-    const double sum = a->sum + term;
-    a->correction += fabs(a->sum) >= fabs(term) ? (a->sum - sum) + term : (term - sum) + a->sum;
+    const double sum = a->sum + term, part = sum - a->sum;
+    a->correction += (a->sum - (sum - part)) + (term - part);
     a->sum = sum;
 }
 
