@@ -256,6 +256,7 @@ static void chains_are_those_of_the_graph(void **state) {
     enum { chains = 4, sweeps = 4 };
     const double beta[chains] = {0.3, -0.6, 0, 1.1};
     const uint64_t seed = UINT64_C(0xfedcba9876543210), first_chain = UINT64_C(0xfffffffe);
+    const uint64_t first_sweep = UINT64_C(0x2fffffffe);
     for (int k = 0; k < COUNT(cases); ++k) {
         const gm_multispin_model *m = &cases[k].model;
         const gm_multispin_info info = multispin_info(m);
@@ -277,7 +278,7 @@ static void chains_are_those_of_the_graph(void **state) {
                 double e0, m0, e, y;
                 memcpy(before, spins, sizeof before);
                 add_state(m, &graph, spins, &e0, &m0);
-                simulate_sweep(m, &graph, beta[c], seed, first_chain + (uint64_t)c, 1000 + t,
+                simulate_sweep(m, &graph, beta[c], seed, first_chain + (uint64_t)c, first_sweep + t,
                                info.words, spins);
                 add_state(m, &graph, spins, &e, &y);
                 const double values[] = {e,       e * e, e * e0,        y,
@@ -300,7 +301,7 @@ static void chains_are_those_of_the_graph(void **state) {
             uint64_t sums[chains][GM_ISING_SUMS][2];
             int64_t energy[2][chains];
             packed_run r = {.chains = chains,
-                            .sweeps = {seed, first_chain, 1000, sweeps},
+                            .sweeps = {seed, first_chain, first_sweep, sweeps},
                             .beta = beta,
                             .packed = packed,
                             .energy = energy[0]};
