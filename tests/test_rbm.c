@@ -180,6 +180,69 @@ static void every_state_has_its_probability(void **state) {
     }
 }
 
+/* Layers wider than a warp and than the lanes of a vector, and no multiples of them: energies and
+ * pseudo-likelihoods by their formula; 33 potts sites without weights. */
+static double energy_of(const machine *m, const double *v) {
+    double f = 0;
+    for (int64_t i = 0; i < m->visible; ++i) {
+        f -= m->b[i] * v[i];
+    }
+    for (int64_t j = 0; j < m->hidden; ++j) {
+        double x = m->c[j];
+        for (int64_t i = 0; i < m->visible; ++i) {
+            x += m->w[i * m->hidden + j] * v[i];
+        }
+        f -= log1p(exp(x));
+    }
+    return f;
+}
+
+static void wide_layers(void **state) {
+    (void)state;
+    enum { nv = 75, nh = 67, rows = 3 };
+    const machine m = wave_machine(GM_RBM_BINARY, nv, nh, 0, 0.2);
+    const machine sites = wave_machine(GM_RBM_POTTS, 99, 2, 3, 0);
+    double v[rows * nv], energy[rows], pseudo[rows] = {0}, out[rows], log_z;
+    double exact = log1p(exp(sites.c[0])) + log1p(exp(sites.c[1]));
+    for (int i = 0; i < 99; i += 3) {
+        exact += log(exp(sites.b[i]) + exp(sites.b[i + 1]) + exp(sites.b[i + 2]));
+    }
+    for (int i = 0; i < rows * nv; ++i) {
+        v[i] = i % 7 < 3;
+    }
+    for (int r = 0; r < rows; ++r) {
+        double *row = v + r * nv;
+        energy[r] = energy_of(&m, row);
+        for (int i = 0; i < nv; ++i) {
+            row[i] = 1 - row[i];
+            pseudo[r] -= log1p(exp(energy[r] - energy_of(&m, row)));
+            row[i] = 1 - row[i];
+        }
+    }
+    FOR_EACH_SUBJECT(s) {
+        for (int p = 0; p < 2; ++p) {
+            bench x = open_bench(s, precisions[p], &m, rows, 0);
+            run_map(&x, FREE_ENERGY, 1, v, out);
+            for (int r = 0; r < rows; ++r) {
+                expect_near(s, "F(v)", out[r], energy[r], bound_of(precisions[p], 100));
+            }
+            run_map(&x, PSEUDO, 1, v, out);
+            for (int r = 0; r < rows; ++r) {
+                /* What is expected is itself a sum of 75 differences of energies of 60. */
+                expect_near(s, "pseudo-likelihood", out[r], pseudo[r],
+                            bound_of(precisions[p], 100) + nv * 16 * 60 * unit_of(GM_F64));
+            }
+            close_bench(&x);
+            x = open_bench(s, precisions[p], &sites, 1, 1);
+            run_map(&x, LOG_Z, 1, NULL, &log_z);
+            expect_near(s, "log Z of sites", log_z, exact, bound_of(precisions[p], 40));
+            close_bench(&x);
+        }
+    }
+    free(m.w);
+    free(sites.w);
+}
+
 /* More states than a block: without weights in closed form, with them by way of either layer. */
 static void log_z_of_many_states(void **state) {
     (void)state;
@@ -475,6 +538,7 @@ int main(void) {
         cmocka_unit_test(nine_units),
         cmocka_unit_test(every_state_has_its_probability),
         cmocka_unit_test(log_z_of_many_states),
+        cmocka_unit_test(wide_layers),
         cmocka_unit_test(gaussian_layers),
         cmocka_unit_test(visible_means),
         cmocka_unit_test(decisive_machines_agree_to_the_bit),
