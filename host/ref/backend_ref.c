@@ -33,6 +33,7 @@ const gm_backend gm_backend_ref = {
     .mcmc_run = gm_ref_mcmc_run,
     .importance_draw = gm_ref_importance_draw,
     .importance_weigh = gm_ref_importance_weigh,
+    .importance_weigh_workspace = gm_ref_importance_weigh_workspace,
     .importance_resample = gm_ref_importance_resample,
     .importance_resample_workspace = gm_ref_importance_resample_workspace,
 };
