@@ -11,6 +11,8 @@
 #include <genmath/importance.h>
 #include <genmath/philox.h>
 
+#include "host/importance_args.h"
+
 /* A likelihood of mean y[0] and one datum p[0], a prior of variance p[1]. */
 GM_DENSITY(
     posterior, 1, 2,
@@ -660,6 +662,25 @@ static void resampled(void **state) {
     }
 }
 
+/* Integers small enough that every unit shows. */
+static void places(void **state) {
+    (void)state;
+    const uint64_t cumulative[] = {0, 2, 2, 5}, found[] = {1, 1, 3, 3, 3};
+    for (uint64_t place = 0; place < 5; ++place) {
+        assert_int_equal(gm_resample_find(cumulative, 4, place), found[place]);
+    }
+    for (uint64_t index = 0; index < 20; ++index) {
+        const gm_words w = gm_philox_block(3, index, GM_STREAM_RESAMPLE, 0);
+        const uint64_t start = gm_high_product(gm_join(w.w0, w.w1), 1000);
+        assert_true(start == (uint64_t)((double)gm_join(w.w0, w.w1) * 0x1p-64 * 1000));
+        for (int64_t j = 0; j < 7; ++j) {
+            assert_true(gm_resample_place(GM_RESAMPLE_SYSTEMATIC, 3, index, j, 7, 1000) ==
+                        ((uint64_t)j * 1000 + start) / 7);
+        }
+    }
+    assert_true(gm_high_product(UINT64_MAX, UINT64_MAX) == UINT64_MAX - 1);
+}
+
 static void resampled_by_hand(void **state) {
     (void)state;
     double equal[8] = {3, 3, 3, 3, 3, 3, 3, 3}, lone[8] = {0, 0, 0, 0, 0, 1e-320, 0, 0};
@@ -798,6 +819,7 @@ int main(void) {
         cmocka_unit_test(normal_posterior),
         cmocka_unit_test(points_of_the_user),
         cmocka_unit_test(resampled),
+        cmocka_unit_test(places),
         cmocka_unit_test(resampled_by_hand),
         cmocka_unit_test(draw_refusals),
         cmocka_unit_test(weigh_refusals),
