@@ -210,7 +210,7 @@ typedef struct gm_backend {
                                  void *state, const struct gm_importance_arrays *arrays);
     void (*importance_release)(gm_call *call, void *state);
     gm_status (*importance_weigh)(gm_call *call, const struct gm_weigh_args *args);
-    size_t (*importance_weigh_workspace)(const struct gm_weigh_args *args); /* NULL: none */
+    size_t (*importance_weigh_workspace)(gm_call *call, const struct gm_weigh_args *args);
     gm_status (*importance_resample)(gm_call *call, const struct gm_resample_args *args);
     size_t (*importance_resample_workspace)(gm_call *call, const struct gm_resample_args *args);
     /* Loads the states, before their fields are made; lets the probes run. */

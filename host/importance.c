@@ -328,15 +328,15 @@ gm_status gm_importance_weigh(gm_context *context, const gm_tensor *log_target,
                                         "estimates.log_normalizer_error",
                                         "estimates.ess",
                                         "estimates.max_weight",
+                                        "estimates.pareto_k",
                                         "estimates.mean",
                                         "estimates.mean_error",
                                         "estimates.variance",
                                         "estimates.integral",
                                         "estimates.integral_error"};
     const gm_tensor *const wanted[] = {
-        e->log_normalizer, e->log_normalizer_error, e->ess,      e->max_weight,
-        e->mean,           e->mean_error,           e->variance, e->integral,
-        e->integral_error};
+        e->log_normalizer, e->log_normalizer_error, e->ess,      e->max_weight, e->pareto_k,
+        e->mean,           e->mean_error,           e->variance, e->integral,   e->integral_error};
     array_view outputs[OUTPUTS] = {
         {"estimates.weights",
          e->weights,
@@ -369,8 +369,9 @@ gm_status gm_importance_weigh(gm_context *context, const gm_tensor *log_target,
     array_view all[3 + OUTPUTS];
     memcpy(all, inputs, sizeof inputs);
     memcpy(all + 3, outputs, sizeof outputs);
-    const size_t needed =
-        backend->importance_weigh_workspace != NULL ? backend->importance_weigh_workspace(&a) : 0;
+    const size_t needed = backend->importance_weigh_workspace != NULL
+                              ? backend->importance_weigh_workspace(&context->call, &a)
+                              : 0;
     if (has_no_workspace(context, "importance_weigh", needed, workspace, all, 3 + OUTPUTS,
                          &a.workspace, &status)) {
         return status;

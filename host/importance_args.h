@@ -23,7 +23,14 @@ typedef struct gm_importance_arrays {
 } gm_importance_arrays;
 
 /* Estimates of a problem, and of each function. */
-enum { GM_LOG_NORMALIZER, GM_LOG_NORMALIZER_ERROR, GM_ESS, GM_MAX_WEIGHT, GM_WEIGH_SINGLES };
+enum {
+    GM_LOG_NORMALIZER,
+    GM_LOG_NORMALIZER_ERROR,
+    GM_ESS,
+    GM_MAX_WEIGHT,
+    GM_PARETO_K,
+    GM_WEIGH_SINGLES
+};
 enum { GM_MEAN, GM_MEAN_ERROR, GM_VARIANCE, GM_INTEGRAL, GM_INTEGRAL_ERROR, GM_WEIGH_FUNCTIONALS };
 
 typedef struct gm_weigh_args {
@@ -52,6 +59,27 @@ typedef struct gm_resample_args {
 gm_status gm_importance_draw_from(const gm_importance_plan *plan, uint64_t first,
                                   const gm_importance_input *input,
                                   const gm_importance_samples *samples);
+
+/* How many of the largest weights make the tail that pareto_k is fitted to; the points of its
+ * profile likelihood; and the weight of the prior of k = 1/2 in samples. */
+GM_INLINE int64_t gm_pareto_tail(int64_t n) {
+    const double fifth = (double)n / 5, root = 3 * gm_sqrt_f64((double)n);
+    const double most = fifth < root ? fifth : root;
+    const int64_t whole = (int64_t)most;
+    return (double)whole < most ? whole + 1 : whole;
+}
+
+GM_INLINE int64_t gm_pareto_points(int64_t tail) {
+    return 30 + (int64_t)gm_sqrt_f64((double)tail);
+}
+
+#define GM_PARETO_LEAST 5
+#define GM_PARETO_PRIOR 10
+
+/* Point j of the profile: theta of a tail with this largest excess and this quartile. */
+GM_INLINE double gm_pareto_theta(int64_t j, int64_t points, double largest, double quartile) {
+    return 1 / largest + (1 - gm_sqrt_f64((double)points / ((double)j + 0.5))) / 3 / quartile;
+}
 
 /* The bits a weight is cut to so that n of them stay below 2^62 together. */
 GM_INLINE int gm_resample_bits(int64_t n) {

@@ -9,16 +9,21 @@
  *            each function
  * Log weights are made anew in every pass: an exponential costs less than to store and read them.
  *
+ * The tail's shape: radix_sort.cuh of the log weights, then a block a problem, whose warps have a
+ * point of the profile likelihood each.
+ *
  * Resample: the largest weight, the integers' sum in each range, where a range begins, the
  * cumulative integers by prefix sums of 256, then a thread for each draw, which finds it by
  * bisection. Integers add up to the same in any order.
  *
- * Shared memory: a number for each thread, 2 KiB. In double. Not yet timed on a GPU.
+ * Shared memory: a number for each thread, 2 KiB; of the fit 10 KiB; of the sort 8 KiB. In double.
+ * Not yet timed on a GPU.
  */
 #include <math.h>
 
 #include "host/importance_args.h"
 #include "kernels/module.cuh"
+#include "kernels/radix_sort.cuh"
 #include "kernels/ranges.cuh"
 
 namespace gm {
@@ -222,6 +227,7 @@ __global__ void __launch_bounds__(THREADS) weigh_sums_end(const GM_GRID_CONSTANT
         store_single(w.args, GM_LOG_NORMALIZER_ERROR, k, sqrt(fmax(excess, 0.0) / (n - 1)));
         store_single(w.args, GM_ESS, k, sum / squares * sum);
         store_single(w.args, GM_MAX_WEIGHT, k, 1 / sum);
+        store_single(w.args, GM_PARETO_K, k, NAN); /* until it is fitted */
     }
 }
 
@@ -308,15 +314,161 @@ __global__ void __launch_bounds__(THREADS) weigh_end(const GM_GRID_CONSTANT weig
     }
 }
 
+/* ---- the tail of the weights ----------------------------------------------------------------- */
+
+/* Where the arrays of the sort begin, in doubles, behind the sums. */
+__host__ __device__ inline int64_t sums_of(const gm_weigh_args &args) {
+    return args.functions + range_rows(args.functions) * blocks_of(args.n);
+}
+
+__device__ __forceinline__ radix::arrays sort_of(const weigh_call &w) {
+    radix::arrays a;
+    uint64_t *at = reinterpret_cast<uint64_t *>(part_of(w).means + sums_of(w.args));
+    const int64_t n = w.args.n;
+    a.keys[0] = at;
+    a.keys[1] = at + n;
+    a.from[0] = reinterpret_cast<uint32_t *>(at + 2 * n);
+    a.from[1] = a.from[0] + n;
+    a.counts = a.from[1] + n;
+    a.tops = a.counts + radix::tiles_of(n) * radix::DIGITS;
+    return a;
+}
+
+size_t tail_bytes(int64_t n) {
+    const int64_t counts = (radix::tiles_of(n) + radix::groups_of(n)) * radix::DIGITS;
+    return static_cast<size_t>(n) * 24 + static_cast<size_t>(counts) * sizeof(uint32_t);
+}
+
+__global__ void __launch_bounds__(THREADS) tail_keys(const GM_GRID_CONSTANT weigh_call w) {
+    const radix::arrays a = sort_of(w);
+    const int64_t i = static_cast<int64_t>(blockIdx.x) * THREADS + threadIdx.x;
+    if (i < w.args.n) {
+        a.keys[0][i] = radix::key_of(log_weight(w.args, w.first + blockIdx.y, i));
+        a.from[0][i] = static_cast<uint32_t>(i);
+    }
+}
+
+__global__ void __launch_bounds__(THREADS)
+    tail_count(const GM_GRID_CONSTANT weigh_call w, int32_t pass) {
+    GM_SHARED(radix::count_shared, shared);
+    radix::count_digits(sort_of(w), w.args.n, pass, shared);
+}
+
+__global__ void __launch_bounds__(THREADS) tail_tiles(const GM_GRID_CONSTANT weigh_call w) {
+    radix::sum_tiles(sort_of(w), w.args.n);
+}
+
+__global__ void __launch_bounds__(THREADS) tail_tops(const GM_GRID_CONSTANT weigh_call w) {
+    GM_SHARED(radix::tops_shared, shared);
+    radix::sum_tops(sort_of(w), w.args.n, shared);
+}
+
+__global__ void __launch_bounds__(THREADS)
+    tail_scatter(const GM_GRID_CONSTANT weigh_call w, int32_t pass) {
+    GM_SHARED(radix::scatter_shared, shared);
+    radix::scatter_keys(sort_of(w), w.args.n, pass, shared);
+}
+
+constexpr int64_t MOST_POINTS = 512; /* of a profile: 30 + 373 for n = 2^31 */
+
+struct fit_shared {
+    double values[THREADS];
+    double theta[MOST_POINTS], profile[MOST_POINTS];
+};
+
+/* mean log(1 - theta x) by a warp. */
+__device__ double warp_mean_log(double theta, const double *x, int64_t n) {
+    double sum = 0;
+    for (int64_t i = gm_lane(); i < n; i += 32) {
+        sum += log1p(-theta * x[i]);
+    }
+    return gm_warp_sum(sum) / static_cast<double>(n);
+}
+
+/* One thread: the mean of theta under its profile likelihood. */
+__device__ double mean_theta(const fit_shared &shared, int64_t points) {
+    double most = -INFINITY, weights = 0, theta = 0;
+    for (int64_t j = 0; j < points; ++j) {
+        most = fmax(most, shared.profile[j]);
+    }
+    for (int64_t j = 0; j < points; ++j) {
+        const double weight = exp(shared.profile[j] - most);
+        weights += weight;
+        theta += shared.theta[j] * weight;
+    }
+    return theta / weights;
+}
+
+/* The excesses of the largest weights into x: the sort's other buffer. */
+__device__ void tail_excesses(const weigh_part &p, const uint64_t *keys, int64_t n, int64_t tail,
+                              double *x) {
+    const double below = exp(radix::value_of(keys[n - tail - 1]) - p.now->peak);
+    for (int64_t i = threadIdx.x; i < tail; i += THREADS) {
+        x[i] = exp(radix::value_of(keys[n - tail + i]) - p.now->peak) - below;
+    }
+    __syncthreads();
+}
+
+/* A block a problem: a warp a point of the profile. */
+__global__ void __launch_bounds__(THREADS) tail_fit(const GM_GRID_CONSTANT weigh_call w) {
+    GM_SHARED(fit_shared, shared);
+    const weigh_part p = part_of(w);
+    const radix::arrays a = sort_of(w);
+    const int64_t n = w.args.n, tail = gm_pareto_tail(n), points = gm_pareto_points(tail);
+    if (p.now->good == 0) {
+        return; /* the whole block; NaN is there */
+    }
+    double *const x = reinterpret_cast<double *>(a.keys[1]);
+    tail_excesses(p, a.keys[0], n, tail, x);
+    const double quartile = x[static_cast<int64_t>(static_cast<double>(tail) / 4 + 0.5) - 1];
+    for (int64_t j = gm_warp(); j < points; j += WARPS) {
+        const double theta = gm_pareto_theta(j, points, x[tail - 1], quartile);
+        const double k = warp_mean_log(theta, x, tail);
+        if (gm_lane() == 0) {
+            shared.theta[j] = theta;
+            shared.profile[j] = static_cast<double>(tail) * (log(-theta / k) - k - 1);
+        }
+    }
+    __syncthreads();
+    if (gm_warp() == 0) {
+        const double theta = mean_theta(shared, points), k = warp_mean_log(theta, x, tail);
+        if (gm_lane() == 0) {
+            const double all = static_cast<double>(tail) * k + 0.5 * GM_PARETO_PRIOR;
+            store_single(w.args, GM_PARETO_K, w.first + blockIdx.y,
+                         quartile > 0 ? all / static_cast<double>(tail + GM_PARETO_PRIOR) : NAN);
+        }
+    }
+}
+
+void fit_tails(const weigh_call &w, unsigned many, cudaStream_t stream) {
+    const int64_t n = w.args.n;
+    const dim3 tiles(static_cast<unsigned>(radix::tiles_of(n)), many);
+    const dim3 groups(static_cast<unsigned>(radix::groups_of(n)), many), each(1, many);
+    const dim3 all(static_cast<unsigned>((n + THREADS - 1) / THREADS), many);
+    GM_LAUNCH(tail_keys, all, THREADS, 0, stream, w);
+    for (int32_t pass = 0; pass < radix::PASSES; ++pass) {
+        GM_LAUNCH(tail_count, tiles, THREADS, sizeof(radix::count_shared), stream, w, pass);
+        GM_LAUNCH(tail_tiles, groups, THREADS, 0, stream, w);
+        GM_LAUNCH(tail_tops, each, THREADS, sizeof(radix::tops_shared), stream, w);
+        GM_LAUNCH(tail_scatter, tiles, THREADS, sizeof(radix::scatter_shared), stream, w, pass);
+    }
+    GM_LAUNCH(tail_fit, each, THREADS, sizeof(fit_shared), stream, w);
+}
+
+bool wants_tail(const gm_weigh_args &args) {
+    return args.single[GM_PARETO_K] != nullptr && gm_pareto_tail(args.n) >= GM_PARETO_LEAST;
+}
+
 size_t weigh_bytes(const gm_weigh_args &args) {
-    const int64_t blocks = blocks_of(args.n), rows = range_rows(args.functions);
-    const int64_t numbers = args.functions + rows * blocks;
-    return (sizeof(weigh_state) + static_cast<size_t>(numbers) * sizeof(double) + 63) / 64 * 64;
+    const size_t sums = sizeof(weigh_state) + static_cast<size_t>(sums_of(args)) * sizeof(double);
+    return (sums + (wants_tail(args) ? tail_bytes(args.n) : 0) + 63) / 64 * 64;
 }
 
 int64_t weigh_at_once(const gm_weigh_args &args) {
     const int64_t numbers = range_rows(args.functions) * blocks_of(args.n);
-    const int64_t fit = RANGES_AT_ONCE / (numbers > 0 ? numbers : 1);
+    const int64_t sorted = wants_tail(args) ? args.n / 2 : 0; /* 2^19 samples at once */
+    const int64_t most = numbers > sorted ? numbers : sorted;
+    const int64_t fit = RANGES_AT_ONCE / (most > 0 ? most : 1);
     return fit < 1 ? 1 : fit > MOST_AT_ONCE ? MOST_AT_ONCE : fit;
 }
 
@@ -494,12 +646,18 @@ int64_t resample_at_once(const gm_resample_args &args) {
 
 } // namespace
 
-size_t importance_weigh_workspace(const gm_weigh_args *args) {
+size_t importance_weigh_workspace(gm_call *call, const gm_weigh_args *args) {
+    (void)call;
     return weigh_bytes(*args) * static_cast<size_t>(weigh_at_once(*args));
 }
 
 gm_status importance_weigh(gm_call *call, const gm_weigh_args *args) {
     call->kernel = "importance_weigh";
+    if (wants_tail(*args) && args->n > 0x7fffffff) {
+        return gm_call_fail(call, GM_STATUS_UNSUPPORTED,
+                            "pareto_k of %lld samples: this backend sorts 2^31 - 1",
+                            static_cast<long long>(args->n));
+    }
     weigh_call w = {*args, 0, blocks_of(args->n), weigh_bytes(*args)};
     const int64_t at_once = weigh_at_once(*args);
     for (; w.first < args->problems; w.first += at_once) {
@@ -519,6 +677,9 @@ gm_status importance_weigh(gm_call *call, const gm_weigh_args *args) {
             GM_LAUNCH(weigh_spreads, all, THREADS, sizeof(sum_shared), stream, w);
         }
         GM_LAUNCH(weigh_end, each, THREADS, sizeof(sum_shared), stream, w);
+        if (wants_tail(*args)) {
+            fit_tails(w, many, stream);
+        }
     }
     return check_cuda(call, cudaGetLastError(), "importance_weigh kernel launch");
 }

@@ -82,7 +82,7 @@ gm_status importance_draw(gm_call *call, const gm_importance_problem *problem, v
                           const gm_importance_arrays *arrays);
 void importance_release(gm_call *call, void *state);
 gm_status importance_weigh(gm_call *call, const gm_weigh_args *args);
-size_t importance_weigh_workspace(const gm_weigh_args *args);
+size_t importance_weigh_workspace(gm_call *call, const gm_weigh_args *args);
 gm_status importance_resample(gm_call *call, const gm_resample_args *args);
 size_t importance_resample_workspace(gm_call *call, const gm_resample_args *args);
 gm_status hopfield_begin(gm_call *call, const gm_hopfield_args *args);

@@ -204,6 +204,13 @@ static void maximum(void **state) {
     double again;
     rosenbrock(NULL, 1, best, &again);
     assert_true(result.best == again && again > -1e-6);
+    /* As the logarithm of a density its NaN is no weight. */
+    options.goal = GM_CROSS_ENTROPY_FIT;
+    options.iterations = 1;
+    options.floor = 0.1;
+    ASSERT_OK(c, gm_cross_entropy(c, &options, &score, start, factor, &result));
+    assert_true(isfinite(mean[0]) && mean[0] > -2 && isfinite(found[3]));
+    options.goal = GM_CROSS_ENTROPY_OPTIMIZE;
     options.iterations = 2;
     ASSERT_FAILS(c, gm_cross_entropy(c, &options, &score, start, factor, &result),
                  GM_STATUS_NOT_CONVERGED, "tolerance");

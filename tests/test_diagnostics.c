@@ -207,6 +207,7 @@ static void by_hand(void **state) {
     double steps[] = {1, 1, 1, 1, 2, 2, 2, 2};      /* two chains of four */
     double line[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}; /* one chain */
     double nested[] = {0, 2, 4, 6};                 /* one iteration, four chains */
+    double signs[] = {-0.0, -0.0, -0.0, -0.0, 1, 2, 0, 0, 0, 0, 1, 2};
     FOR_EACH_TARGET(t) {
         assert_true(isinf(diagnose_one(t, GM_DIAGNOSTIC_RHAT_BASIC, 0, 1, steps, 4, 2)));
         /* Halves 0..4 and 5..9: n = 5, B / n = 12.5, W = 2.5: sqrt(5 + 4 / 5). */
@@ -218,6 +219,9 @@ static void by_hand(void **state) {
         /* Five iterations have no second pair: tau = -1 + 1, which the bound of 10 draws lifts. */
         assert_true(diagnose_one(t, GM_DIAGNOSTIC_ESS_MEAN, 0, 1, line, 10, 1) == 10);
         assert_true(diagnose_one(t, GM_DIAGNOSTIC_QUANTILE, 0.25, 1, line, 10, 1) == 2.25);
+        /* -0 and 0 are equal draws, so both halves are: B = 0, n = 6. */
+        assert_true(is_close(diagnose_one(t, GM_DIAGNOSTIC_RHAT, 0, 1, signs, 12, 1), sqrt(5.0 / 6),
+                             1e-15));
         assert_true(diagnose_one(t, GM_DIAGNOSTIC_QUANTILE, 0, 1, line, 10, 1) == 0);
         assert_true(diagnose_one(t, GM_DIAGNOSTIC_QUANTILE, 1, 1, line, 10, 1) == 9);
     }

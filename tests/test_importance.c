@@ -11,6 +11,8 @@
 #include <genmath/importance.h>
 #include <genmath/philox.h>
 
+#include "host/importance_args.h"
+
 /* A likelihood of mean y[0] and one datum p[0], a prior of variance p[1]. */
 GM_DENSITY(
     posterior, 1, 2,
@@ -240,11 +242,11 @@ static void samples_do_not_mix(void **state) {
 
 /* ---- estimates ------------------------------------------------------------------------------- */
 
-enum { SINGLES = 4, FUNCTIONALS = 5 };
+enum { SINGLES = 5, FUNCTIONALS = 5 };
 
 typedef struct estimates {
     double *weights;                 /* (k, n) */
-    double *single[SINGLES];         /* (k): log normalizer, its error, ess, largest weight */
+    double *single[SINGLES];         /* (k): log normalizer, its error, ess, largest weight, k */
     double *functional[FUNCTIONALS]; /* (k, f): mean, its error, variance, integral, its error */
     int32_t *status;
 } estimates;
@@ -298,17 +300,18 @@ static estimates weigh(const subject *s, gm_dtype dtype, int64_t k, int64_t n, i
     for (int i = 0; i < FUNCTIONALS; ++i) {
         functional[i] = put(&all, GM_F64, 2, pairs, NULL);
     }
-    const gm_importance_estimates wanted = {&w,
-                                            &single[0],
-                                            &single[1],
-                                            &single[2],
-                                            &single[3],
-                                            &functional[0],
-                                            &functional[1],
-                                            &functional[2],
-                                            &functional[3],
-                                            &functional[4],
-                                            &status};
+    const gm_importance_estimates wanted = {.weights = &w,
+                                            .log_normalizer = &single[0],
+                                            .log_normalizer_error = &single[1],
+                                            .ess = &single[2],
+                                            .max_weight = &single[3],
+                                            .pareto_k = &single[4],
+                                            .mean = &functional[0],
+                                            .mean_error = &functional[1],
+                                            .variance = &functional[2],
+                                            .integral = &functional[3],
+                                            .integral_error = &functional[4],
+                                            .status = &status};
     WITH_WORKSPACE(&all, gm_importance_weigh(s->context, &p, proposal != NULL ? &q : NULL,
                                              f > 0 ? &v : NULL, &wanted, &work));
     estimates e = {.weights = bring(&all, &w), .status = bring(&all, &status)};
@@ -368,8 +371,9 @@ static void bad_weights(void **state) {
             assert_int_equal(e.status[k], k < 4 ? GM_STATUS_NON_FINITE : GM_STATUS_OK);
             assert_true(isnan(e.weights[k * SAMPLES + 1]) == (k < 3));
             for (int i = 0; i < SINGLES; ++i) {
+                /* Six samples have no tail. */
                 assert_true(i == 0 && k == 2 ? e.single[i][k] == (double)-INFINITY
-                                             : isnan(e.single[i][k]) == (k < 3));
+                                             : isnan(e.single[i][k]) == (k < 3 || i == 4));
             }
             for (int i = 0; i < FUNCTIONALS; ++i) {
                 assert_true(isnan(e.functional[i][2 * k]) == (k < 3));
@@ -445,6 +449,44 @@ static void estimates_as_the_reference(void **state) {
         free(log_p);
         free(log_q);
         free(values);
+    }
+}
+
+/* Tails of exact Pareto quantiles, and one that ends; values from ArviZ's algorithm (its function
+ * _gpdfit, written again with exactly rounded sums). */
+static void tails(void **state) {
+    (void)state;
+    static const struct {
+        int64_t n;
+        double k, fitted;
+    } known[] = {{1000, 0.3, 0.3235606438260691},   {1000, 0.9, 0.8442664334030688},
+                 {100, 0.5, 0.49196002019884794},   {25, 0.5, 0.5022472840391247},
+                 {6000, -0.5, -0.4467197152987428}, {6000, 1.4, 1.3469156261655255}};
+    static double log_weight[6000];
+    for (int i = 0; i < COUNT(known); ++i) {
+        const int64_t n = known[i].n;
+        for (int64_t j = 0; j < n; ++j) {
+            const double above = 1 - ((double)j + 0.5) / (double)n;
+            log_weight[j * 7 % n] =
+                known[i].k > 0 ? -known[i].k * log(above) : log(2 - sqrt(above));
+        }
+        FOR_EACH_SUBJECT(s) {
+            estimates e = weigh(s, GM_F64, 1, n, 0, log_weight, NULL, NULL);
+            assert_true(is_close(e.single[4][0], known[i].fitted, 1e-11));
+            free_estimates(&e);
+        }
+    }
+    /* Equal weights have no tail above them; 20 samples have too short a one. */
+    memset(log_weight, 0, sizeof log_weight);
+    FOR_EACH_SUBJECT(s) {
+        estimates e = weigh(s, GM_F64, 1, 200, 0, log_weight, NULL, NULL);
+        assert_true(isnan(e.single[4][0]) && e.status[0] == GM_STATUS_OK);
+        free_estimates(&e);
+        log_weight[3] = 1;
+        e = weigh(s, GM_F64, 1, 20, 0, log_weight, NULL, NULL);
+        assert_true(isnan(e.single[4][0]) && e.single[2][0] > 1);
+        free_estimates(&e);
+        log_weight[3] = 0;
     }
 }
 
@@ -620,10 +662,29 @@ static void resampled(void **state) {
     }
 }
 
+/* Integers small enough that every unit shows. */
+static void places(void **state) {
+    (void)state;
+    const uint64_t cumulative[] = {0, 2, 2, 5}, found[] = {1, 1, 3, 3, 3};
+    for (uint64_t place = 0; place < 5; ++place) {
+        assert_int_equal(gm_resample_find(cumulative, 4, place), found[place]);
+    }
+    for (uint64_t index = 0; index < 20; ++index) {
+        const gm_words w = gm_philox_block(3, index, GM_STREAM_RESAMPLE, 0);
+        const uint64_t start = gm_high_product(gm_join(w.w0, w.w1), 1000);
+        assert_true(start == (uint64_t)((double)gm_join(w.w0, w.w1) * 0x1p-64 * 1000));
+        for (int64_t j = 0; j < 7; ++j) {
+            assert_true(gm_resample_place(GM_RESAMPLE_SYSTEMATIC, 3, index, j, 7, 1000) ==
+                        ((uint64_t)j * 1000 + start) / 7);
+        }
+    }
+    assert_true(gm_high_product(UINT64_MAX, UINT64_MAX) == UINT64_MAX - 1);
+}
+
 static void resampled_by_hand(void **state) {
     (void)state;
     double equal[8] = {3, 3, 3, 3, 3, 3, 3, 3}, lone[8] = {0, 0, 0, 0, 0, 1e-320, 0, 0};
-    double bad[4][2] = {{1, -1}, {NAN, 1}, {INFINITY, 1}, {0, 0}};
+    double bad[4][2] = {{2, -1}, {NAN, 1}, {INFINITY, 1}, {0, 0}};
     int32_t indices[8], status[4];
     FOR_EACH_SUBJECT(s) {
         resample(s, GM_RESAMPLE_SYSTEMATIC, 1, 8, 8, equal, indices, status);
@@ -752,11 +813,13 @@ int main(void) {
         cmocka_unit_test(samples_do_not_mix),
         cmocka_unit_test(estimates_by_hand),
         cmocka_unit_test(bad_weights),
+        cmocka_unit_test(tails),
         cmocka_unit_test(estimates_as_the_reference),
         cmocka_unit_test(rare_event),
         cmocka_unit_test(normal_posterior),
         cmocka_unit_test(points_of_the_user),
         cmocka_unit_test(resampled),
+        cmocka_unit_test(places),
         cmocka_unit_test(resampled_by_hand),
         cmocka_unit_test(draw_refusals),
         cmocka_unit_test(weigh_refusals),

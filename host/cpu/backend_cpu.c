@@ -46,6 +46,7 @@ const gm_backend gm_backend_cpu = {
     .rbm_run = gm_cpu_rbm_run,
     .importance_draw = gm_cpu_importance_draw,
     .importance_weigh = gm_cpu_importance_weigh,
+    .importance_weigh_workspace = gm_cpu_importance_weigh_workspace,
     .importance_resample = gm_cpu_importance_resample,
     .importance_resample_workspace = gm_cpu_importance_resample_workspace,
     .hopfield_begin = gm_cpu_hopfield_begin,

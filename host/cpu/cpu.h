@@ -61,6 +61,7 @@ gm_status gm_cpu_rbm_run(gm_call *call, const struct gm_rbm_args *args);
 gm_status gm_cpu_importance_draw(gm_call *call, const struct gm_importance_problem *problem,
                                  void *state, const struct gm_importance_arrays *arrays);
 gm_status gm_cpu_importance_weigh(gm_call *call, const struct gm_weigh_args *args);
+size_t gm_cpu_importance_weigh_workspace(gm_call *call, const struct gm_weigh_args *args);
 gm_status gm_cpu_importance_resample(gm_call *call, const struct gm_resample_args *args);
 size_t gm_cpu_importance_resample_workspace(gm_call *call, const struct gm_resample_args *args);
 gm_status gm_cpu_hopfield_begin(gm_call *call, const struct gm_hopfield_args *args);

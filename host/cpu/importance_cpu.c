@@ -51,20 +51,36 @@ gm_status gm_cpu_importance_draw(gm_call *call, const gm_importance_problem *pro
     return GM_STATUS_OK;
 }
 
+/* A thread's part of a workspace: whole cache lines. */
+static size_t lines_of(size_t bytes) {
+    return (bytes + 63) / 64 * 64;
+}
+
+size_t gm_cpu_importance_weigh_workspace(gm_call *call, const gm_weigh_args *args) {
+    return lines_of(gm_ref_importance_weigh_workspace(call, args)) *
+           (size_t)gm_pool_threads(call->pool);
+}
+
+typedef struct weigh_job {
+    const gm_weigh_args *args;
+    size_t scratch;
+} weigh_job;
+
 static void weigh_problem(void *argument, int64_t k, int32_t thread) {
-    (void)thread;
-    gm_ref_importance_weigh_problem(argument, k);
+    const weigh_job *j = argument;
+    gm_ref_importance_weigh_problem(j->args, k,
+                                    (char *)j->args->workspace + (size_t)thread * j->scratch);
 }
 
 gm_status gm_cpu_importance_weigh(gm_call *call, const gm_weigh_args *args) {
     call->kernel = "importance_weigh_threads";
-    gm_weigh_args own = *args;
-    gm_parallel_for(call->pool, args->problems, weigh_problem, &own);
+    weigh_job j = {args, lines_of(gm_ref_importance_weigh_workspace(call, args))};
+    gm_parallel_for(call->pool, args->problems, weigh_problem, &j);
     return GM_STATUS_OK;
 }
 
 static size_t scratch_of(const gm_resample_args *args) {
-    return ((size_t)args->n * sizeof(uint64_t) + 63) / 64 * 64;
+    return lines_of((size_t)args->n * sizeof(uint64_t));
 }
 
 size_t gm_cpu_importance_resample_workspace(gm_call *call, const gm_resample_args *args) {

@@ -40,6 +40,7 @@ const gm_backend gm_backend_ref = {
     .rbm_run = gm_ref_rbm_run,
     .importance_draw = gm_ref_importance_draw,
     .importance_weigh = gm_ref_importance_weigh,
+    .importance_weigh_workspace = gm_ref_importance_weigh_workspace,
     .importance_resample = gm_ref_importance_resample,
     .importance_resample_workspace = gm_ref_importance_resample_workspace,
     .hopfield_begin = gm_ref_hopfield_begin,

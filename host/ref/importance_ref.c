@@ -2,6 +2,7 @@
  * in double. */
 #include <math.h>
 #include <stdbool.h>
+#include <stdlib.h>
 
 #include "host/importance_args.h"
 #include "host/ref/ref.h"
@@ -170,7 +171,68 @@ static void store_nothing(const gm_weigh_args *a, int64_t k, double log_normaliz
     }
 }
 
-void gm_ref_importance_weigh_problem(const gm_weigh_args *a, int64_t k) {
+static int ascending(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* -k of the generalised Pareto law with this theta that fits excesses best: mean log(1 - theta x).
+ */
+static double mean_log(double theta, const double *x, int64_t n) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; ++i) {
+        sum += log1p(-theta * x[i]);
+    }
+    return sum / (double)n;
+}
+
+/* The mean of theta under its profile likelihood, and k with it, pulled towards 1/2. */
+static double fit_tail(const double *x, int64_t n) {
+    const int64_t points = gm_pareto_points(n);
+    const double quartile = x[(int64_t)((double)n / 4 + 0.5) - 1];
+    double weights = 0, theta = 0, most = -INFINITY;
+    if (!(quartile > 0)) {
+        return NAN;
+    }
+    for (int pass = 0; pass < 2; ++pass) {
+        for (int64_t j = 0; j < points; ++j) {
+            const double t = gm_pareto_theta(j, points, x[n - 1], quartile);
+            const double k = mean_log(t, x, n);
+            const double profile = (double)n * (log(-t / k) - k - 1);
+            if (pass == 0) {
+                most = fmax(most, profile);
+            } else {
+                weights += exp(profile - most);
+                theta += t * exp(profile - most);
+            }
+        }
+    }
+    return ((double)n * mean_log(theta / weights, x, n) + 0.5 * GM_PARETO_PRIOR) /
+           (double)(n + GM_PARETO_PRIOR);
+}
+
+/* Of the excesses of the largest weights, over the largest weight, above the one before them. */
+static double pareto_k(const gm_weigh_args *a, int64_t k, double peak, double *u) {
+    const int64_t n = a->n, tail = gm_pareto_tail(n);
+    if (tail < GM_PARETO_LEAST) {
+        return NAN;
+    }
+    for (int64_t i = 0; i < n; ++i) {
+        u[i] = exp(log_weight(a, k, i) - peak);
+    }
+    qsort(u, (size_t)n, sizeof *u, ascending);
+    for (int64_t i = n - tail; i < n; ++i) {
+        u[i] -= u[n - tail - 1];
+    }
+    return fit_tail(u + n - tail, tail);
+}
+
+size_t gm_ref_importance_weigh_workspace(gm_call *call, const gm_weigh_args *args) {
+    (void)call;
+    return args->single[GM_PARETO_K] != NULL ? (size_t)args->n * sizeof(double) : 0;
+}
+
+void gm_ref_importance_weigh_problem(const gm_weigh_args *a, int64_t k, void *scratch) {
     const double n = (double)a->n;
     double peak = -INFINITY, sum = 0, squares = 0;
     bool good = true;
@@ -197,6 +259,9 @@ void gm_ref_importance_weigh_problem(const gm_weigh_args *a, int64_t k) {
                  sqrt(fmax(n * (squares / sum / sum) - 1, 0) / (n - 1)));
     store_single(a, GM_ESS, k, sum / squares * sum);
     store_single(a, GM_MAX_WEIGHT, k, 1 / sum);
+    if (a->single[GM_PARETO_K] != NULL) {
+        store_single(a, GM_PARETO_K, k, pareto_k(a, k, peak, scratch));
+    }
     for (int64_t f = 0; f < a->functions; ++f) {
         good = estimate(a, k, f, peak, sum) && good;
     }
@@ -208,7 +273,7 @@ void gm_ref_importance_weigh_problem(const gm_weigh_args *a, int64_t k) {
 gm_status gm_ref_importance_weigh(gm_call *call, const gm_weigh_args *args) {
     call->kernel = "importance_weigh_ref";
     for (int64_t k = 0; k < args->problems; ++k) {
-        gm_ref_importance_weigh_problem(args, k);
+        gm_ref_importance_weigh_problem(args, k, args->workspace);
     }
     return GM_STATUS_OK;
 }

@@ -65,13 +65,15 @@ gm_status gm_ref_factor_run(gm_call *call, const struct gm_factor_problem *probl
                             const struct gm_factor_arrays *arrays);
 gm_status gm_ref_rbm_run(gm_call *call, const struct gm_rbm_args *args);
 
-/* Sample i of problem k; a problem's estimates; its indices, with 8 n bytes of scratch. */
+/* Sample i of problem k; a problem's estimates, with gm_ref_importance_weigh_workspace bytes of
+ * scratch; its indices, with 8 n bytes. */
 void gm_ref_importance_sample(const struct gm_importance_problem *problem,
                               const struct gm_importance_arrays *arrays, int64_t k, int64_t i);
 gm_status gm_ref_importance_draw(gm_call *call, const struct gm_importance_problem *problem,
                                  void *state, const struct gm_importance_arrays *arrays);
-void gm_ref_importance_weigh_problem(const struct gm_weigh_args *args, int64_t k);
+void gm_ref_importance_weigh_problem(const struct gm_weigh_args *args, int64_t k, void *scratch);
 gm_status gm_ref_importance_weigh(gm_call *call, const struct gm_weigh_args *args);
+size_t gm_ref_importance_weigh_workspace(gm_call *call, const struct gm_weigh_args *args);
 void gm_ref_importance_resample_problem(const struct gm_resample_args *args, int64_t k,
                                         void *scratch);
 gm_status gm_ref_importance_resample(gm_call *call, const struct gm_resample_args *args);

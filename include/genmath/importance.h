@@ -93,6 +93,7 @@ typedef struct gm_importance_estimates {
     const gm_tensor *integral_error; /* (k, f): sqrt(sum (u f - I)^2 / (n (n - 1))) */
     const gm_tensor *status;         /* (k), I32: OK; NON_FINITE: a log weight is NaN or infinity, a
                                       * value with a weight is not finite, or no sample has one */
+    const gm_tensor *pareto_k;       /* (k): shape of the tail of the weights, below */
 } gm_importance_estimates;
 
 /*
@@ -100,11 +101,18 @@ typedef struct gm_importance_estimates {
  *     log_proposal  [in]      (k, n) of the same type: log q_i; NULL: log_target has log weights
  *     values        [in]      (k, f, n) of the same type: f functions of the samples; NULL: f = 0
  *     estimates     [out]
- *     workspace     [in,out]  as in linalg.h; depends on n, f and the backend alone
+ *     workspace     [in,out]  as in linalg.h; depends on n, f, the backend, its
+ *                           threads and whether pareto_k is wanted
  *
  * The arithmetic is in double. A problem without good weights has NaN for every estimate, but a log
  * normalizer of -infinity where all weights are 0; a value that is not finite makes NaN of its
  * function's estimates alone. Values without a weight are not looked at.
+ *
+ * pareto_k is the shape of a generalised Pareto law fitted to the M = ceil(min(n / 5, 3 sqrt(n)))
+ * largest weights: E u^j is finite for j < 1 / k only, so that errors are not to be believed from
+ * about 0.7 on. NaN if M < 5, or if a quarter of those M equal the largest weight below them. Zhang
+ * and Stephens, Technometrics 51, 316 (2009), with the weak prior of Vehtari, Simpson, Gelman, Yao
+ * and Gabry, Pareto smoothed importance sampling, J. Mach. Learn. Res. 25 (2024).
  *
  * Effective sample size and errors are blind to what no sample has hit: a proposal with lighter
  * tails than p can look well. For a rare event the weights of all samples say nothing of those in
@@ -112,7 +120,7 @@ typedef struct gm_importance_estimates {
  *
  * Errors: INVALID_ARGUMENT, SHAPE_MISMATCH, UNSUPPORTED, WORKSPACE_TOO_SMALL. On an error nothing
  * is written. Determinism: equal bits for any batch and number of threads; sums are in the order of
- * the backend. Cost: two exponentials a sample and function, three passes.
+ * the backend. Cost: two exponentials a sample and function, three passes; pareto_k sorts.
  */
 gm_status gm_importance_weigh(gm_context *context, const gm_tensor *log_target,
                               const gm_tensor *log_proposal, const gm_tensor *values,
