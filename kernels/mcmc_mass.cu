@@ -116,7 +116,6 @@ template <class real> __global__ void __launch_bounds__(MOST) mass_factor(estima
                 rest -= shared.entry[i][k] * shared.entry[j][k];
             }
         }
-        __syncthreads(); /* the pivot's row is read up to its column */
         if (i == j) {
             const real nan = static_cast<real>(gm_from_bits_f32(0x7fc00000u));
             shared.entry[j][j] = rest > 0 ? square_root(rest) : nan;

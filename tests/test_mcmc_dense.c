@@ -360,9 +360,9 @@ static void mass_is_the_shrunk_covariance(void **state) {
             if (i / n % dim > 0) { /* correlated with the coordinate before */
                 points[i] = (double)(float)(points[i] + 0.5 * points[i - n]);
             }
-            if (rows[k / 4].holes && i % 11 == 4) {
-                points[i] = i % 2 == 0 ? (double)NAN : -(double)INFINITY;
-            }
+        }
+        for (int64_t i = 4; i < m * dim * n && rows[k / 4].holes; i += 11) {
+            points[i] = i % 2 == 0 ? (double)NAN : -(double)INFINITY;
         }
         FOR_EACH_SUBJECT(s) {
             if (s->is_slow && dim > 5 && (k % 4 > 0 || (dim > 33 && !test_is_full()))) {
