@@ -92,6 +92,9 @@ struct gm_importance_arrays;
 struct gm_weigh_args;
 struct gm_resample_args;
 struct gm_hopfield_args;    /* hopfield_args.h */
+struct gm_multispin_problem; /* multispin_args.h */
+struct gm_multispin_arrays;
+struct gm_multispin_spins;
 
 typedef struct gm_backend {
     const char *name;
@@ -214,6 +217,16 @@ typedef struct gm_backend {
     gm_status (*hopfield_begin)(gm_call *call, const struct gm_hopfield_args *args);
     gm_status (*hopfield_run)(gm_call *call, const struct gm_hopfield_args *args);
 
+    gm_status (*multispin_prepare)(gm_call *call, const struct gm_multispin_problem *problem,
+                                   void **state);
+    size_t (*multispin_workspace)(gm_call *call, const struct gm_multispin_problem *problem,
+                                  void *state, int64_t chains); /* NULL: none */
+    gm_status (*multispin_run)(gm_call *call, const struct gm_multispin_problem *problem,
+                               void *state, const struct gm_multispin_arrays *arrays);
+    gm_status (*multispin_convert)(gm_call *call, const struct gm_multispin_problem *problem,
+                                   void *state, const struct gm_multispin_spins *spins);
+    void (*multispin_release)(gm_call *call, void *state);
+
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */
     gm_status (*system_compile)(gm_call *call, const struct gm_system *system,
@@ -222,7 +235,7 @@ typedef struct gm_backend {
 } gm_backend;
 
 /* Bumped whenever gm_backend, gm_call or an args struct changes: an old module is refused. */
-#define GM_MODULE_ABI 5
+#define GM_MODULE_ABI 6
 
 /* What a module exports: its table, or NULL if the ABI is not its own. */
 typedef const gm_backend *(*gm_module_entry)(int abi);

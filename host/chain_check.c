@@ -3,6 +3,13 @@
 
 #include <math.h>
 
+gm_status gm_check_sums(gm_context *context, const gm_ising_sweeps *run, double bits) {
+    GM_CHECK(context, log2((double)run->sweeps + 1) + bits < 126, GM_STATUS_INVALID_ARGUMENT,
+             "run.sweeps = %lld: the sums of so many do not fit into 128 bits; cut the run",
+             (long long)run->sweeps);
+    return GM_STATUS_OK;
+}
+
 gm_status gm_check_sweeps(gm_context *context, const gm_ising_sweeps *run, int32_t blocks,
                           double bits) {
     GM_CHECK(context, run->sweeps >= 0, GM_STATUS_INVALID_ARGUMENT, "run.sweeps = %lld is negative",
@@ -14,11 +21,7 @@ gm_status gm_check_sweeps(gm_context *context, const gm_ising_sweeps *run, int32
              GM_STATUS_INVALID_ARGUMENT,
              "run.first_sweep = %llu, sweeps = %lld: the noise of a chain lasts for 2^48 / %d",
              (unsigned long long)run->first_sweep, (long long)run->sweeps, (int)blocks);
-    GM_CHECK(context, bits < 0 || log2((double)run->sweeps + 1) + bits < 126,
-             GM_STATUS_INVALID_ARGUMENT,
-             "run.sweeps = %lld: the sums of so many do not fit into 128 bits; cut the run",
-             (long long)run->sweeps);
-    return GM_STATUS_OK;
+    return bits < 0 ? GM_STATUS_OK : gm_check_sums(context, run, bits);
 }
 
 gm_status gm_check_chains(gm_context *context, const gm_chain_tensors *t, gm_dtype dtype,

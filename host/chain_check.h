@@ -19,6 +19,9 @@ typedef struct gm_chain_tensors {
 gm_status gm_check_sweeps(gm_context *context, const gm_ising_sweeps *run, int32_t blocks,
                           double bits);
 
+/* The latter alone; bits >= 0. */
+gm_status gm_check_sums(gm_context *context, const gm_ising_sweeps *run, double bits);
+
 /* The state (chains, sites) and beta. */
 gm_status gm_check_chains(gm_context *context, const gm_chain_tensors *t, gm_dtype dtype,
                           int64_t sites);

@@ -35,7 +35,7 @@ void gm_ising_chain_model(const gm_ising_plan *plan, gm_chain_model *model);
 /* ---- the arrays of a call, no two of which may overlap: chain_model.c -------------------------
  */
 
-enum { GM_MOST_ARRAYS = 8 };
+enum { GM_MOST_ARRAYS = 12 };
 
 typedef struct gm_array_list {
     const char *name[GM_MOST_ARRAYS];

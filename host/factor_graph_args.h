@@ -82,7 +82,8 @@ GM_INLINE int64_t gm_factor_likelier(int64_t a, int64_t b, double beta) {
  * two of them into other bits.
  */
 GM_INLINE uint64_t gm_factor_weight(int64_t sum, int64_t likeliest, double scale) {
-    const int64_t distance = sum < likeliest ? likeliest - sum : sum - likeliest;
+    const int64_t own = sum == GM_FACTOR_FORBIDDEN ? likeliest : sum;
+    const int64_t distance = own < likeliest ? likeliest - own : own - likeliest;
     const double cost = (double)distance * scale;
     const double weight = gm_exp_f64(-cost) * 0x1p52;
     return sum == GM_FACTOR_FORBIDDEN ? 0 : (uint64_t)(weight + 0.5);

@@ -11,7 +11,7 @@
 #include "host/hopfield_args.h"
 #include "host/internal.h"
 
-enum { MOST_NEURONS = 1 << 14, MOST_PATTERNS = 1 << 15, FIXED_BITS = 30 };
+enum { MOST_NEURONS = 1 << 14, MOST_PATTERNS = 1 << 15, FIXED_BITS = 29 };
 
 struct gm_hopfield_plan {
     gm_context *context;

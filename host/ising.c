@@ -4,10 +4,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "host/chain_check.h"
 #include "host/chain_model.h"
 #include "host/internal.h"
-#include "host/ising_args.h"
+#include "host/ising_check.h"
 #include "host/ising_graph.h"
 
 struct gm_ising_plan {
@@ -78,7 +77,20 @@ static gm_status check_sweeps(const gm_ising_plan *plan, const gm_ising_sweeps *
                            sums ? fmax(2 * energy, 4 * spins) : -1);
 }
 
-static gm_status check_result(gm_context *context, const gm_chain_tensors *t, gm_ising_arrays *a) {
+gm_chain_tensors gm_ising_tensors(const char *name, const gm_tensor *spins, const gm_tensor *beta,
+                                  const gm_ising_result *result) {
+    return (gm_chain_tensors){.name = name,
+                              .state = spins,
+                              .beta = beta,
+                              .sums = result != NULL ? result->sums : NULL,
+                              .status = result != NULL ? result->status : NULL,
+                              .energy = result != NULL ? result->energy : NULL,
+                              .count = GM_ISING_SUMS,
+                              .count_name = "GM_ISING_SUMS"};
+}
+
+gm_status gm_ising_check_result(gm_context *context, const gm_chain_tensors *t,
+                                gm_ising_arrays *a) {
     GM_TRY(gm_check_chain_sums(context, t));
     GM_TRY(gm_check_chain_status(context, t));
     GM_TRY(gm_check_chain_energy(context, t));
@@ -110,14 +122,7 @@ static gm_status run_part(const gm_ising_plan *plan, const gm_ising_sweeps *run,
     GM_CHECK(context, run != NULL, GM_STATUS_INVALID_ARGUMENT, "run is NULL");
     GM_CHECK(context, workspace != NULL, GM_STATUS_INVALID_ARGUMENT, "workspace is NULL");
     GM_TRY(check_sweeps(plan, run, result != NULL && result->sums != NULL));
-    const gm_chain_tensors tensors = {.name = "spins",
-                                      .state = spins,
-                                      .beta = beta,
-                                      .sums = result != NULL ? result->sums : NULL,
-                                      .status = result != NULL ? result->status : NULL,
-                                      .energy = result != NULL ? result->energy : NULL,
-                                      .count = GM_ISING_SUMS,
-                                      .count_name = "GM_ISING_SUMS"};
+    const gm_chain_tensors tensors = gm_ising_tensors("spins", spins, beta, result);
     GM_TRY(gm_check_chains(context, &tensors, GM_I8, plan->problem.sites));
     gm_ising_arrays arrays = {.seed = run->seed,
                               .first_chain = run->first_chain,
@@ -133,7 +138,7 @@ static gm_status run_part(const gm_ising_plan *plan, const gm_ising_sweeps *run,
                               .resumes = part->resumes};
     gm_ising_problem problem = plan->problem;
     problem.keeps = part->keeps;
-    GM_TRY(check_result(context, &tensors, &arrays));
+    GM_TRY(gm_ising_check_result(context, &tensors, &arrays));
     const size_t bytes =
         plan->backend->ising_workspace != NULL
             ? plan->backend->ising_workspace(call, &problem, plan->state, arrays.chains)

@@ -102,6 +102,11 @@ void gm_mcmc_plan_destroy(gm_mcmc_plan *plan) {
     free(plan);
 }
 
+const gm_mcmc_problem *gm_mcmc_plan_problem(const gm_mcmc_plan *plan, gm_context **context) {
+    *context = plan->context;
+    return &plan->problem;
+}
+
 /* An argument: sizes (n), (rows, n) or (draws, rows, n) by ndim; where its pointer and strides go.
  */
 typedef struct array_view {

@@ -49,5 +49,7 @@ typedef struct gm_mcmc_mass_args {
 /* The square roots of the diagonal, and the factor, of a shrunk covariance, of which the lower
  * triangle is given and made the factor; on the host. */
 void gm_mcmc_mass_finish(const gm_mcmc_mass_args *args, double (*matrix)[GM_MAX_SYSTEM_DIM]);
+/* mcmc.c: what a plan is for, and whose it is. */
+const gm_mcmc_problem *gm_mcmc_plan_problem(const gm_mcmc_plan *plan, gm_context **context);
 
 #endif

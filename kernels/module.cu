@@ -170,6 +170,11 @@ const gm_backend backend = {
     importance_resample_workspace,
     hopfield_begin,
     hopfield_run,
+    multispin_prepare,
+    multispin_workspace,
+    multispin_run,
+    multispin_convert,
+    multispin_release,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

@@ -87,6 +87,14 @@ gm_status importance_resample(gm_call *call, const gm_resample_args *args);
 size_t importance_resample_workspace(gm_call *call, const gm_resample_args *args);
 gm_status hopfield_begin(gm_call *call, const gm_hopfield_args *args);
 gm_status hopfield_run(gm_call *call, const gm_hopfield_args *args);
+gm_status multispin_prepare(gm_call *call, const gm_multispin_problem *problem, void **state);
+size_t multispin_workspace(gm_call *call, const gm_multispin_problem *problem, void *state,
+                           int64_t chains);
+gm_status multispin_run(gm_call *call, const gm_multispin_problem *problem, void *state,
+                        const gm_multispin_arrays *arrays);
+gm_status multispin_convert(gm_call *call, const gm_multispin_problem *problem, void *state,
+                            const gm_multispin_spins *spins);
+void multispin_release(gm_call *call, void *state);
 
 /* The library's own function is not linked into a module. */
 inline const char *gm_dtype_text(gm_dtype dtype) {

@@ -8,9 +8,9 @@
  *
  * Parallelised: a block a ladder.
  *   begin_ladders  a thread a chain: are the levels a permutation, did every chain start?
- *   swap_ladders   a thread a chain, then a thread a word of sums, then a thread a pair; the
- *                  pairs of one parity have no level in common, so that no two threads write
- *                  the same chain.
+ *   swap_ladders   a thread a chain (of a density its draw too), then a thread a word of sums,
+ *                  then a thread a pair; the pairs of one parity have no level in common, so that
+ *                  no two threads write the same chain.
  *
  * Shared memory: tempering_shared, then a number for each level: 4 R bytes.
  *
@@ -79,13 +79,18 @@ __device__ inline int is_bad(const gm_tempering_args &a, int64_t ladder, temperi
             atomicAdd(&count[level], 1);
         }
         bad |= !exists || label < GM_TEMPERING_NOWHERE || label > GM_TEMPERING_LAST ||
-               a.chain_status[ladder * a.temperatures + r] != GM_STATUS_OK;
+               (a.is_density == 0 && a.chain_status[ladder * a.temperatures + r] != GM_STATUS_OK);
     }
     __syncthreads();
     for (int64_t r = threadIdx.x; r < a.temperatures; r += blockDim.x) {
         bad |= count[r] != 1;
     }
     return gm_block_max(bad, shared.reduce);
+}
+
+__device__ inline void place(const gm_tempering_args &a, int64_t chain, int64_t level) {
+    const double step = a.is_density != 0 ? a.density.level_step[level] : 0.0;
+    gm_tempering_place(&a, chain, a.ladder[level], step);
 }
 
 __device__ inline void clear_results(const gm_tempering_args &a, int64_t ladder, int64_t r) {
@@ -109,11 +114,15 @@ __global__ void __launch_bounds__(THREADS)
     for (int64_t r = threadIdx.x; r < a.temperatures; r += blockDim.x) {
         const int64_t chain = ladder * a.temperatures + r;
         if (bad != 0) {
-            a.beta[chain] = gm_from_bits_f64(UINT64_C(0x7ff8000000000000));
-            a.energy[chain * a.energy_stride] = 0;
+            const double none = gm_from_bits_f64(UINT64_C(0x7ff8000000000000));
+            gm_tempering_place(&a, chain, none, none);
         } else {
-            a.beta[chain] = a.ladder[level_of(a, ladder, r)];
+            place(a, chain, level_of(a, ladder, r));
         }
+        if (bad != 0 && a.is_density == 0) {
+            a.energy[chain * a.energy_stride] = 0;
+        }
+        gm_tempering_clear(&a, ladder, r);
         clear_results(a, ladder, r);
     }
     if (threadIdx.x == 0) {
@@ -144,16 +153,13 @@ __device__ inline void add_sums(const gm_tempering_args &a, int64_t ladder, cons
 __device__ inline void exchange(const gm_tempering_args &a, int64_t ladder, int64_t pair,
                                 int32_t low, int32_t high) {
     const int64_t first = ladder * a.temperatures;
-    const double below = a.ladder[pair], above = a.ladder[pair + 1];
-    const uint64_t threshold = gm_tempering_threshold(
-        gm_tempering_exponent(below, above, a.quantum, a.energy[(first + low) * a.energy_stride],
-                              a.energy[(first + high) * a.energy_stride]));
+    const uint64_t threshold = gm_tempering_odds(&a, pair, first + low, first + high);
     const bool accepted = gm_tempering_word(&a, ladder, pair) < threshold;
     if (accepted) {
         level_of(a, ladder, low) = static_cast<int32_t>(pair + 1);
         level_of(a, ladder, high) = static_cast<int32_t>(pair);
-        a.beta[first + low] = above;
-        a.beta[first + high] = below;
+        place(a, first + low, pair + 1);
+        place(a, first + high, pair);
     }
     if (a.swaps != nullptr) {
         count_of(a, ladder, pair, GM_TEMPERING_TRIED) += 1;
@@ -177,6 +183,9 @@ __global__ void __launch_bounds__(THREADS)
             gm_tempering_label(a.temperatures, level, label_of(a, ladder, r), &trips);
         if (a.trips != nullptr) {
             trips_of(a, ladder, r) += trips;
+        }
+        if (a.is_density != 0) {
+            gm_tempering_add(&a, ladder, r, level);
         }
         at[level] = static_cast<int32_t>(r);
     }

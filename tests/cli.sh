@@ -129,7 +129,7 @@ if "$program" info --backend emu >/dev/null 2>&1; then
 else
     echo "skip: emu: $("$program" info --backend emu 2>&1)"
 fi
-expect 0 'random_fill u32 .*PASS' '' bench --backend cpu --filter 'random_fill u32' --seconds 0.01
+expect 0 'random_fill u32 .*PASS' '' bench --backend cpu --threads 1 --filter 'random_fill u32' --seconds 0.01
 grep -Eq '^# ceilings: copy [0-9.]+ GB/s, multiply-add [0-9.]+ GFLOP/s f32' "$out"
 verdict $? "bench prints the ceilings"
 
@@ -175,6 +175,21 @@ chain="chain ising --size 6x6 --glass --temperature 1:3:4 --chains 9 --seed 5"
     verdict $? "ladders that are resumed on another backend are those of one long run"
     expect 3 '' 'must be i32 of 36 chains x \(2 \+ 25 sites\)' $chain --size 5x5 --tempering 5 \
         --burn-in 0 --sweeps 5 --start "$folder/part.npy"
+}
+packed="chain ising --size 6x10 --packed --temperature 1:3:4 --chains 9 --seed 5"
+# shellcheck disable=SC2086
+{
+    expect 2 '' '--packed: not with --glass' $packed --glass
+    expect 2 '' '--packed: --size has at most 3 axes' $packed --size 4x4x4x4
+    expect 2 '' '--packed: not with' $packed --lattice triangular
+    expect 0 'multispin' '' $packed --lattice hexagonal --burn-in 1 --sweeps 1
+    expect 3 '' 'a periodic axis of odd size has no two colours' $packed --size 5x4
+    expect 0 'multispin' '' $packed --burn-in 10 --sweeps 20 --out "$folder/whole.npy"
+    expect 0 'multispin' '' $packed --burn-in 4 --sweeps 7 --out "$folder/part.npy" --json
+    expect 0 'multispin_ref' '' $packed --start "$folder/part.npy" --first-sweep 11 --burn-in 0 \
+        --sweeps 19 --out "$folder/part.npy" --backend ref
+    cmp -s "$folder/whole.npy" "$folder/part.npy"
+    verdict $? "packed chains that are resumed on another backend have the spins of one long run"
 }
 expect 2 '' '--lattice .kagome.: must be square, triangular or hexagonal' \
     chain ising --lattice kagome
@@ -355,7 +370,7 @@ sys.exit(not eval(sys.argv[2]))' "$out" "$claim" 2>>"$err"
     json 'j["passed"] == 1 and j["cases"][0]["verdict"] == "PASS" and j["cases"][0]["error"] == 0' \
         verify --json --backend cpu --filter random_fill/u32
     json 'j["ceilings"]["copy_bytes_per_second"] > 1e8 and j["cases"][0]["min_seconds"] > 0' \
-        bench --json --backend cpu --filter 'random_fill u32' --seconds 0.01
+        bench --json --backend cpu --threads 1 --filter 'random_fill u32' --seconds 0.01
 
     json 'j["shape"] == [2, 2] and j["dtype"] == "i32" and j["operations"] == 16 and j["seconds"] > 0' \
         contract --json --backend cpu ij,jk "$a" "$b"
@@ -384,9 +399,9 @@ os.waitpid(pid, 0)
 sys.exit(b" cases (" not in seen)
 PYTHON
     }
-    terminal bench --backend cpu --filter 'random_fill uniform' --seconds 0.6
+    terminal bench --backend cpu --threads 1 --filter 'random_fill uniform' --seconds 0.6
     verdict $? "a progress line on a terminal"
-    ! terminal bench --backend cpu --filter 'random_fill uniform' --seconds 0.6 --quiet
+    ! terminal bench --backend cpu --threads 1 --filter 'random_fill uniform' --seconds 0.6 --quiet
     verdict $? "no progress line with --quiet"
 else
     echo "skip: JSON and the progress line: no python3"

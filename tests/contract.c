@@ -331,20 +331,53 @@ static int find_labels(const char *expression, int32_t count, const block *input
     return found;
 }
 
-static void add_product(const char *const *terms, int32_t count, const block *inputs,
-                        const int64_t index[128], oracle *o, int64_t e) {
+/* An operand as the oracle walks over it: its elements in row-major order, and how far a step along
+ * each label goes. */
+typedef struct walk {
+    double complex *values;
+    int64_t step[64], at;
+} walk;
+
+static walk walk_over(const block *input, const char *term, const char *labels) {
+    const gm_tensor *view = &input->view;
+    const int64_t elements = elements_of(view);
+    walk w = {.values = malloc(((size_t)elements + 1) * sizeof *w.values)};
+    assert_non_null(w.values);
+    for (int64_t e = 0; e < elements; ++e) {
+        w.values[e] = get_element(input, e);
+    }
+    int64_t stride = 1;
+    for (int32_t axis = view->ndim - 1; axis >= 0; --axis) {
+        if (view->shape[axis] != 1) {
+            w.step[strchr(labels, term[axis]) - labels] += stride;
+        }
+        stride *= view->shape[axis];
+    }
+    return w;
+}
+
+/* To the next value of the labels, the last one fastest. */
+static void advance(const char *labels, int found, const int64_t extent[128], int64_t index[64],
+                    walk *walks, int32_t count) {
+    for (int l = found - 1; l >= 0; --l) {
+        const int64_t size = extent[(int)labels[l]];
+        const bool wraps = ++index[l] == size;
+        for (int32_t i = 0; i < count; ++i) {
+            walks[i].at += wraps ? (1 - size) * walks[i].step[l] : walks[i].step[l];
+        }
+        if (!wraps) {
+            return;
+        }
+        index[l] = 0;
+    }
+}
+
+static void add_product(const walk *walks, int32_t count, oracle *o, int64_t e) {
     double complex product = 1;
     double magnitude = 1;
     uint32_t wrapped = 1;
     for (int32_t i = 0; i < count; ++i) {
-        const char *term = terms[i];
-        const gm_tensor *view = &inputs[i].view;
-        int64_t number = 0;
-        for (int32_t axis = 0; axis < view->ndim; ++axis) {
-            const int64_t at = view->shape[axis] == 1 ? 0 : index[(int)term[axis]];
-            number = number * view->shape[axis] + at;
-        }
-        const double complex x = get_element(&inputs[i], number);
+        const double complex x = walks[i].values[walks[i].at];
         product = make_complex(creal(product) * creal(x) - cimag(product) * cimag(x),
                                creal(product) * cimag(x) + cimag(product) * creal(x));
         magnitude *= fabs(creal(x)) + fabs(cimag(x));
@@ -356,7 +389,7 @@ static void add_product(const char *const *terms, int32_t count, const block *in
 }
 
 oracle work_out(const char *expression, int32_t count, const block *inputs) {
-    int64_t extent[128], index[128] = {0};
+    int64_t extent[128], index[64] = {0};
     char labels[64];
     const int found = find_labels(expression, count, inputs, extent, labels);
     const int outputs = (int)strlen(term_of(expression, count, count));
@@ -372,18 +405,18 @@ oracle work_out(const char *expression, int32_t count, const block *inputs) {
     o.magnitude = calloc((size_t)o.elements + 1, sizeof *o.magnitude);
     o.wrapped = calloc((size_t)o.elements + 1, sizeof *o.wrapped);
     assert_true(o.value != NULL && o.magnitude != NULL && o.wrapped != NULL);
-    const char *terms[GM_MAX_OPERANDS];
+    walk walks[GM_MAX_OPERANDS];
     for (int32_t i = 0; i < count; ++i) {
-        terms[i] = term_of(expression, i, count);
+        walks[i] = walk_over(&inputs[i], term_of(expression, i, count), labels);
     }
-    const int64_t products = o.elements * (int64_t)o.terms;
-    for (int64_t p = 0; p < products; ++p) {
-        int64_t rest = p;
-        for (int i = found - 1; i >= 0; --i) {
-            index[(int)labels[i]] = rest % extent[(int)labels[i]];
-            rest /= extent[(int)labels[i]];
+    for (int64_t e = 0; e < o.elements; ++e) {
+        for (int64_t term = 0; term < (int64_t)o.terms; ++term) {
+            add_product(walks, count, &o, e);
+            advance(labels, found, extent, index, walks, count);
         }
-        add_product(terms, count, inputs, index, &o, p / (int64_t)o.terms);
+    }
+    for (int32_t i = 0; i < count; ++i) {
+        free(walks[i].values);
     }
     return o;
 }

@@ -107,6 +107,13 @@ int main(int, char **arguments) {
     write(folder + "rk4.cu", gm::jit_program(system, nullptr, false, false));
     write(folder + "erk.cu", gm::jit_program(system, nullptr, false, true));
     write(folder + "em.cu", gm::jit_program(system, &sde, false, false));
+    gm_density density = {};
+    density.dim = 3;
+    density.params = 1;
+    density.source = "{ logp[0] = -0.5 * p[0] * y[0] * y[0] - gm_log(1.0 + y[1] * y[2]); }";
+    density.gradient_source = "{ grad[0] = 0.1; grad[1] = y[0]; grad[2] = -0.5 * y[2]; }";
+    write(folder + "chain.cu", gm::jit_density_program(density, false));
+    write(folder + "weight.cu", gm::jit_importance_program(density, false));
     std::string bad = gm::jit_program(system, nullptr, false, false);
     for (size_t at; (at = bad.find("(real)0.1")) != std::string::npos;) {
         bad.erase(at, 6);
@@ -132,7 +139,7 @@ END
 # These have no kernels; and those of spins, which are no floats, take thresholds in double from the
 # functions that all backends share. Statistics of chains and of weights are in double.
 others='-e kernels/module.cu -e kernels/jit.cu -e kernels/ising.cu -e kernels/potts.cu
-    -e kernels/ising_sites.cu -e kernels/tempering.cu -e kernels/annealing.cu -e kernels/factor_graph.cu
+    -e kernels/ising_sites.cu -e kernels/multispin.cu -e kernels/tempering.cu -e kernels/annealing.cu -e kernels/factor_graph.cu
     -e kernels/hopfield.cu -e kernels/diagnostics.cu -e kernels/importance.cu'
 # shellcheck disable=SC2086
 files=$(ls -S kernels/*.cu | grep -vxF $others)
@@ -148,7 +155,7 @@ kept() {
 # Those that take long to compile wait for the long tests.
 slow='kernels/(reduce|linalg_|contract_(direct|small|group|tensor)|diffusion)'
 found='' skipped=''
-printf '%s\n' "$folder"/{rk4,erk,em,bad,calls}.cu >"$folder/list"
+printf '%s\n' "$folder"/{rk4,erk,em,chain,weight,bad,calls}.cu >"$folder/list"
 for file in $files; do
     if ! kept "$file"; then
         if [[ $file =~ $slow ]] && [ -z "${GENMATH_TEST_FULL:-}" ]; then
@@ -192,7 +199,7 @@ check() {
         echo "ok: $1: $count float kernels without a double-precision instruction"
     fi
 }
-for program in rk4 erk em; do
+for program in rk4 erk em chain weight; do
     check "a user's system, $program" "$program" gm_user_kernel '^$' 1
 done
 for file in $found; do

@@ -219,6 +219,68 @@ static void test_cuts(void **state) {
     free(n);
 }
 
+/* A ring that no block's shared memory holds; an odd one, which takes three colours. */
+static void test_large(void **state) {
+    (void)state;
+    enum { V = 240001 };
+    int32_t *cardinality = malloc(V * sizeof *cardinality),
+            *member = malloc(2 * V * sizeof *member);
+    int64_t *first = malloc((V + 1) * sizeof *first);
+    double *table = malloc(4 * V * sizeof *table);
+    uint8_t *labels = malloc(V), *expected = malloc(V);
+    assert_true(cardinality != NULL && member != NULL && first != NULL && table != NULL);
+    uint64_t random = 41;
+    for (int i = 0; i < V; ++i) {
+        cardinality[i] = 2;
+        first[i] = 2 * i;
+        member[2 * i] = i;
+        member[2 * i + 1] = (i + 1) % V;
+        for (int k = 0; k < 4; ++k) {
+            table[4 * i + k] = random_between(&random, -1, 1);
+        }
+    }
+    first[V] = 2 * V;
+    const gm_factor_graph_model model = {.variables = V,
+                                         .cardinality = cardinality,
+                                         .factors = V,
+                                         .first = first,
+                                         .member = member,
+                                         .table = table};
+    double beta = 1, potential, expected_potential = 0;
+    FOR_EACH_SUBJECT(s) {
+        gm_factor_graph_plan *plan;
+        gm_factor_graph_info info;
+        memset(labels, 0, V);
+        ASSERT_OK(s->context, gm_factor_graph_plan_create(s->context, &model, &plan));
+        ASSERT_OK(s->context, gm_factor_graph_plan_info(plan, &info));
+        assert_int_equal(info.colours, 3);
+        run_factor_plan(s, plan, V,
+                        &(const factor_run){.chains = 1,
+                                            .sweeps = {.seed = 7, .sweeps = 1},
+                                            .beta = &beta,
+                                            .labels = labels,
+                                            .log_potential = &potential});
+        gm_factor_graph_plan_destroy(plan);
+        if (s->is_kernel) {
+            assert_string_equal(gm_last_kernel(s->context), "factor_coloured_global");
+        }
+        if (s->is_reference) {
+            memcpy(expected, labels, V);
+            expected_potential = potential;
+            /* V numbers to half a unit of 2^18 each */
+            ASSERT_NEAR(s, potential, potential_of(&model, labels), V * 0x1p-36);
+        }
+        assert_memory_equal(labels, expected, V);
+        assert_true(potential == expected_potential);
+    }
+    free(cardinality);
+    free(member);
+    free(first);
+    free(table);
+    free(labels);
+    free(expected);
+}
+
 /* ---- hard constraints ------------------------------------------------------------------------ */
 
 /* A word of a parity code stays; from any other no variable has a label, or is led to a word. */
@@ -232,6 +294,7 @@ static void test_hard_constraints(void **state) {
             table[e] = __builtin_parity((unsigned)e) != 0 ? -INFINITY : 0;
         }
     }
+    uint8_t expected[64 * 6];
     FOR_EACH_SUBJECT(s) {
         uint8_t labels[64 * 6], before[64 * 6];
         double beta[64], potential[64 * 3];
@@ -268,6 +331,10 @@ static void test_hard_constraints(void **state) {
                                                   : isnan(potential[3 * w + 2]));
         }
         assert_int_equal(words, 8);
+        if (s->is_reference) {
+            memcpy(expected, labels, sizeof expected);
+        }
+        assert_memory_equal(expected, labels, sizeof expected);
     }
     free(n);
 }
@@ -298,6 +365,47 @@ static void test_contradiction(void **state) {
                                            1, &log_z, NULL),
                  GM_STATUS_NON_FINITE, "no joint state is possible");
     assert_true(log_z == 7);
+    free(n);
+}
+
+/* A variable that two factors leave nothing keeps its label; the sweep is finished, not counted. */
+static void test_no_label(void **state) {
+    (void)state;
+    static const gm_ising_order orders[] = {GM_ISING_COLOURED, GM_ISING_RANDOM, GM_ISING_RASTER};
+    const int32_t three[2] = {3, 3};
+    net *n = new_net(2, three);
+    double *first = add_factor(n, 0, -1, -1, -1);
+    first[0] = first[1] = -INFINITY;
+    add_factor(n, 0, -1, -1, -1)[2] = -INFINITY;
+    double *second = add_factor(n, 1, -1, -1, -1);
+    second[0] = second[1] = -INFINITY;
+    for (int k = 0; k < 3; ++k) {
+        n->model.order = orders[k];
+        FOR_EACH_SUBJECT(s) {
+            uint8_t labels[10] = {1, 2, 1, 2, 1, 2, 1, 2, 1, 2};
+            const double beta[5] = {1, 1, 0, -1, 1};
+            uint64_t counts[6];
+            double potential[15];
+            int32_t status[5];
+            run_net(s, n,
+                    &(const factor_run){.chains = 5,
+                                        .sweeps = {.sweeps = 3},
+                                        .beta = beta,
+                                        .labels = labels,
+                                        .counts = counts,
+                                        .reduced = true,
+                                        .log_potential = potential,
+                                        .status = status});
+            for (int c = 0; c < 5; ++c) { /* in random order the other one may come twice */
+                const bool stopped = status[c] == GM_STATUS_NON_FINITE;
+                assert_true(stopped || (k == 1 && status[c] == GM_STATUS_OK));
+                assert_true(labels[2 * c] == 1 && labels[2 * c + 1] == 2);
+                assert_true(!stopped || isnan(potential[3 * c + 2]));
+                assert_true(k == 1 || isnan(potential[3 * c]));
+            }
+            assert_true(k == 1 || counts[0] + counts[1] + counts[5] == 0);
+        }
+    }
     free(n);
 }
 
@@ -346,10 +454,9 @@ static void test_nothing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bits),
-        cmocka_unit_test(test_cuts),
-        cmocka_unit_test(test_hard_constraints),
-        cmocka_unit_test(test_contradiction),
+        cmocka_unit_test(test_bits),          cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_large),         cmocka_unit_test(test_hard_constraints),
+        cmocka_unit_test(test_contradiction), cmocka_unit_test(test_no_label),
         cmocka_unit_test(test_nothing),
     };
     return cmocka_run_group_tests(tests, open_subjects, close_subjects);

@@ -458,7 +458,7 @@ static void test_rows(void **state) {
  * is below 411 and above 139 but for probability 1e-8. */
 static void test_many_labels(void **state) {
     (void)state;
-    enum { DRAWS = 200000, CHAINS = 100 };
+    enum { DRAWS = 100000, CHAINS = 100 };
     const int32_t cardinality = 256;
     net *n = new_net(1, &cardinality);
     double *table = add_factor(n, 0, -1, -1, -1), beta[CHAINS], marginal[256], chi2 = 0;
@@ -487,12 +487,50 @@ static void test_many_labels(void **state) {
     free(n);
 }
 
+/* 1.2 million independent draws of one variable: the mean of theta follows beta with the slope of
+ * its variance, so that a beta off by 1 % would be off by more than 9 standard errors. */
+static void test_temperature(void **state) {
+    (void)state;
+    enum { CHAINS = 1000, SWEEPS = 1200, LABELS = 8 };
+    const int32_t cardinality = LABELS;
+    net *n = new_net(1, &cardinality);
+    double *table = add_factor(n, 0, -1, -1, -1), z = 0, mean = 0, square = 0, got = 0;
+    double *beta = malloc(CHAINS * sizeof *beta);
+    uint8_t labels[CHAINS] = {0};
+    uint64_t counts[LABELS];
+    for (int v = 0; v < LABELS; ++v) {
+        table[v] = 1.0 * v;
+        z += exp(0.6 * table[v]);
+        mean += exp(0.6 * table[v]) * table[v];
+        square += exp(0.6 * table[v]) * table[v] * table[v];
+    }
+    for (int c = 0; c < CHAINS; ++c) {
+        beta[c] = 0.6;
+    }
+    run_net(&subjects[1], n,
+            &(const factor_run){.chains = CHAINS,
+                                .sweeps = {.seed = 6, .sweeps = SWEEPS},
+                                .beta = beta,
+                                .labels = labels,
+                                .counts = counts,
+                                .reduced = true});
+    for (int v = 0; v < LABELS; ++v) {
+        got += (double)counts[v] * table[v] / (CHAINS * SWEEPS);
+    }
+    const double variance = square / z - mean / z * (mean / z);
+    assert_true(0.01 * 0.6 * sqrt(variance * CHAINS * SWEEPS) > 9);
+    ASSERT_NEAR(&subjects[1], (got - mean / z) / sqrt(variance / (CHAINS * SWEEPS)), 0, Z_BOUND);
+    free(beta);
+    free(n);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bayes_net),    cmocka_unit_test(test_hidden_markov),
         cmocka_unit_test(test_parity_codes), cmocka_unit_test(test_closed_forms),
         cmocka_unit_test(test_stationary),   cmocka_unit_test(test_smoothing),
         cmocka_unit_test(test_rows),         cmocka_unit_test(test_many_labels),
+        cmocka_unit_test(test_temperature),
     };
     return cmocka_run_group_tests(tests, open_subjects, close_subjects);
 }

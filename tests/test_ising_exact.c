@@ -13,87 +13,6 @@
 
 #include "host/ising_args.h"
 
-#define Z_BOUND 5.2
-
-/* ---- a sweep, exactly ------------------------------------------------------------------------ */
-
-enum { MOMENTS = GM_ISING_FLIPS };
-
-/* The probability that an update at a site leaves it up. */
-static double up_probability(const law *l, int state, int site) {
-    const int down = state & ~(1 << site), up = state | 1 << site;
-    const double cost = l->beta * (l->energy[up] - l->energy[down]); /* of going up */
-    if (l->model->update == GM_ISING_HEAT_BATH) {
-        return 1 / (1 + exp(cost));
-    }
-    const double pace = l->model->update == GM_ISING_LAZY_METROPOLIS ? 0.5 : 1;
-    return state == up ? 1 - pace * fmin(1, exp(cost)) : pace * fmin(1, exp(-cost));
-}
-
-/* The sites in the order of a sweep; a lattice of `columns` by the checkerboard. */
-static int sweep_order(const gm_ising_model *m, int columns, int *order) {
-    int count = 0;
-    for (int colour = 0; colour < 2; ++colour) {
-        for (int i = 0; i < m->sites; ++i) {
-            const int own = m->order == GM_ISING_COLOURED ? (i / columns + i % columns) % 2 : 0;
-            if (own == colour && (m->clamped == NULL || m->clamped[i] == 0)) {
-                order[count++] = i;
-            }
-        }
-    }
-    return count;
-}
-
-/* g becomes the expected g after an update at a site. */
-static void expect_update(const law *l, int site, const double *g, double *out) {
-    for (int state = 0; state < l->states; ++state) {
-        const double p = up_probability(l, state, site);
-        out[state] = p * g[state | 1 << site] + (1 - p) * g[state & ~(1 << site)];
-    }
-}
-
-/* g becomes the expected g after a sweep. */
-static void expect_sweep(const law *l, int columns, double *g) {
-    int order[MOST_SITES];
-    const int count = sweep_order(l->model, columns, order);
-    double *next = malloc(2 * (size_t)l->states * sizeof *next), *mean = next + l->states;
-    for (int k = count; k-- > 0;) {
-        if (l->model->order != GM_ISING_RANDOM) {
-            expect_update(l, order[k], g, next);
-            memcpy(g, next, (size_t)l->states * sizeof *g);
-            continue;
-        }
-        memset(mean, 0, (size_t)l->states * sizeof *mean);
-        for (int j = 0; j < count; ++j) {
-            expect_update(l, order[j], g, next);
-            for (int state = 0; state < l->states; ++state) {
-                mean[state] += next[state] / count;
-            }
-        }
-        memcpy(g, mean, (size_t)l->states * sizeof *g);
-    }
-    free(next);
-}
-
-/* What the sums of a sweep are on average, but for the flips. */
-static void exact_moments(const law *l, int columns, double *moments) {
-    double *e1 = malloc(2 * (size_t)l->states * sizeof *e1), *m1 = e1 + l->states;
-    memcpy(e1, l->energy, (size_t)l->states * sizeof *e1);
-    memcpy(m1, l->magnetisation, (size_t)l->states * sizeof *m1);
-    expect_sweep(l, columns, e1);
-    expect_sweep(l, columns, m1);
-    memset(moments, 0, MOMENTS * sizeof *moments);
-    for (int state = 0; state < l->states; ++state) {
-        const double e = l->energy[state], m = l->magnetisation[state];
-        const double values[MOMENTS] = {e,       e * e, e * e1[state], m,
-                                        fabs(m), m * m, m * m * m * m, m * m1[state]};
-        for (int q = 0; q < MOMENTS; ++q) {
-            moments[q] += l->probability[state] * values[q];
-        }
-    }
-    free(e1);
-}
-
 /* ---- cases ----------------------------------------------------------------------------------- */
 
 typedef struct exact_case {
@@ -170,12 +89,6 @@ static void make_model(const exact_case *c, exact_model *made) {
 }
 
 /* ---- moments and products over a sweep ------------------------------------------------------- */
-
-static double unit_of_sum(int which, double quantum) {
-    return which == GM_ISING_E                               ? quantum
-           : which == GM_ISING_E2 || which == GM_ISING_E_LAG ? quantum * quantum
-                                                             : 1;
-}
 
 static int compared;
 
@@ -330,18 +243,6 @@ static void words_are_compared_exactly(void **state) {
 
 /* ---- rows of the matrix ---------------------------------------------------------------------- */
 
-/* The law after a sweep from one state: what a sweep expects of each state's indicator. */
-static void exact_row(const law *l, int columns, int from, double *row) {
-    double *g = malloc((size_t)l->states * sizeof *g);
-    for (int to = 0; to < l->states; ++to) {
-        memset(g, 0, (size_t)l->states * sizeof *g);
-        g[to] = 1;
-        expect_sweep(l, columns, g);
-        row[to] = g[from];
-    }
-    free(g);
-}
-
 static void rows_are_exact(void **state) {
     (void)state;
     static const exact_case rows[] = {
@@ -401,31 +302,6 @@ static void rows_are_exact(void **state) {
 }
 
 /* ---- larger tori ----------------------------------------------------------------------------- */
-
-/* log Z of an n by n torus: B. Kaufman, Phys. Rev. 76, 1232 (1949). */
-static long double kaufman(int n, long double k) {
-    long double products[4] = {0, 0, 0, 0}, signs[4] = {1, 1, 1, 1};
-    for (int r = 0; r < 2 * n; ++r) {
-        const long double c = coshl(2 * k) * coshl(2 * k) / sinhl(2 * k) -
-                              cosl(3.14159265358979323846264338327950288L * r / n);
-        const long double gamma = r == 0 ? 2 * k + logl(tanhl(k)) : acoshl(c);
-        const int odd = r % 2;
-        const long double even_part = 2 * coshl(n * gamma / 2), odd_part = 2 * sinhl(n * gamma / 2);
-        products[odd] += logl(even_part);
-        products[2 + odd] += logl(fabsl(odd_part));
-        signs[2 + odd] *= odd_part < 0 ? -1 : 1;
-    }
-    long double sum = 0;
-    for (int i = 0; i < 4; ++i) {
-        sum += signs[i] * expl(products[i] - products[1]);
-    }
-    return n * n * logl(2 * sinhl(2 * k)) / 2 - logl(2) + products[1] + logl(sum);
-}
-
-static long double energy_of_torus(int n, double beta) {
-    const long double step = 1e-5L; /* the error of the difference is of its square, 1e-8 */
-    return -(kaufman(n, beta + step) - kaufman(n, beta - step)) / (2 * step);
-}
 
 /*
  * 12 x 12 in the disordered phase and below the critical point, where the relaxation takes tens of

@@ -180,6 +180,42 @@ static void every_state_has_its_probability(void **state) {
     }
 }
 
+/* More states than a block: without weights in closed form, with them by way of either layer. */
+static void log_z_of_many_states(void **state) {
+    (void)state;
+    const machine wide = wave_machine(GM_RBM_BINARY, 14, 13, 0, 0.5);
+    machine tall = make_machine(GM_RBM_BINARY, 13, 14, 0);
+    machine none = wave_machine(GM_RBM_BINARY, 14, 13, 0, 0);
+    double exact = 0;
+    for (int i = 0; i < 14; ++i) {
+        tall.c[i] = wide.b[i];
+        none.b[i] *= 10;
+        exact += log1p(exp(none.b[i]));
+        for (int j = 0; j < 13; ++j) {
+            tall.w[j * 14 + i] = wide.w[i * 13 + j];
+        }
+    }
+    for (int j = 0; j < 13; ++j) {
+        tall.b[j] = wide.c[j];
+        none.c[j] = j - 4;
+        exact += log1p(exp(none.c[j]));
+    }
+    FOR_EACH_SUBJECT(s) {
+        const machine *const all[] = {&wide, &tall, &none};
+        double log_z[3];
+        for (int k = 0; k < 3; ++k) {
+            bench x = open_bench(s, GM_F64, all[k], 1, 1);
+            run_map(&x, LOG_Z, 1, NULL, &log_z[k]);
+            close_bench(&x);
+        }
+        expect_near(s, "log Z without weights", log_z[2], exact, bound_of(GM_F64, 60));
+        expect_near(s, "log Z by the other layer", log_z[1], log_z[0], bound_of(GM_F64, 60));
+    }
+    free(wide.w);
+    free(tall.w);
+    free(none.w);
+}
+
 /* Gaussian visible units: p(h) and the density of v in closed form. */
 static void gaussian_layers(void **state) {
     (void)state;
@@ -438,6 +474,7 @@ int main(void) {
         cmocka_unit_test(three_units),
         cmocka_unit_test(nine_units),
         cmocka_unit_test(every_state_has_its_probability),
+        cmocka_unit_test(log_z_of_many_states),
         cmocka_unit_test(gaussian_layers),
         cmocka_unit_test(visible_means),
         cmocka_unit_test(decisive_machines_agree_to_the_bit),

@@ -1,5 +1,5 @@
 /*
- * gm_tempering_*, gm_ladder_*: every backend to the bit, cuts, threads, a replay swap by swap, bad
+ * gm_tempering_*: every backend to the bit, cuts, threads, a replay swap by swap, bad
  * ladders, wrong arguments. What is sampled is in test_tempering_exact.c.
  */
 #include "tests/tempering_fixture.h"
@@ -561,87 +561,13 @@ static void nothing_is_done_for_nothing(void **state) {
     free_glass(g);
 }
 
-/* ---- ladders --------------------------------------------------------------------------------- */
-
-static void ladders_are_spaced(void **state) {
-    (void)state;
-    double b[6];
-    ASSERT_OK(NULL, gm_ladder_linear(6, 1.5, -1, b));
-    for (int k = 0; k < 6; ++k) {
-        assert_true(fabs(b[k] - (1.5 - 0.5 * k)) < 1e-15);
-    }
-    ASSERT_OK(NULL, gm_ladder_geometric(6, 0.1, 3.2, b));
-    assert_true(b[0] == 0.1 && b[5] == 3.2);
-    for (int k = 0; k < 6; ++k) {
-        assert_true(fabs(b[k] - 0.1 * pow(2, k)) < 2e-15);
-    }
-    ASSERT_OK(NULL, gm_ladder_geometric(2, -4, -1, b));
-    assert_true(b[0] == -4 && b[1] == -1);
-    double c = 7;
-    ASSERT_FAILS(NULL, gm_ladder_linear(1, 0, 1, &c), GM_STATUS_INVALID_ARGUMENT, "count = 1");
-    ASSERT_FAILS(NULL, gm_ladder_linear(2, NAN, 1, &c), GM_STATUS_INVALID_ARGUMENT, "first = nan");
-    ASSERT_FAILS(NULL, gm_ladder_linear(2, 0, -INFINITY, &c), GM_STATUS_INVALID_ARGUMENT, "last");
-    ASSERT_FAILS(NULL, gm_ladder_linear(2, 0, 1, NULL), GM_STATUS_INVALID_ARGUMENT, "beta is NULL");
-    ASSERT_FAILS(NULL, gm_ladder_geometric(2, 0, 1, &c), GM_STATUS_INVALID_ARGUMENT, "one sign");
-    ASSERT_FAILS(NULL, gm_ladder_geometric(2, -1, 1, &c), GM_STATUS_INVALID_ARGUMENT, "one sign");
-    static const double beta[] = {1, 2, 3}, back[] = {1, 3, 2}, u[] = {0, -1, NAN},
-                        e[] = {0, -1, -2};
-    ASSERT_FAILS(NULL, gm_ladder_adapt(1, beta, e, 2, &c, NULL), GM_STATUS_INVALID_ARGUMENT,
-                 "count = 1");
-    ASSERT_FAILS(NULL, gm_ladder_adapt(3, beta, e, 1, &c, NULL), GM_STATUS_INVALID_ARGUMENT,
-                 "new_count = 1");
-    ASSERT_FAILS(NULL, gm_ladder_adapt(3, NULL, e, 2, &c, NULL), GM_STATUS_INVALID_ARGUMENT,
-                 "beta is NULL");
-    ASSERT_FAILS(NULL, gm_ladder_adapt(3, beta, NULL, 2, &c, NULL), GM_STATUS_INVALID_ARGUMENT,
-                 "energy is NULL");
-    ASSERT_FAILS(NULL, gm_ladder_adapt(3, beta, e, 2, NULL, NULL), GM_STATUS_INVALID_ARGUMENT,
-                 "new_beta is NULL");
-    ASSERT_FAILS(NULL, gm_ladder_adapt(3, back, e, 2, &c, NULL), GM_STATUS_INVALID_ARGUMENT,
-                 "monotone");
-    ASSERT_FAILS(NULL, gm_ladder_adapt(3, beta, u, 2, &c, NULL), GM_STATUS_INVALID_ARGUMENT,
-                 "energy[2] = nan");
-    assert_true(c == 7);
-}
-
-/* n harmonic degrees of freedom: E = n / (2 beta). d^2 = n (b' - b)^2 / (2 b b') is a function of
- * the ratio alone, so the ladder becomes geometric, from a bad start and in either direction. */
-static void adapted_ladders_are_even(void **state) {
-    (void)state;
-    enum { n = 40, r = 9 };
-    for (int way = 0; way < 2; ++way) {
-        double b[r], e[r], acceptance = 0;
-        ASSERT_OK(NULL, gm_ladder_linear(r, way == 0 ? 0.1 : 8, way == 0 ? 8 : 0.1, b));
-        for (int round = 0; round < 40; ++round) {
-            for (int k = 0; k < r; ++k) {
-                e[k] = n / (2 * b[k]);
-            }
-            ASSERT_OK(NULL, gm_ladder_adapt(r, b, e, r, b, &acceptance));
-            assert_true(b[0] == (way == 0 ? 0.1 : 8) && b[r - 1] == (way == 0 ? 8 : 0.1));
-        }
-        const double ratio = pow(80, 1.0 / (r - 1));
-        for (int k = 1; k < r; ++k) {
-            const double own = way == 0 ? b[k] / b[k - 1] : b[k - 1] / b[k];
-            assert_true(fabs(own / ratio - 1) < 1e-6);
-        }
-        assert_true(fabs(acceptance - erfc((ratio - 1) * sqrt(n / (2 * ratio)) / 2)) < 1e-6);
-    }
-    /* Noise: a pair in the wrong order keeps its place in the ladder. */
-    static const double beta[] = {1, 2, 3, 4}, noisy[] = {0, -1, -0.5, -2};
-    double out[7];
-    ASSERT_OK(NULL, gm_ladder_adapt(4, beta, noisy, 7, out, NULL));
-    for (int k = 1; k < 7; ++k) {
-        assert_true(out[k] > out[k - 1]);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(backends_agree_to_the_bit),   cmocka_unit_test(large_lattices_agree_too),
         cmocka_unit_test(threads_change_no_bits),      cmocka_unit_test(cuts_change_no_bits),
         cmocka_unit_test(a_run_is_sweeps_and_swaps),   cmocka_unit_test(bad_ladders_spoil_nothing),
         cmocka_unit_test(wrong_plans_are_refused),     cmocka_unit_test(wrong_runs_are_refused),
-        cmocka_unit_test(nothing_is_done_for_nothing), cmocka_unit_test(ladders_are_spaced),
-        cmocka_unit_test(adapted_ladders_are_even),
+        cmocka_unit_test(nothing_is_done_for_nothing),
     };
     return cmocka_run_group_tests(tests, open_subjects, close_subjects);
 }

@@ -52,7 +52,8 @@ typedef struct gm_bench_case {
     X(diagnostics)                                                                                 \
     X(tempering)                                                                                   \
     X(importance)                                                                                  \
-    X(hopfield)
+    X(hopfield)                                                                                    \
+    X(multispin)
 
 #define GM_BENCH_DECLARE(name)                                                                     \
     extern const gm_bench_case gm_##name##_bench[];                                                \

@@ -47,7 +47,8 @@ typedef struct gm_case {
     X(diagnostics)                                                                                 \
     X(tempering)                                                                                   \
     X(importance)                                                                                  \
-    X(hopfield)
+    X(hopfield)                                                                                    \
+    X(multispin)
 
 #define GM_CASE_DECLARE(name)                                                                      \
     extern const gm_case gm_##name##_cases[];                                                      \

@@ -9,7 +9,7 @@
 #include "host/cli/chain_ising.h"
 #include "host/internal.h"
 
-enum { KEY_FIELD = 0x2101, KEY_UPDATE, KEY_TEMPERING };
+enum { KEY_FIELD = 0x2101, KEY_UPDATE, KEY_TEMPERING, KEY_PACKED };
 
 static const char *const updates[] = {"heat-bath", "metropolis", "glauber", "lazy-metropolis",
                                       NULL};
@@ -22,6 +22,10 @@ static const struct argp_option options[] = {
      "exchange neighbouring temperatures after every K sweeps: --chains ladders of one chain at "
      "each temperature (default: 0, never); --out and --start then are int32, level and label of "
      "the chain before its spins",
+     0},
+    {"packed", KEY_PACKED, NULL, 0,
+     "a bit a spin, much faster: square, cubic and hexagonal lattices, even where periodic, no "
+     "glass, field, tempering or other order; the noise is another, and so are the spins",
      0},
     {0}};
 
@@ -41,7 +45,18 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case KEY_TEMPERING:
         s->tempering = gm_cli_parse_integer(state, "tempering", argument, 0, 1 << 20);
         return 0;
+    case KEY_PACKED:
+        s->packed = true;
+        return 0;
     case ARGP_KEY_END:
+        if (s->packed && (l->glass || s->field != 0 || l->order != GM_ISING_COLOURED ||
+                          s->tempering > 0 || l->lattice == GM_LATTICE_TRIANGULAR)) {
+            argp_error(state, "--packed: not with --glass, --field, --tempering, another --order "
+                              "or a triangular --lattice");
+        }
+        if (s->packed && l->axes > 3) {
+            argp_error(state, "--packed: --size has at most 3 axes");
+        }
         if (s->tempering > 0 && (l->burn_in % s->tempering != 0 || l->sweeps % s->tempering != 0 ||
                                  l->first_sweep % s->tempering != 0)) {
             argp_error(state,
@@ -122,13 +137,15 @@ static gm_status run_sweeps(const gm_chain_place *w, const gm_ising_sweeps *swee
 
 static gm_status run_chains(const gm_ising_settings *s, gm_ising_workplace *w) {
     gm_chain_place *c = &w->chain;
-    GM_TRY(make_plan(s, c));
+    GM_TRY(s->packed ? gm_packed_plan(s, w) : make_plan(s, c));
     GM_TRY(gm_chain_open(c));
     GM_TRY(gm_ladders_start(s, w));
     GM_TRY(make_spins(s, w));
     GM_TRY(gm_chain_upload(c));
     if (s->tempering == 0) {
+        GM_TRY(s->packed ? gm_packed_pack(w) : GM_STATUS_OK);
         GM_TRY(gm_chain_run(c));
+        GM_TRY(s->packed ? gm_packed_unpack(w) : GM_STATUS_OK);
         GM_TRY(gm_chain_download(c));
         return gm_chain_save(c);
     }
@@ -229,7 +246,8 @@ static int run_on(const gm_ising_settings *s, gm_context *context) {
         print_text(s, &w);
     }
     gm_ladders_close(&w);
-    gm_ising_plan_destroy(w.chain.plan);
+    gm_packed_close(&w);
+    gm_ising_plan_destroy(s->packed ? NULL : w.chain.plan);
     gm_chain_close(&w.chain);
     return code;
 }
@@ -247,6 +265,7 @@ int gm_chain_ising(int argc, char **argv) {
                "  genmath chain ising --lattice hexagonal --size 48x48 --temperature 1.4:1.7:7\n"
                "  genmath chain ising --size 8x8x8 --glass --chains 256 --out spins.npy\n"
                "  genmath chain ising --size 6x6x6 --glass --temperature 0.5:2:16 --tempering 10\n"
+               "  genmath chain ising --size 1024x1024 --temperature 2.2 --chains 1 --packed\n"
                "\nA run goes on where another ended with --start spins.npy --first-sweep N "
                "--burn-in 0 and the same other options, N being the sweeps before, and gives the "
                "spins of one long run. The same options give the same spins on every backend."};

@@ -122,6 +122,7 @@ gm_status gm_ladders_run(const gm_ising_settings *s, gm_ising_workplace *w) {
     GM_TRY(temper(s, w, s->chain.first_sweep + s->chain.burn_in, s->chain.sweeps));
     GM_TRY(gm_context_synchronize(context));
     w->chain.seconds = gm_cli_seconds() - start;
+    snprintf(w->chain.kernel, sizeof w->chain.kernel, "%s", gm_last_kernel(w->chain.context));
     GM_TRY(gm_memory_download(context, w->swaps, w->device_swaps.data, swaps * sizeof *w->swaps));
     GM_TRY(
         gm_memory_download(context, w->trips, w->device_trips.data, (size_t)w->chain.chains * 8));

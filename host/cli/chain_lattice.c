@@ -244,6 +244,7 @@ gm_status gm_chain_run(gm_chain_place *w) {
     GM_TRY(w->run(w, &run, true, &w->workspace));
     GM_TRY(gm_context_synchronize(context));
     w->seconds = gm_cli_seconds() - start;
+    snprintf(w->kernel, sizeof w->kernel, "%s", gm_last_kernel(context));
     return GM_STATUS_OK;
 }
 
@@ -307,7 +308,7 @@ void gm_chain_print_head(const gm_chain_place *w) {
     const gm_chain_settings *s = w->settings;
     printf("# %lld chains of %lld sites, %lld + %lld sweeps in %.2f s on %s (%s): %.3g updates/s\n",
            (long long)w->chains, (long long)w->sites, (long long)s->burn_in, (long long)s->sweeps,
-           w->seconds, gm_context_backend_name(w->context), gm_last_kernel(w->context),
+           w->seconds, gm_context_backend_name(w->context), w->kernel,
            updates_per_second(w));
     printf("# per site; +- is the standard error from the chains' spread\n");
 }
@@ -326,7 +327,7 @@ cJSON *gm_chain_json_head(const gm_chain_place *w, const char *model, const char
     cJSON_AddNumberToObject(object, "burn_in", (double)s->burn_in);
     cJSON_AddNumberToObject(object, "sweeps", (double)s->sweeps);
     cJSON_AddStringToObject(object, "backend", gm_context_backend_name(w->context));
-    cJSON_AddStringToObject(object, "kernel", gm_last_kernel(w->context));
+    cJSON_AddStringToObject(object, "kernel", w->kernel);
     cJSON_AddNumberToObject(object, "seconds", w->seconds);
     cJSON_AddNumberToObject(object, "updates_per_second", updates_per_second(w));
     return object;

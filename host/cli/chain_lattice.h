@@ -56,6 +56,7 @@ typedef struct gm_chain_place {
     gm_tensor device_beta, device_state, device_sums;
     gm_workspace workspace;
     double seconds;
+    char kernel[64]; /* of the sweeps */
 } gm_chain_place;
 
 gm_status gm_chain_make_lattice(gm_chain_place *w);

@@ -50,4 +50,7 @@ const gm_backend gm_backend_cpu = {
     .importance_resample_workspace = gm_cpu_importance_resample_workspace,
     .hopfield_begin = gm_cpu_hopfield_begin,
     .hopfield_run = gm_cpu_hopfield_run,
+    .multispin_workspace = gm_cpu_multispin_workspace,
+    .multispin_run = gm_cpu_multispin_run,
+    .multispin_convert = gm_cpu_multispin_convert,
 };

@@ -49,6 +49,11 @@ GM_INLINE void store_f32(const int kind, void *to, int64_t at, float x) {
     }
 }
 
+/* A sample by the words that are its own. */
+GM_INLINE float decide_f32(const uint32_t *words, float probability) {
+    return gm_contract_decide_f32(words[0], probability);
+}
+
 #define FN(name) PASTE(name, f32)
 #define CARRY 1
 #include "host/cpu/contract_type.inc"
@@ -58,6 +63,7 @@ const gm_contract_kernel *const gm_kernel_f32[3] = GM_KERNEL_TABLE(kernel_f32);
 #define store_compensated_f32 store_f32
 #define gm_contract_activate_compensated_f32 gm_contract_activate_f32
 #define gm_contract_sample_compensated_f32 gm_contract_sample_f32
+#define decide_compensated_f32 decide_f32
 #define FN(name) PASTE(name, compensated_f32)
 #define CARRY 2
 #include "host/cpu/contract_type.inc"

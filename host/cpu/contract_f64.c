@@ -40,6 +40,11 @@ GM_INLINE void store_f64(const int kind, void *to, int64_t at, double x) {
     ((double *)to)[at] = x;
 }
 
+/* A sample by the words that are its own. */
+GM_INLINE double decide_f64(const uint32_t *words, double probability) {
+    return gm_contract_decide_f64(words[0], words[1], probability);
+}
+
 #define FN(name) PASTE(name, f64)
 #define CARRY 1
 #include "host/cpu/contract_type.inc"
@@ -49,6 +54,7 @@ const gm_contract_kernel *const gm_kernel_f64[3] = GM_KERNEL_TABLE(kernel_f64);
 #define store_compensated_f64 store_f64
 #define gm_contract_activate_compensated_f64 gm_contract_activate_f64
 #define gm_contract_sample_compensated_f64 gm_contract_sample_f64
+#define decide_compensated_f64 decide_f64
 #define FN(name) PASTE(name, compensated_f64)
 #define CARRY 2
 #include "host/cpu/contract_type.inc"

@@ -65,5 +65,11 @@ gm_status gm_cpu_importance_resample(gm_call *call, const struct gm_resample_arg
 size_t gm_cpu_importance_resample_workspace(gm_call *call, const struct gm_resample_args *args);
 gm_status gm_cpu_hopfield_begin(gm_call *call, const struct gm_hopfield_args *args);
 gm_status gm_cpu_hopfield_run(gm_call *call, const struct gm_hopfield_args *args);
+size_t gm_cpu_multispin_workspace(gm_call *call, const struct gm_multispin_problem *problem,
+                                  void *state, int64_t chains);
+gm_status gm_cpu_multispin_run(gm_call *call, const struct gm_multispin_problem *problem,
+                               void *state, const struct gm_multispin_arrays *arrays);
+gm_status gm_cpu_multispin_convert(gm_call *call, const struct gm_multispin_problem *problem,
+                                   void *state, const struct gm_multispin_spins *spins);
 
 #endif

@@ -392,25 +392,43 @@ static void store_lanes(const group *g, const gm_ising_arrays *a, int64_t first,
     }
 }
 
-static void fill_table(group *g) {
+/* The table of the lanes' betas; of one beta a row is one number. */
+GM_INLINE void fill_rows(const group *g, bool one_beta, gm_ising_update update) {
     const gm_ising_problem *p = g->problem;
-    bool one_beta = true;
-    for (int l = 1; l < LANES; ++l) {
-        one_beta = one_beta && g->beta[l] == g->beta[0];
-    }
     for (int32_t f = 0; f <= p->reach; ++f) {
         uint32_t *row = g->table + f * LANES;
         if (one_beta) {
-            const uint32_t t = gm_ising_threshold(p->update, p->log_odds, g->beta[0], f);
+            const uint32_t t = gm_ising_threshold(update, p->log_odds, g->beta[0], f);
             for (int l = 0; l < LANES; ++l) {
                 row[l] = t;
             }
         } else {
+            GM_LANE_LOOP
             for (int l = 0; l < LANES; ++l) {
-                row[l] = gm_ising_threshold(p->update, p->log_odds, g->beta[l], f);
+                row[l] = gm_ising_threshold(update, p->log_odds, g->beta[l], f);
             }
         }
     }
+}
+
+#define DEFINE_FILL(isa, target)                                                                   \
+    target static void fill_##isa(const group *g, bool one_beta) {                                 \
+        if (g->problem->update == GM_ISING_METROPOLIS) {                                           \
+            fill_rows(g, one_beta, GM_ISING_METROPOLIS);                                           \
+        } else {                                                                                   \
+            fill_rows(g, one_beta, GM_ISING_HEAT_BATH);                                            \
+        }                                                                                          \
+    }
+DEFINE_FILL(base, GM_TARGET_BASE)
+DEFINE_FILL(avx2, GM_TARGET_AVX2)
+DEFINE_FILL(avx512, GM_TARGET_AVX512)
+
+static void fill_table(const group *g, gm_isa isa) {
+    bool one_beta = true;
+    for (int l = 1; l < LANES; ++l) {
+        one_beta = one_beta && g->beta[l] == g->beta[0];
+    }
+    (isa == GM_ISA_AVX512 ? fill_avx512 : isa == GM_ISA_AVX2 ? fill_avx2 : fill_base)(g, one_beta);
 }
 
 static void begin(group *g) {
@@ -472,9 +490,6 @@ static void set_lanes(group *g, const gm_ising_arrays *a, int64_t first, int lan
         g->beta[l] = isfinite(beta) ? beta : 0;
         g->sign[l] = gm_ising_sign(g->beta[l]);
     }
-    if (g->table != NULL) {
-        fill_table(g);
-    }
 }
 
 static void run_sweeps(group *g, const gm_ising_arrays *a, int lanes, run_function run,
@@ -508,6 +523,9 @@ static void run_group(void *argument, int64_t number, int32_t thread) {
     bool good[LANES];
     open_group(&g, a, first, lanes, good);
     set_lanes(&g, a, first, lanes, good, status);
+    if (g.table != NULL) {
+        fill_table(&g, j->isa);
+    }
     uint64_t sums[LANES][2 * GM_ISING_SUMS] = {{0}};
     run_sweeps(&g, a, lanes, choose_run(j->isa, g.table != NULL), sums);
     close_group(&g, a, first, lanes, good, status);

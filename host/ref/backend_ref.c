@@ -44,4 +44,6 @@ const gm_backend gm_backend_ref = {
     .importance_resample_workspace = gm_ref_importance_resample_workspace,
     .hopfield_begin = gm_ref_hopfield_begin,
     .hopfield_run = gm_ref_hopfield_run,
+    .multispin_run = gm_ref_multispin_run,
+    .multispin_convert = gm_ref_multispin_convert,
 };

@@ -82,5 +82,12 @@ void gm_ref_hopfield_end(const struct gm_hopfield_args *args, int64_t probe, gm_
                          int64_t swept, int64_t sum);
 gm_status gm_ref_hopfield_begin(gm_call *call, const struct gm_hopfield_args *args);
 gm_status gm_ref_hopfield_run(gm_call *call, const struct gm_hopfield_args *args);
+gm_status gm_ref_multispin_run(gm_call *call, const struct gm_multispin_problem *problem,
+                               void *state, const struct gm_multispin_arrays *arrays);
+gm_status gm_ref_multispin_convert(gm_call *call, const struct gm_multispin_problem *problem,
+                                   void *state, const struct gm_multispin_spins *spins);
+/* One chain of it. */
+void gm_ref_multispin_convert_chain(const struct gm_multispin_problem *problem,
+                                    const struct gm_multispin_spins *spins, int64_t chain);
 
 #endif

@@ -35,12 +35,18 @@ static gm_status check_ladder(const gm_tempering_args *a, int64_t l) {
     for (int64_t r = 0; r < a->temperatures; ++r) {
         const int32_t level = *level_of(a, l, r), label = *label_of(a, l, r);
         if (level < 0 || level >= a->temperatures || seen[level] || label < GM_TEMPERING_NOWHERE ||
-            label > GM_TEMPERING_LAST || a->chain_status[l * a->temperatures + r] != GM_STATUS_OK) {
+            label > GM_TEMPERING_LAST ||
+            (!a->is_density && a->chain_status[l * a->temperatures + r] != GM_STATUS_OK)) {
             return GM_STATUS_INVALID_ARGUMENT;
         }
         seen[level] = true;
     }
     return GM_STATUS_OK;
+}
+
+static void place(const gm_tempering_args *a, int64_t chain, int64_t level) {
+    const double step = a->is_density ? a->density.level_step[level] : 0;
+    gm_tempering_place(a, chain, a->ladder[level], step);
 }
 
 void gm_ref_tempering_begin_ladder(const gm_tempering_args *a, int64_t l) {
@@ -52,11 +58,14 @@ void gm_ref_tempering_begin_ladder(const gm_tempering_args *a, int64_t l) {
     for (int64_t r = 0; r < a->temperatures; ++r) {
         const int64_t chain = l * a->temperatures + r;
         if (status == GM_STATUS_OK) {
-            a->beta[chain] = a->ladder[*level_of(a, l, r)];
+            place(a, chain, *level_of(a, l, r));
         } else {
-            a->beta[chain] = (double)NAN;
+            gm_tempering_place(a, chain, (double)NAN, (double)NAN);
+        }
+        if (status != GM_STATUS_OK && !a->is_density) {
             a->energy[chain * a->energy_stride] = 0;
         }
+        gm_tempering_clear(a, l, r);
         for (int64_t word = 0; word < 2 * a->sums_count && a->sums != NULL; ++word) {
             *sum_word(a, l, r, word) = 0;
         }
@@ -79,11 +88,17 @@ static void settle(const gm_tempering_args *a, int64_t l, int64_t r) {
     if (a->trips != NULL) {
         *trips_of(a, l, r) += trips;
     }
+    if (a->is_density) {
+        gm_tempering_add(a, l, r, level);
+        return;
+    }
     const uint64_t *from = a->chain_sums + (l * a->temperatures + r) * 2 * a->sums_count;
-    for (int64_t word = 0; word < 2 * a->sums_count && a->sums != NULL; word += 2) {
-        uint64_t *low = sum_word(a, l, level, word);
-        *low += from[word];
-        *sum_word(a, l, level, word + 1) += from[word + 1] + (*low < from[word]);
+    for (int64_t k = 0; k < a->sums_count && a->sums != NULL; ++k, from += 2) {
+        uint64_t *low =
+            &a->sums[l * a->sums_stride[0] + level * a->sums_stride[1] + k * a->sums_stride[2]];
+        uint64_t *high = low + a->sums_stride[3];
+        *low += from[0];
+        *high += from[1] + (*low < from[0]);
     }
 }
 
@@ -91,16 +106,13 @@ static void settle(const gm_tempering_args *a, int64_t l, int64_t r) {
 static void exchange(const gm_tempering_args *a, int64_t l, int64_t pair, int64_t low,
                      int64_t high) {
     const int64_t first = l * a->temperatures;
-    const double exponent = gm_tempering_exponent(a->ladder[pair], a->ladder[pair + 1], a->quantum,
-                                                  a->energy[(first + low) * a->energy_stride],
-                                                  a->energy[(first + high) * a->energy_stride]);
-    const uint64_t threshold = gm_tempering_threshold(exponent);
+    const uint64_t threshold = gm_tempering_odds(a, pair, first + low, first + high);
     const bool accepted = gm_tempering_word(a, l, pair) < threshold;
     if (accepted) {
         *level_of(a, l, low) = (int32_t)pair + 1;
         *level_of(a, l, high) = (int32_t)pair;
-        a->beta[first + low] = a->ladder[pair + 1];
-        a->beta[first + high] = a->ladder[pair];
+        place(a, first + low, pair + 1);
+        place(a, first + high, pair);
     }
     if (a->swaps != NULL) {
         *count_of(a, l, pair, GM_TEMPERING_TRIED) += 1;

@@ -9,6 +9,7 @@
 #include <genmath/conv.h>
 #include <genmath/cross_entropy.h>
 #include <genmath/decompose.h>
+#include <genmath/density_tempering.h>
 #include <genmath/diagnostics.h>
 #include <genmath/diffusion.h>
 #include <genmath/dlpack.h>
@@ -27,6 +28,7 @@
 #include <genmath/markov.h>
 #include <genmath/matrix_function.h>
 #include <genmath/mcmc.h>
+#include <genmath/multispin.h>
 #include <genmath/npy.h>
 #include <genmath/ode.h>
 #include <genmath/potts.h>

@@ -12,7 +12,7 @@
  *
  * A sweep of asynchronous updates never raises E, so that it ends in a fixed point; synchronous
  * updates may end in a cycle of two. W and b are held as integer multiples of a quantum (HEBB: of
- * 1/N, exactly, if the biases are multiples too; else of a power of two, 2^-29 to 2^-30 times the
+ * 1/N, exactly, if the biases are multiples too; else of a power of two, 2^-28 to 2^-29 times the
  * largest sum of |W_ij| and |b_i| at a neuron), so that fields, ties and energies are integers and
  * every backend finds the same states to the bit.
  *

@@ -83,7 +83,8 @@ typedef struct gm_rbm_sweeps {
     uint64_t seed, first_chain, first_sweep;
     int64_t sweeps;
     double beta;            /* above 0; 0: 1 */
-    const gm_tensor *clamp; /* U8 (visible): units where it is not 0 keep their value; NULL: none */
+    const gm_tensor *clamp; /* U8 (visible): units where it is not 0 keep their value, sites by
+                               their first colour; NULL: none */
 } gm_rbm_sweeps;
 
 /*
@@ -205,9 +206,10 @@ typedef struct gm_rbm_velocity {
  *     data             [in]      (rows, visible)
  *     chains           [in,out]  (rows, visible): the v of the negative phase
  *
- * Sweeps first_sweep .. first_sweep + k - 1 of `seed` are used (layer 2 for the hidden units of the
- * data): let first_sweep grow by k from step to step. Cost: 2 rows visible hidden (2 k + 4)
- * operations (2 k + 3 for CD with sampled units).
+ * Sweeps first_sweep .. first_sweep + k - 1 of `seed` are used (layers 2 and 3 for the hidden units
+ * of the data and of the chains in the gradient): let first_sweep grow by k from step to step.
+ * Cost: 2 rows visible hidden (2 k + 4) operations (2 k + 3 for CD with sampled units).
+ *
  * Source: Hinton, 2002; Tieleman, ICML 2008.
  */
 gm_status gm_rbm_train(const gm_rbm_plan *plan, const gm_rbm_step *step, const gm_rbm_model *model,

@@ -109,8 +109,8 @@ typedef struct gm_tempering_result {
  *     workspace  [in,out]  as in linalg.h: called with data NULL it says how much is needed
  *
  * Errors: those of gm_ising_run; nothing is written then. Allocates nothing. Cost: that of the
- * sweeps; each stretch between two swaps starts with one pass over the spins that counts about as a
- * sweep, so `sweeps` should not be too small.
+ * sweeps; a swap adds a pass over the table of thresholds and the sums of each chain, which small
+ * lattices notice if `sweeps` is 1.
  */
 gm_status gm_tempering_run(const gm_tempering_plan *plan, const gm_tempering_swaps *run,
                            const gm_tempering_state *state, const gm_tempering_result *result,
