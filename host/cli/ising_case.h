@@ -136,9 +136,9 @@ static inline gm_status ising_chains_run(ising_chains *c, int64_t first_sweep, i
 }
 
 /* Adds the number of differing elements of `size` bytes to the error. */
-static inline gm_status case_compare_bits(gm_context *reference, const gm_tensor *a,
-                                          gm_context *subject, const gm_tensor *b, size_t size,
-                                          gm_case_result *result) {
+static inline gm_status chain_compare_bits(gm_context *reference, const gm_tensor *a,
+                                           gm_context *subject, const gm_tensor *b, size_t size,
+                                           gm_case_result *result) {
     int64_t count = 1;
     for (int32_t axis = 0; axis < a->ndim; ++axis) {
         count *= a->shape[axis];
@@ -159,8 +159,8 @@ static inline gm_status case_compare_bits(gm_context *reference, const gm_tensor
 static inline gm_status ising_compare(gm_context *reference, const ising_chains *a,
                                       gm_context *subject, const ising_chains *b,
                                       gm_case_result *result) {
-    CASE_TRY(case_compare_bits(reference, &a->spins, subject, &b->spins, 1, result));
-    return case_compare_bits(reference, &a->sums, subject, &b->sums, 8, result);
+    CASE_TRY(chain_compare_bits(reference, &a->spins, subject, &b->spins, 1, result));
+    return chain_compare_bits(reference, &a->sums, subject, &b->sums, 8, result);
 }
 
 #endif
