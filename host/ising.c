@@ -232,8 +232,7 @@ gm_status gm_ising_run(const gm_ising_plan *plan, const gm_ising_sweeps *run, co
         workspace->bytes = needed;
         return GM_STATUS_OK;
     }
-    GM_TRY(
-        gm_ising_check_scratch(context, needed, beta, "spins", spins, result, workspace));
+    GM_TRY(gm_ising_check_scratch(context, needed, beta, "spins", spins, result, workspace));
     arrays.workspace = workspace->data;
     return arrays.chains == 0
                ? GM_STATUS_OK
