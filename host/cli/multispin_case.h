@@ -74,7 +74,7 @@ static inline gm_status multispin_run(multispin_chains *c, int64_t first_chain, 
                                  .first_chain = (uint64_t)first_chain,
                                  .first_sweep = (uint64_t)first_sweep,
                                  .sweeps = sweeps};
-    const gm_ising_result result = {&c->sums, NULL};
+    const gm_ising_result result = {.sums = &c->sums};
     return gm_multispin_run(c->plan, &run, &c->beta, &c->packed, &result, &c->workspace);
 }
 
