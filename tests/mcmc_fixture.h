@@ -194,4 +194,23 @@ static inline double chain_patience(const gm_mcmc_options *o, uint64_t chain, in
                : (double)gm_chain_exponential_f32(o->seed, o->first_index + chain, step);
 }
 
+/* The mean of n independent values is the expected one: within 5.5 of its standard deviations by
+ * theirs, which a right program misses with probability 4e-8. */
+static inline void check_chain_mean(const subject *s, const char *what, const double *values,
+                                    int64_t n, double expected) {
+    double mean = 0, square = 0;
+    for (int64_t i = 0; i < n; ++i) {
+        mean += values[i] / (double)n;
+    }
+    for (int64_t i = 0; i < n; ++i) {
+        square += (values[i] - mean) * (values[i] - mean);
+    }
+    const double sigma = sqrt(square / (double)(n - 1) / (double)n);
+    const double z = (mean - expected) / sigma;
+    if (!(fabs(z) <= 5.5)) {
+        fail_msg("%s: %s = %.9g, expected %.9g: %.1f standard deviations off", s->name, what, mean,
+                 expected, z);
+    }
+}
+
 #endif
