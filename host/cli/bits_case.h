@@ -6,18 +6,19 @@
 
 #include "host/cli/cases.h"
 
-/* Adds the number of elements, of `width` bytes, that differ to the error. Packed tensors of one or
- * two dimensions. */
+/* Adds the number of elements that differ in any bit to the error. */
 static inline gm_status gm_case_compare_bits(gm_context *reference, const gm_tensor *a,
-                                             gm_context *subject, const gm_tensor *b, size_t width,
+                                             gm_context *subject, const gm_tensor *b,
                                              gm_case_result *result) {
-    const int64_t count = a->shape[0] * (a->ndim == 2 ? a->shape[1] : 1);
-    char *x = malloc((size_t)count * width + 1), *y = malloc((size_t)count * width + 1);
+    int64_t count;
+    CASE_TRY(gm_tensor_elements(a, &count));
+    const size_t size = gm_dtype_size(a->dtype);
+    char *x = malloc((size_t)count * size + 1), *y = malloc((size_t)count * size + 1);
     gm_status status =
         x == NULL || y == NULL ? GM_STATUS_OUT_OF_MEMORY : gm_case_download(reference, a, x);
     status = status == GM_STATUS_OK ? gm_case_download(subject, b, y) : status;
     if (status == GM_STATUS_OK) {
-        result->error += (double)gm_case_bit_differences(width, x, y, count, NULL);
+        result->error += (double)gm_case_bit_differences(size, x, y, count, NULL);
     }
     free(x);
     free(y);

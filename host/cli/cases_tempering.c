@@ -52,10 +52,10 @@ static gm_status anneal(gm_context *context, const gm_ising_model *model, anneal
 
 static gm_status compare_annealed(gm_context *reference, const annealed *a, gm_context *subject,
                                   const annealed *b, gm_case_result *result) {
-    CASE_TRY(case_compare_bits(reference, &a->chains.spins, subject, &b->chains.spins, result));
-    CASE_TRY(case_compare_bits(reference, &a->best, subject, &b->best, result));
-    CASE_TRY(case_compare_bits(reference, &a->best_energy, subject, &b->best_energy, result));
-    return case_compare_bits(reference, &a->log_weight, subject, &b->log_weight, result);
+    CASE_TRY(gm_case_compare_bits(reference, &a->chains.spins, subject, &b->chains.spins, result));
+    CASE_TRY(gm_case_compare_bits(reference, &a->best, subject, &b->best, result));
+    CASE_TRY(gm_case_compare_bits(reference, &a->best_energy, subject, &b->best_energy, result));
+    return gm_case_compare_bits(reference, &a->log_weight, subject, &b->log_weight, result);
 }
 
 static void close_annealed(gm_context *context, annealed *a) {

@@ -137,12 +137,12 @@ static inline gm_status factor_chains_open(gm_context *context, const gm_factor_
 static inline gm_status factor_compare(gm_context *reference, const factor_chains *a,
                                        gm_context *subject, const factor_chains *b,
                                        gm_case_result *result) {
-    gm_status status = gm_case_compare_bits(reference, &a->labels, subject, &b->labels, 1, result);
+    gm_status status = gm_case_compare_bits(reference, &a->labels, subject, &b->labels, result);
     status = status == GM_STATUS_OK
-                 ? gm_case_compare_bits(reference, &a->counts, subject, &b->counts, 8, result)
+                 ? gm_case_compare_bits(reference, &a->counts, subject, &b->counts, result)
                  : status;
     return status == GM_STATUS_OK
-               ? gm_case_compare_bits(reference, &a->status, subject, &b->status, 4, result)
+               ? gm_case_compare_bits(reference, &a->status, subject, &b->status, result)
                : status;
 }
 

@@ -86,12 +86,12 @@ static inline gm_status hopfield_open(gm_context *context, int64_t neurons, int6
 static inline gm_status hopfield_compare(gm_context *reference, const hopfield_probes *a,
                                          gm_context *subject, const hopfield_probes *b,
                                          gm_case_result *result) {
-    gm_status status = gm_case_compare_bits(reference, &a->states, subject, &b->states, 1, result);
+    gm_status status = gm_case_compare_bits(reference, &a->states, subject, &b->states, result);
     status = status == GM_STATUS_OK
-                 ? gm_case_compare_bits(reference, &a->overlap, subject, &b->overlap, 4, result)
+                 ? gm_case_compare_bits(reference, &a->overlap, subject, &b->overlap, result)
                  : status;
     return status == GM_STATUS_OK
-               ? gm_case_compare_bits(reference, &a->sweeps, subject, &b->sweeps, 4, result)
+               ? gm_case_compare_bits(reference, &a->sweeps, subject, &b->sweeps, result)
                : status;
 }
 

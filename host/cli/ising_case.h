@@ -7,7 +7,7 @@
 #include <genmath/ising.h>
 #include <genmath/philox.h>
 
-#include "host/cli/cases.h"
+#include "host/cli/bits_case.h"
 
 /* A model with its arrays, which ising_model_free releases. */
 typedef struct ising_model {
@@ -135,32 +135,12 @@ static inline gm_status ising_chains_run(ising_chains *c, int64_t first_sweep, i
     return gm_ising_run(c->plan, &run, &c->beta, &c->spins, &result, &c->workspace);
 }
 
-/* Adds the number of differing elements of `size` bytes to the error. */
-static inline gm_status chain_compare_bits(gm_context *reference, const gm_tensor *a,
-                                           gm_context *subject, const gm_tensor *b, size_t size,
-                                           gm_case_result *result) {
-    int64_t count = 1;
-    for (int32_t axis = 0; axis < a->ndim; ++axis) {
-        count *= a->shape[axis];
-    }
-    char *x = malloc(size * (size_t)count + 1), *y = malloc(size * (size_t)count + 1);
-    gm_status status =
-        x == NULL || y == NULL ? GM_STATUS_OUT_OF_MEMORY : gm_case_download(reference, a, x);
-    status = status == GM_STATUS_OK ? gm_case_download(subject, b, y) : status;
-    if (status == GM_STATUS_OK) {
-        result->error += (double)gm_case_bit_differences(size, x, y, count, NULL);
-    }
-    free(x);
-    free(y);
-    return status;
-}
-
 /* Adds the number of differing spins and words of sums to the error. */
 static inline gm_status ising_compare(gm_context *reference, const ising_chains *a,
                                       gm_context *subject, const ising_chains *b,
                                       gm_case_result *result) {
-    CASE_TRY(chain_compare_bits(reference, &a->spins, subject, &b->spins, 1, result));
-    return chain_compare_bits(reference, &a->sums, subject, &b->sums, 8, result);
+    CASE_TRY(gm_case_compare_bits(reference, &a->spins, subject, &b->spins, result));
+    return gm_case_compare_bits(reference, &a->sums, subject, &b->sums, result);
 }
 
 #endif

@@ -97,8 +97,8 @@ static inline gm_status potts_chains_run(potts_chains *c, int64_t first_sweep, i
 static inline gm_status potts_compare(gm_context *reference, const potts_chains *a,
                                       gm_context *subject, const potts_chains *b,
                                       gm_case_result *result) {
-    CASE_TRY(chain_compare_bits(reference, &a->labels, subject, &b->labels, 1, result));
-    return chain_compare_bits(reference, &a->sums, subject, &b->sums, 8, result);
+    CASE_TRY(gm_case_compare_bits(reference, &a->labels, subject, &b->labels, result));
+    return gm_case_compare_bits(reference, &a->sums, subject, &b->sums, result);
 }
 
 #endif

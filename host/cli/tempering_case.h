@@ -4,6 +4,7 @@
 
 #include <genmath/tempering.h>
 
+#include "host/cli/bits_case.h"
 #include "host/cli/ising_case.h"
 
 /* Ladders in a context: the chains of ising_case.h, their places and counts. */
@@ -72,33 +73,14 @@ static inline gm_status case_ladders_open(gm_context *context, const gm_ising_mo
     return GM_STATUS_OK;
 }
 
-/* Adds the number of elements that differ in any bit to the error. */
-static inline gm_status case_compare_bits(gm_context *reference, const gm_tensor *a,
-                                          gm_context *subject, const gm_tensor *b,
-                                          gm_case_result *result) {
-    int64_t count;
-    CASE_TRY(gm_tensor_elements(a, &count));
-    const size_t size = gm_dtype_size(a->dtype);
-    char *x = malloc((size_t)count * size + 1), *y = malloc((size_t)count * size + 1);
-    gm_status status =
-        x == NULL || y == NULL ? GM_STATUS_OUT_OF_MEMORY : gm_case_download(reference, a, x);
-    status = status == GM_STATUS_OK ? gm_case_download(subject, b, y) : status;
-    if (status == GM_STATUS_OK) {
-        result->error += (double)gm_case_bit_differences(size, x, y, count, NULL);
-    }
-    free(x);
-    free(y);
-    return status;
-}
-
 static inline gm_status case_ladders_compare(gm_context *reference, const case_ladders *a,
                                              gm_context *subject, const case_ladders *b,
                                              gm_case_result *result) {
-    CASE_TRY(case_compare_bits(reference, &a->chains.spins, subject, &b->chains.spins, result));
-    CASE_TRY(case_compare_bits(reference, &a->level, subject, &b->level, result));
-    CASE_TRY(case_compare_bits(reference, &a->label, subject, &b->label, result));
-    CASE_TRY(case_compare_bits(reference, &a->sums, subject, &b->sums, result));
-    return case_compare_bits(reference, &a->swaps, subject, &b->swaps, result);
+    CASE_TRY(gm_case_compare_bits(reference, &a->chains.spins, subject, &b->chains.spins, result));
+    CASE_TRY(gm_case_compare_bits(reference, &a->level, subject, &b->level, result));
+    CASE_TRY(gm_case_compare_bits(reference, &a->label, subject, &b->label, result));
+    CASE_TRY(gm_case_compare_bits(reference, &a->sums, subject, &b->sums, result));
+    return gm_case_compare_bits(reference, &a->swaps, subject, &b->swaps, result);
 }
 
 #endif
