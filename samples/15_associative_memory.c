@@ -93,8 +93,10 @@ static int count_recalled(gm_hopfield_rule rule) {
     int wrong = 0;
     for (int r = 0; r < PROBES; ++r) {
         wrong += settled[r] != GM_STATUS_OK;
-        success[rule][level_of(r)] +=
-            (overlap[r * DIGITS + r % DIGITS] == PIXELS) / (double)(DIGITS * EACH);
+        success[rule][level_of(r)] += overlap[r * DIGITS + r % DIGITS] == PIXELS;
+    }
+    for (int k = 0; k < LEVELS; ++k) {
+        success[rule][k] /= DIGITS * EACH;
     }
     return wrong;
 }

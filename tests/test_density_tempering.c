@@ -313,7 +313,7 @@ static void every_swap_follows_from_the_states(void **state) {
                     assert_true(one.draws[ladder] == one.state[at[2]]);
                     for (int64_t pair = one.first_swap % 2; pair + 1 < r; pair += 2) {
                         const uint64_t place = 8 * (uint64_t)one.first_swap + (uint64_t)pair;
-                        const gm_words w = gm_philox_block(77, 2 + (uint64_t)ladder, 12, place / 4);
+                        const gm_words w = gm_philox_block(77, 2 + (uint64_t)ladder, 11, place / 4);
                         const double b = f == 0 ? l.beta[pair] : (double)(float)l.beta[pair];
                         const double c =
                             f == 0 ? l.beta[pair + 1] : (double)(float)l.beta[pair + 1];

@@ -252,7 +252,7 @@ static bool accepts(const ladders *l, double quantum, const gm_tempering_swaps *
     const uint64_t words = (uint64_t)((l->temperatures + 3) / 4) * 4;
     const uint64_t word = run->first_swap * words + (uint64_t)pair;
     const gm_words w =
-        gm_philox_block(run->seed, run->first_ladder + (uint64_t)ladder, 12, word / 4);
+        gm_philox_block(run->seed, run->first_ladder + (uint64_t)ladder, 11, word / 4);
     *probability = fmin(1, exp((l->beta[pair] - l->beta[pair + 1]) * gap));
     return gm_word(w, word % 4) * 0x1p-32 < *probability;
 }
@@ -312,7 +312,7 @@ static void a_run_is_sweeps_and_swaps(void **state) {
                 const uint64_t last =
                     run.first_swap * (uint64_t)((r + 3) / 4) * 4 + (uint64_t)r - 1;
                 const gm_words w =
-                    gm_philox_block(run.seed, run.first_ladder + (uint64_t)ladder, 12, last / 4);
+                    gm_philox_block(run.seed, run.first_ladder + (uint64_t)ladder, 11, last / 4);
                 const uint64_t odd =
                     c->pairs == GM_TEMPERING_RANDOM ? gm_word(w, last % 4) : run.first_swap;
                 for (int64_t pair = (int64_t)(odd % 2); pair + 1 < r; pair += 2) {

@@ -415,6 +415,8 @@ GM_INLINE void fill_rows(const group *g, bool one_beta, gm_ising_update update) 
     target static void fill_##isa(const group *g, bool one_beta) {                                 \
         if (g->problem->update == GM_ISING_METROPOLIS) {                                           \
             fill_rows(g, one_beta, GM_ISING_METROPOLIS);                                           \
+        } else if (g->problem->update == GM_ISING_LAZY_METROPOLIS) {                               \
+            fill_rows(g, one_beta, GM_ISING_LAZY_METROPOLIS);                                      \
         } else {                                                                                   \
             fill_rows(g, one_beta, GM_ISING_HEAT_BATH);                                            \
         }                                                                                          \
