@@ -32,7 +32,7 @@
 #include "kernels/module.cuh"
 
 #define MS_WORD uint32_t
-#define MS_INLINE GM_INLINE
+#define MS_INLINE __device__ inline
 #define MS(name) name##_word
 #include "host/multispin_word.inc"
 
