@@ -25,10 +25,7 @@ struct gm_annealing_plan {
 static gm_status check_annealing(gm_context *context, const gm_annealing *a,
                                  gm_chain_model *model) {
     GM_CHECK(context, a != NULL, GM_STATUS_INVALID_ARGUMENT, "annealing is NULL");
-    GM_CHECK(context, a->ising != NULL, GM_STATUS_INVALID_ARGUMENT, "annealing.ising is NULL");
-    gm_ising_chain_model(a->ising, model);
-    GM_CHECK(context, model->context == context, GM_STATUS_INVALID_ARGUMENT,
-             "annealing.ising: is a plan of another context");
+    GM_TRY(gm_choose_chain_model(context, "annealing", a->ising, a->potts, model));
     GM_CHECK(context, a->steps >= 1 && a->steps <= MOST_STEPS, GM_STATUS_INVALID_ARGUMENT,
              "annealing.steps = %lld: must be in 1 .. 2^24", (long long)a->steps);
     GM_CHECK(context, a->beta != NULL, GM_STATUS_INVALID_ARGUMENT, "annealing.beta is NULL");
@@ -112,17 +109,18 @@ static gm_status check_arrays(const gm_annealing_plan *plan, const gm_tensor *sp
                               const gm_annealing_result *result, gm_annealing_args *a,
                               gm_array_list *list) {
     gm_context *c = plan->context;
-    GM_TRY(gm_check_layout(c, "spins", spins, 2, GM_DTYPE_BIT(GM_I8)));
+    GM_TRY(gm_check_layout(c, "spins", spins, 2, GM_DTYPE_BIT(plan->model.dtype)));
     a->chains = spins->shape[0];
     const int64_t states[2] = {a->chains, plan->model.sites};
-    GM_TRY(gm_list_array(c, list, "spins", spins, GM_I8, 2, states, a->spins_stride));
+    GM_TRY(gm_list_array(c, list, "spins", spins, plan->model.dtype, 2, states, a->spins_stride));
     a->spins = spins->data;
     if (result == NULL) {
         return GM_STATUS_OK;
     }
     GM_CHECK(c, result->best == NULL || result->best_energy != NULL, GM_STATUS_INVALID_ARGUMENT,
              "result.best_energy is NULL: result.best needs it");
-    GM_TRY(gm_list_array(c, list, "result.best", result->best, GM_I8, 2, states, a->best_stride));
+    GM_TRY(gm_list_array(c, list, "result.best", result->best, plan->model.dtype, 2, states,
+                         a->best_stride));
     GM_TRY(gm_list_array(c, list, "result.best_energy", result->best_energy, GM_I64, 1, states,
                          &a->best_energy_stride));
     GM_TRY(gm_list_array(c, list, "result.log_weight", result->log_weight, GM_F64, 1, states,

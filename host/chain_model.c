@@ -3,6 +3,22 @@
 
 #include "host/internal.h"
 
+gm_status gm_choose_chain_model(gm_context *context, const char *name, const gm_ising_plan *ising,
+                                const gm_potts_plan *potts, gm_chain_model *model) {
+    GM_CHECK(context, ising != NULL || potts != NULL, GM_STATUS_INVALID_ARGUMENT,
+             "%s.ising is NULL, and so is %s.potts", name, name);
+    GM_CHECK(context, ising == NULL || potts == NULL, GM_STATUS_INVALID_ARGUMENT,
+             "%s.ising and %s.potts: only one may be given", name, name);
+    if (ising != NULL) {
+        gm_ising_chain_model(ising, model);
+    } else {
+        gm_potts_chain_model(potts, model);
+    }
+    GM_CHECK(context, model->context == context, GM_STATUS_INVALID_ARGUMENT,
+             "%s.%s: is a plan of another context", name, ising != NULL ? "ising" : "potts");
+    return GM_STATUS_OK;
+}
+
 gm_status gm_list_array(gm_context *context, gm_array_list *list, const char *name,
                         const gm_tensor *tensor, gm_dtype dtype, int32_t ndim, const int64_t *shape,
                         int64_t *strides) {

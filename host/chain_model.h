@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include <genmath/ising.h>
+#include <genmath/potts.h>
 
 /* Sweeps of chains. The tensors are as in gm_ising_run; NULL where they may be there. */
 typedef struct gm_chain_sweeps {
@@ -21,7 +21,8 @@ typedef struct gm_chain_model {
     gm_context *context;
     const void *plan;
     int64_t sites;
-    int64_t sums; /* of a chain, 128 bits each */
+    int64_t sums;   /* of a chain, 128 bits each */
+    gm_dtype dtype; /* of a state: a byte a site */
     double quantum;
     /* Whether all these sweeps can be run one stretch after another and their sums added up: only
      * the numbers are looked at. */
@@ -29,8 +30,13 @@ typedef struct gm_chain_model {
     gm_status (*run)(const void *plan, const gm_chain_sweeps *sweeps, gm_workspace *workspace);
 } gm_chain_model;
 
-/* ising.c */
-void gm_ising_chain_model(const gm_ising_plan *plan, gm_chain_model *model);
+void gm_ising_chain_model(const gm_ising_plan *plan, gm_chain_model *model); /* ising.c */
+void gm_potts_chain_model(const gm_potts_plan *plan, gm_chain_model *model); /* potts.c */
+
+/* That of whichever plan is given: one of the two, of this context. `name` is what they are fields
+ * of. */
+gm_status gm_choose_chain_model(gm_context *context, const char *name, const gm_ising_plan *ising,
+                                const gm_potts_plan *potts, gm_chain_model *model);
 
 /* ---- the arrays of a call, no two of which may overlap: chain_model.c -------------------------
  */

@@ -187,6 +187,7 @@ void gm_ising_chain_model(const gm_ising_plan *plan, gm_chain_model *model) {
                               .plan = plan,
                               .sites = plan->problem.sites,
                               .sums = GM_ISING_SUMS,
+                              .dtype = GM_I8,
                               .quantum = plan->info.quantum,
                               .check = check_model,
                               .run = run_model};

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "host/chain_check.h"
+#include "host/chain_model.h"
 #include "host/chain_graph.h"
 #include "host/potts_args.h"
 
@@ -134,7 +135,8 @@ static gm_status check_run(const gm_potts_plan *plan, const gm_ising_sweeps *run
     GM_TRY(gm_check_sweeps(context, run, p->graph.blocks, t->sums != NULL ? bits_of(p) : -1));
     GM_TRY(gm_check_chains(context, t, GM_U8, p->graph.sites));
     GM_TRY(gm_check_chain_sums(context, t));
-    return gm_check_chain_status(context, t);
+    GM_TRY(gm_check_chain_status(context, t));
+    return gm_check_chain_energy(context, t);
 }
 
 gm_status gm_potts_run(const gm_potts_plan *plan, const gm_ising_sweeps *run, const gm_tensor *beta,
@@ -151,6 +153,7 @@ gm_status gm_potts_run(const gm_potts_plan *plan, const gm_ising_sweeps *run, co
                                       .beta = beta,
                                       .sums = result != NULL ? result->sums : NULL,
                                       .status = result != NULL ? result->status : NULL,
+                                      .energy = result != NULL ? result->energy : NULL,
                                       .count = GM_POTTS_SUMS,
                                       .count_name = "GM_POTTS_SUMS"};
     GM_TRY(check_run(plan, run, &tensors));
@@ -174,6 +177,10 @@ gm_status gm_potts_run(const gm_potts_plan *plan, const gm_ising_sweeps *run, co
         arrays.status = tensors.status->data;
         arrays.status_stride = tensors.status->stride[0];
     }
+    if (tensors.energy != NULL) {
+        arrays.energy = tensors.energy->data;
+        arrays.energy_stride = tensors.energy->stride[0];
+    }
     const size_t bytes = plan->backend->potts_workspace != NULL
                              ? plan->backend->potts_workspace(call, p, plan->state, arrays.chains)
                              : 0;
@@ -186,4 +193,31 @@ gm_status gm_potts_run(const gm_potts_plan *plan, const gm_ising_sweeps *run, co
     arrays.workspace = workspace->data;
     return arrays.chains == 0 ? GM_STATUS_OK
                               : plan->backend->potts_run(call, p, plan->state, &arrays);
+}
+
+/* ---- as a model among others ----------------------------------------------------------------- */
+
+static gm_status check_as_model(const void *plan, const gm_chain_sweeps *all, bool sums) {
+    const gm_potts_plan *own = plan;
+    const gm_ising_sweeps run = {all->seed, all->first_chain, all->first_sweep, all->sweeps};
+    return gm_check_sweeps(own->context, &run, own->problem.graph.blocks,
+                           sums ? bits_of(&own->problem) : -1);
+}
+
+/* Every call writes the labels back, so there is nothing to hold or to resume. */
+static gm_status run_as_model(const void *plan, const gm_chain_sweeps *s, gm_workspace *workspace) {
+    const gm_ising_sweeps run = {s->seed, s->first_chain, s->first_sweep, s->sweeps};
+    const gm_potts_result result = {.sums = s->sums, .status = s->status, .energy = s->energy};
+    return gm_potts_run(plan, &run, s->beta, s->spins, &result, workspace);
+}
+
+void gm_potts_chain_model(const gm_potts_plan *plan, gm_chain_model *model) {
+    *model = (gm_chain_model){.context = plan->context,
+                              .plan = plan,
+                              .sites = plan->problem.graph.sites,
+                              .sums = GM_POTTS_SUMS,
+                              .dtype = GM_U8,
+                              .quantum = plan->problem.graph.quantum,
+                              .check = check_as_model,
+                              .run = run_as_model};
 }

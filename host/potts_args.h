@@ -31,6 +31,8 @@ typedef struct gm_potts_arrays {
     int64_t sums_stride[3];
     int32_t *status; /* NULL: not wanted */
     int64_t status_stride;
+    int64_t *energy; /* NULL: not wanted */
+    int64_t energy_stride;
     void *workspace;
 } gm_potts_arrays;
 
@@ -86,13 +88,16 @@ GM_INLINE void gm_potts_measure(uint64_t *sums, int64_t e0, int64_t m0, int64_t 
 
 /* What becomes of a chain. */
 GM_INLINE void gm_potts_store(const gm_potts_arrays *a, int64_t chain, gm_status status,
-                              const uint64_t *sums) {
+                              const uint64_t *sums, int64_t energy) {
     for (int64_t k = 0; k < 2 * GM_POTTS_SUMS && a->sums != NULL; ++k) {
         a->sums[chain * a->sums_stride[0] + k / 2 * a->sums_stride[1] + k % 2 * a->sums_stride[2]] =
             status == GM_STATUS_OK ? sums[k] : 0;
     }
     if (a->status != NULL) {
         a->status[chain * a->status_stride] = status;
+    }
+    if (a->energy != NULL) {
+        a->energy[chain * a->energy_stride] = status == GM_STATUS_OK ? energy : 0;
     }
 }
 

@@ -22,10 +22,7 @@ struct gm_tempering_plan {
 static gm_status check_tempering(gm_context *context, const gm_tempering *t,
                                  gm_chain_model *model) {
     GM_CHECK(context, t != NULL, GM_STATUS_INVALID_ARGUMENT, "tempering is NULL");
-    GM_CHECK(context, t->ising != NULL, GM_STATUS_INVALID_ARGUMENT, "tempering.ising is NULL");
-    gm_ising_chain_model(t->ising, model);
-    GM_CHECK(context, model->context == context, GM_STATUS_INVALID_ARGUMENT,
-             "tempering.ising: is a plan of another context");
+    GM_TRY(gm_choose_chain_model(context, "tempering", t->ising, t->potts, model));
     GM_CHECK(context, t->temperatures >= 1 && t->temperatures <= GM_TEMPERING_MOST,
              GM_STATUS_INVALID_ARGUMENT, "tempering.temperatures = %lld: must be in 1 .. %d",
              (long long)t->temperatures, GM_TEMPERING_MOST);
@@ -127,7 +124,8 @@ static gm_status check_arrays(const gm_tempering_plan *plan, const gm_tempering_
     int64_t unused[2];
     GM_CHECK(c, state->spins != NULL, GM_STATUS_INVALID_ARGUMENT, "state.spins is NULL");
     GM_CHECK(c, state->label != NULL, GM_STATUS_INVALID_ARGUMENT, "state.label is NULL");
-    GM_TRY(gm_list_array(c, list, "state.spins", state->spins, GM_I8, 2, spins, unused));
+    GM_TRY(
+        gm_list_array(c, list, "state.spins", state->spins, plan->model.dtype, 2, spins, unused));
     GM_TRY(
         gm_list_array(c, list, "state.level", state->level, GM_I32, 2, per_chain, a->level_stride));
     GM_TRY(

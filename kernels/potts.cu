@@ -239,15 +239,17 @@ __device__ inline long long measure_chain(const gm_chain_graph &g, const chain_v
     return gm_block_sum(twice, shared.reduce) / 2;
 }
 
+/* Returns the energy it ends with, if it is wanted, in every thread. */
 template <int most>
-__device__ inline void run_sweeps(const potts_job &job, const chain_view &c, potts_shared &shared) {
+__device__ inline long long run_sweeps(const potts_job &job, const chain_view &c,
+                                       potts_shared &shared) {
     long long energy = measure_chain(job.p.graph, c, shared);
     long long order = measure_order(job.p, shared), flips = 0;
     for (int64_t s = 0; s < job.a.sweeps; ++s) {
         long long change = 0;
         sweep_colours<most>(job, c, job.a.first_sweep + static_cast<uint64_t>(s), shared, change,
                             flips);
-        if (job.a.sums != nullptr) {
+        if (job.a.sums != nullptr || job.a.energy != nullptr) {
             const long long energy_before = energy, order_before = order;
             energy += gm_block_sum(change, shared.reduce);
             order = measure_order(job.p, shared);
@@ -260,6 +262,7 @@ __device__ inline void run_sweeps(const potts_job &job, const chain_view &c, pot
     if (threadIdx.x == 0) {
         gm_ising_add_product(shared.sums + 2 * GM_POTTS_FLIPS, flips, 1);
     }
+    return energy;
 }
 
 template <bool resident, int most>
@@ -296,14 +299,15 @@ __global__ void __launch_bounds__(CHAIN_MOST_THREADS)
     /* Its barriers publish the loops above as well. */
     const gm_status status =
         chain_status(c.beta, gm_block_sum(static_cast<long long>(bad), shared.reduce) != 0);
+    long long energy = 0;
     if (status == GM_STATUS_OK) {
-        run_sweeps<most>(job, c, shared);
+        energy = run_sweeps<most>(job, c, shared);
         for (int32_t at = thread; at < p.graph.positions; at += threads) {
             store_site(job, c, chain, at);
         }
     }
     if (threadIdx.x == 0) {
-        gm_potts_store(&job.a, chain, status, shared.sums);
+        gm_potts_store(&job.a, chain, status, shared.sums, energy);
     }
 }
 
@@ -331,8 +335,9 @@ template <int most> __device__ inline void count_label(int32_t *count, int32_t l
     }
 }
 
+/* Returns the energy it ends with. */
 template <int most>
-__device__ inline void run_alone(const potts_job &job, const chain_view &c, uint64_t *sums) {
+__device__ inline long long run_alone(const potts_job &job, const chain_view &c, uint64_t *sums) {
     const gm_chain_graph &g = job.p.graph;
     int32_t count[most] = {0};
     long long energy = 0, flips = 0;
@@ -368,6 +373,7 @@ __device__ inline void run_alone(const potts_job &job, const chain_view &c, uint
         }
     }
     gm_ising_add_product(sums + 2 * GM_POTTS_FLIPS, flips, 1);
+    return energy;
 }
 
 template <int most>
@@ -391,13 +397,14 @@ __global__ void __launch_bounds__(SEQUENTIAL_THREADS)
     }
     uint64_t sums[2 * GM_POTTS_SUMS] = {0};
     const gm_status status = chain_status(c.beta, bad != 0);
+    long long energy = 0;
     if (status == GM_STATUS_OK) {
-        run_alone<most>(job, c, sums);
+        energy = run_alone<most>(job, c, sums);
         for (int32_t at = 0; at < g.positions; ++at) {
             store_site(job, c, chain, at);
         }
     }
-    gm_potts_store(&job.a, chain, status, sums);
+    gm_potts_store(&job.a, chain, status, sums, energy);
 }
 
 /* ---- the plan -------------------------------------------------------------------------------- */

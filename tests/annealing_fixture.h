@@ -82,7 +82,7 @@ static void anneal(const subject *s, const gm_annealing_steps *run, annealed *a)
     gm_ising_plan *ising;
     gm_annealing_plan *plan;
     ASSERT_OK(s->context, gm_ising_plan_create(s->context, a->model, &ising));
-    const gm_annealing annealing = {ising, a->steps, a->beta};
+    const gm_annealing annealing = {.ising = ising, .steps = a->steps, .beta = a->beta};
     ASSERT_OK(s->context, gm_annealing_plan_create(s->context, &annealing, &plan));
     void *memory[ARRAYS];
     move_arrays(s, a, memory, false);

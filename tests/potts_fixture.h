@@ -43,7 +43,8 @@ static void run_labels_in_memory(const subject *s, const gm_potts_plan *plan, in
     gm_tensor sums_view;
     ASSERT_OK(NULL, gm_tensor_view(m.sums, GM_U64, 3, shape, &sums_view));
     const gm_tensor status_view = gm_tensor_1d(m.status, GM_I32, r->chains);
-    const gm_potts_result result = {r->sums != NULL ? &sums_view : NULL, &status_view};
+    const gm_potts_result result = {.sums = r->sums != NULL ? &sums_view : NULL,
+                                    .status = &status_view};
     gm_workspace workspace = {0};
     ASSERT_OK(s->context, gm_potts_run(plan, &r->sweeps, &beta, &labels, &result, &workspace));
     ASSERT_OK(s->context, gm_memory_alloc(s->context, workspace.bytes, &m.workspace));

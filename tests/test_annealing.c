@@ -422,13 +422,13 @@ static void wrong_plans_are_refused(void **state) {
     const struct {
         gm_annealing annealing;
         const char *text;
-    } cases[] = {{{NULL, 2, beta}, "annealing.ising is NULL"},
-                 {{foreign, 2, beta}, "another context"},
-                 {{ising, 0, beta}, "annealing.steps = 0"},
-                 {{ising, (1 << 24) + 1, beta}, "annealing.steps"},
-                 {{ising, 2, NULL}, "annealing.beta is NULL"},
-                 {{ising, 2, bad}, "annealing.beta[1] = nan"},
-                 {{ising, 2, far}, "overflows"}};
+    } cases[] = {{{NULL, NULL, 2, beta}, "annealing.ising is NULL"},
+                 {{foreign, NULL, 2, beta}, "another context"},
+                 {{ising, NULL, 0, beta}, "annealing.steps = 0"},
+                 {{ising, NULL, (1 << 24) + 1, beta}, "annealing.steps"},
+                 {{ising, NULL, 2, NULL}, "annealing.beta is NULL"},
+                 {{ising, NULL, 2, bad}, "annealing.beta[1] = nan"},
+                 {{ising, NULL, 2, far}, "overflows"}};
     gm_annealing_plan *plan;
     for (int k = 0; k < COUNT(cases); ++k) {
         plan = (gm_annealing_plan *)8;
@@ -436,7 +436,7 @@ static void wrong_plans_are_refused(void **state) {
                      GM_STATUS_INVALID_ARGUMENT, cases[k].text);
         assert_null(plan);
     }
-    const gm_annealing right = {ising, 2, beta};
+    const gm_annealing right = {.ising = ising, .steps = 2, .beta = beta};
     ASSERT_FAILS(NULL, gm_annealing_plan_create(NULL, &right, &plan), GM_STATUS_INVALID_ARGUMENT,
                  "context is NULL");
     ASSERT_FAILS(c, gm_annealing_plan_create(c, NULL, &plan), GM_STATUS_INVALID_ARGUMENT,
@@ -463,7 +463,8 @@ static void wrong_runs_are_refused(void **state) {
     gm_ising_plan *ising;
     gm_annealing_plan *plan;
     ASSERT_OK(c, gm_ising_plan_create(c, &g.model, &ising));
-    ASSERT_OK(c, gm_annealing_plan_create(c, &(const gm_annealing){ising, 3, beta}, &plan));
+    ASSERT_OK(c, gm_annealing_plan_create(
+                     c, &(const gm_annealing){.ising = ising, .steps = 3, .beta = beta}, &plan));
     _Alignas(64) static char scratch[1 << 14];
     gm_workspace w = {scratch, sizeof scratch}, small = {scratch, 64},
                  odd = {scratch + 8, sizeof scratch - 8};

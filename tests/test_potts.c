@@ -88,7 +88,7 @@ static void wrong_runs_are_refused(void **state) {
         ASSERT_OK(NULL, gm_tensor_view(sums, GM_U64, 3, shape, &q));
         const gm_tensor t = gm_tensor_1d(status, GM_I32, 5);
         const gm_ising_sweeps run = {.seed = 1, .sweeps = 3};
-        const gm_potts_result r = {&q, &t};
+        const gm_potts_result r = {.sums = &q, .status = &t};
         gm_workspace w = {scratch, sizeof scratch}, small = {scratch, 0};
         gm_workspace odd = {scratch + 1, sizeof scratch - 1}, own = {labels, sizeof labels};
 #define REFUSED(what, status_code, text) ASSERT_FAILS(c, what, status_code, text)
@@ -123,18 +123,18 @@ static void wrong_runs_are_refused(void **state) {
         REFUSED(gm_potts_run(plan, &run, &y, &x, &r, &w), GM_STATUS_SHAPE_MISMATCH, "beta.shape");
         y = q;
         y.shape[1] = 3;
-        REFUSED(gm_potts_run(plan, &run, &b, &x, &(gm_potts_result){&y, NULL}, &w),
+        REFUSED(gm_potts_run(plan, &run, &b, &x, &(gm_potts_result){.sums = &y}, &w),
                 GM_STATUS_SHAPE_MISMATCH, "result.sums.shape[1]");
         y = q;
         y.shape[0] = 3;
-        REFUSED(gm_potts_run(plan, &run, &b, &x, &(gm_potts_result){&y, NULL}, &w),
+        REFUSED(gm_potts_run(plan, &run, &b, &x, &(gm_potts_result){.sums = &y}, &w),
                 GM_STATUS_SHAPE_MISMATCH, "result.sums.shape[0]");
         y = t;
         y.shape[0] = 2;
-        REFUSED(gm_potts_run(plan, &run, &b, &x, &(gm_potts_result){NULL, &y}, &w),
+        REFUSED(gm_potts_run(plan, &run, &b, &x, &(gm_potts_result){.status = &y}, &w),
                 GM_STATUS_SHAPE_MISMATCH, "result.status.shape[0]");
         y = gm_tensor_1d(labels, GM_I32, 5);
-        REFUSED(gm_potts_run(plan, &run, &b, &x, &(gm_potts_result){NULL, &y}, &w),
+        REFUSED(gm_potts_run(plan, &run, &b, &x, &(gm_potts_result){.status = &y}, &w),
                 GM_STATUS_INVALID_ARGUMENT, "overlap");
         REFUSED(gm_potts_run(plan, &run, &b, &x, &r, &small), GM_STATUS_WORKSPACE_TOO_SMALL,
                 "workspace.bytes = 0");
@@ -164,7 +164,7 @@ static void wrong_runs_are_refused(void **state) {
     ASSERT_OK(NULL, gm_tensor_view(sums, GM_U64, 3, (const int64_t[]){1, GM_POTTS_SUMS, 2}, &q));
     gm_workspace w = {0};
     const gm_ising_sweeps many = {.sweeps = INT64_C(3) << 33};
-    ASSERT_FAILS(s->context, gm_potts_run(plan, &many, &b, &x, &(gm_potts_result){&q, NULL}, &w),
+    ASSERT_FAILS(s->context, gm_potts_run(plan, &many, &b, &x, &(gm_potts_result){.sums = &q}, &w),
                  GM_STATUS_INVALID_ARGUMENT, "128 bits");
     ASSERT_OK(s->context, gm_potts_run(plan, &many, &b, &x, NULL, &w));
     gm_potts_plan_destroy(plan);

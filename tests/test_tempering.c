@@ -418,13 +418,13 @@ static void wrong_plans_are_refused(void **state) {
     const struct {
         gm_tempering tempering;
         const char *text;
-    } cases[] = {{{NULL, 2, beta, 0}, "tempering.ising is NULL"},
-                 {{foreign, 2, beta, 0}, "another context"},
-                 {{ising, 0, beta, 0}, "tempering.temperatures = 0"},
-                 {{ising, 4097, beta, 0}, "tempering.temperatures = 4097"},
-                 {{ising, 2, NULL, 0}, "tempering.beta is NULL"},
-                 {{ising, 2, infinite, 0}, "tempering.beta[1] = inf"},
-                 {{ising, 2, beta, (gm_tempering_pairs)2}, "tempering.pairs = 2"}};
+    } cases[] = {{{NULL, NULL, 2, beta, 0}, "tempering.ising is NULL"},
+                 {{foreign, NULL, 2, beta, 0}, "another context"},
+                 {{ising, NULL, 0, beta, 0}, "tempering.temperatures = 0"},
+                 {{ising, NULL, 4097, beta, 0}, "tempering.temperatures = 4097"},
+                 {{ising, NULL, 2, NULL, 0}, "tempering.beta is NULL"},
+                 {{ising, NULL, 2, infinite, 0}, "tempering.beta[1] = inf"},
+                 {{ising, NULL, 2, beta, (gm_tempering_pairs)2}, "tempering.pairs = 2"}};
     gm_tempering_plan *plan;
     for (int k = 0; k < COUNT(cases); ++k) {
         plan = (gm_tempering_plan *)8;
@@ -432,7 +432,7 @@ static void wrong_plans_are_refused(void **state) {
                      GM_STATUS_INVALID_ARGUMENT, cases[k].text);
         assert_null(plan);
     }
-    const gm_tempering right = {ising, 2, beta, 0};
+    const gm_tempering right = {.ising = ising, .temperatures = 2, .beta = beta};
     ASSERT_FAILS(NULL, gm_tempering_plan_create(NULL, &right, &plan), GM_STATUS_INVALID_ARGUMENT,
                  "context is NULL");
     ASSERT_FAILS(c, gm_tempering_plan_create(c, NULL, &plan), GM_STATUS_INVALID_ARGUMENT,
@@ -457,7 +457,7 @@ static void wrong_runs_are_refused(void **state) {
     gm_ising_plan *ising;
     gm_tempering_plan *plan;
     ASSERT_OK(c, gm_ising_plan_create(c, &g->model, &ising));
-    const gm_tempering tempering = {ising, r, beta, 0};
+    const gm_tempering tempering = {.ising = ising, .temperatures = r, .beta = beta};
     ASSERT_OK(c, gm_tempering_plan_create(c, &tempering, &plan));
     ladder_array a[LADDER_ARRAYS];
     set_arrays(&l, a);

@@ -36,7 +36,7 @@ static gm_status anneal(gm_context *context, const gm_ising_model *model, anneal
     gm_workspace workspace = {0};
     CASE_TRY(gm_ladder_linear(STEPS, 0, 1, beta));
     CASE_TRY(ising_chains_open(context, model, CHAINS, &a->chains));
-    const gm_annealing annealing = {a->chains.plan, STEPS, beta};
+    const gm_annealing annealing = {.ising = a->chains.plan, .steps = STEPS, .beta = beta};
     CASE_TRY(gm_annealing_plan_create(context, &annealing, &a->plan));
     CASE_TRY(gm_case_alloc(context, GM_I8, 2, shape, &a->best));
     CASE_TRY(gm_case_alloc(context, GM_I64, 1, shape, &a->best_energy));

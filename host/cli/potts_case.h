@@ -89,7 +89,7 @@ static inline gm_status potts_chains_open(gm_context *context, const ising_model
 static inline gm_status potts_chains_run(potts_chains *c, int64_t first_sweep, int64_t sweeps) {
     const gm_ising_sweeps run = {
         .seed = 31, .first_sweep = (uint64_t)first_sweep, .sweeps = sweeps};
-    const gm_potts_result result = {&c->sums, NULL};
+    const gm_potts_result result = {.sums = &c->sums};
     return gm_potts_run(c->plan, &run, &c->beta, &c->labels, &result, &c->workspace);
 }
 

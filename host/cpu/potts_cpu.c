@@ -389,7 +389,7 @@ static void run_group(void *argument, int64_t number, int32_t thread) {
     store_lanes(&g, a, first, lanes, status);
     for (int l = 0; l < lanes; ++l) {
         gm_ising_add_product(sums[l] + 2 * GM_POTTS_FLIPS, g.flips[l], 1);
-        gm_potts_store(a, first + l, status[l], sums[l]);
+        gm_potts_store(a, first + l, status[l], sums[l], g.energy[l]);
     }
 }
 

@@ -161,7 +161,7 @@ void gm_ref_potts_chain(const gm_potts_problem *problem, const gm_potts_arrays *
         }
         gm_ising_add_product(sums + 2 * GM_POTTS_FLIPS, c.flips, 1);
     }
-    gm_potts_store(a, i, status, sums);
+    gm_potts_store(a, i, status, sums, c.energy);
 }
 
 gm_status gm_ref_potts_run(gm_call *call, const gm_potts_problem *problem, void *state,

@@ -29,8 +29,8 @@
 #define GENMATH_ANNEALING_H
 
 #include <genmath/context.h>
-#include <genmath/ising.h>
 #include <genmath/linalg.h>
+#include <genmath/potts.h>
 #include <genmath/tensor.h>
 
 #ifdef __cplusplus
@@ -38,10 +38,11 @@ extern "C" {
 #endif
 
 typedef struct gm_annealing {
-    const gm_ising_plan *ising; /* the model; it must outlive the plan */
-    int64_t steps;              /* T + 1: 1 .. 2^24 */
-    const double *beta;         /* (steps) host array, finite, in any order: gm_ladder_linear and
-                                 * gm_ladder_geometric make some; it is copied */
+    const gm_ising_plan *ising; /* the model: one of these two; it must outlive the plan */
+    const gm_potts_plan *potts;
+    int64_t steps;      /* T + 1: 1 .. 2^24 */
+    const double *beta; /* (steps) host array, finite, in any order: gm_ladder_linear and
+                         * gm_ladder_geometric make some; it is copied */
 } gm_annealing;
 
 typedef struct gm_annealing_plan gm_annealing_plan;
@@ -73,11 +74,11 @@ typedef struct gm_annealing_result {
 } gm_annealing_result;
 
 /*
- *     spins      [in,out]  (chains, sites) I8, any strides
+ *     spins      [in,out]  (chains, sites) I8, labels of Potts U8; any strides
  *     result     [in,out]  NULL: not wanted
  *     workspace  [in,out]  as in linalg.h: called with data NULL it says how much is needed
  *
- * Errors: those of gm_ising_run; nothing is written then. Allocates nothing. Cost: that of the
+ * Errors: those of the model's run; nothing is written then. Allocates nothing. Cost: that of the
  * sweeps and one pass over the spins for each step.
  */
 gm_status gm_annealing_run(const gm_annealing_plan *plan, const gm_annealing_steps *run,

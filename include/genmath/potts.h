@@ -104,6 +104,9 @@ typedef struct gm_potts_result {
     /* (chains) I32: OK; NON_FINITE: its beta is not finite; INVALID_ARGUMENT: a label is q or more.
      * Such a chain is left as it is. NULL: not wanted */
     const gm_tensor *status;
+    /* (chains) I64: E in quanta of the state after the last sweep; 0 where the status is not OK.
+     * NULL: not wanted */
+    const gm_tensor *energy;
 } gm_potts_result;
 
 /*

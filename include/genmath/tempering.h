@@ -31,8 +31,8 @@
 #define GENMATH_TEMPERING_H
 
 #include <genmath/context.h>
-#include <genmath/ising.h>
 #include <genmath/linalg.h>
+#include <genmath/potts.h>
 #include <genmath/tensor.h>
 
 #ifdef __cplusplus
@@ -45,9 +45,10 @@ typedef enum gm_tempering_pairs {
 } gm_tempering_pairs;
 
 typedef struct gm_tempering {
-    const gm_ising_plan *ising; /* the model; it must outlive the plan */
-    int64_t temperatures;       /* R: 1 .. 4096 */
-    const double *beta;         /* (R) host array, finite, any sign and order; it is copied */
+    const gm_ising_plan *ising; /* the model: one of these two; it must outlive the plan */
+    const gm_potts_plan *potts;
+    int64_t temperatures; /* R: 1 .. 4096 */
+    const double *beta;   /* (R) host array, finite, any sign and order; it is copied */
     gm_tempering_pairs pairs;
 } gm_tempering;
 
@@ -72,7 +73,8 @@ typedef struct gm_tempering_swaps {
  * permutation) and the labels are 0.
  */
 typedef struct gm_tempering_state {
-    const gm_tensor *spins; /* (ladders * R, sites) I8: chain r of ladder l is row l R + r */
+    /* (ladders * R, sites) I8, labels of Potts U8: chain r of ladder l is row l R + r */
+    const gm_tensor *spins;
     const gm_tensor *level; /* (ladders, R) I32: where each chain is; a permutation of 0 .. R - 1 */
     const gm_tensor *label; /* (ladders, R) I32: the end of the ladder that each chain was at last:
                              * 1: level 0; 2: level R - 1; 0: none yet */
@@ -89,7 +91,8 @@ typedef enum gm_tempering_count {
 /* Each may be NULL: not wanted. Sums and counts are of this call; those of two calls that cut a run
  * add up to those of the run. All but the status are 0 where a ladder's status is not OK. */
 typedef struct gm_tempering_result {
-    /* (ladders, R, S, 2) U64: the model's sums (S = GM_ISING_SUMS) over the sweeps at each level */
+    /* (ladders, R, S, 2) U64: the model's sums (S = GM_ISING_SUMS or GM_POTTS_SUMS) over the sweeps
+     * at each level */
     const gm_tensor *sums;
     const gm_tensor *swaps; /* (ladders, R - 1, GM_TEMPERING_COUNTS) I64: of levels k and k + 1 */
     /* (ladders, R) I64: round trips of each chain: how often it came to level 0 having been at
@@ -108,7 +111,7 @@ typedef struct gm_tempering_result {
  *     result     [out]     NULL: not wanted
  *     workspace  [in,out]  as in linalg.h: called with data NULL it says how much is needed
  *
- * Errors: those of gm_ising_run; nothing is written then. Allocates nothing. Cost: that of the
+ * Errors: those of the model's run; nothing is written then. Allocates nothing. Cost: that of the
  * sweeps; a swap adds a pass over the table of thresholds and the sums of each chain, which small
  * lattices notice if `sweeps` is 1.
  */
