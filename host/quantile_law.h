@@ -8,6 +8,17 @@
 
 #include <genmath/compiler.h>
 
+/* log Gamma(x), x > 0. The C library's lgamma also writes the sign to a global, which threads race
+ * for. */
+GM_INLINE double gm_log_gamma(double x) {
+#if defined(__CUDA_ARCH__)
+    return lgamma(x);
+#else
+    int sign;
+    return lgamma_r(x, &sign);
+#endif
+}
+
 /* Of p in (0, 1/2]. Rough, by Hastings' rational approximation (Abramowitz and Stegun 26.2.23,
  * |error| < 4.5e-4); then Halley's iteration, which cubes the error: two steps. */
 GM_INLINE double gm_normal_quantile_lower(double p) {
@@ -52,7 +63,10 @@ GM_INLINE double gm_incomplete_beta_lower(double x, double a, double b) {
             break;
         }
     }
-    return fraction * exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x)) / a;
+    return fraction *
+           exp(gm_log_gamma(a + b) - gm_log_gamma(a) - gm_log_gamma(b) + a * log(x) +
+               b * log1p(-x)) /
+           a;
 }
 
 GM_INLINE double gm_incomplete_beta(double x, double a, double b) {
@@ -64,7 +78,7 @@ GM_INLINE double gm_incomplete_beta(double x, double a, double b) {
 /* Of p in (0, 1), a, b > 0: Newton's iteration from the mean, kept inside a bracket that halves
  * where it would leave it. */
 GM_INLINE double gm_beta_quantile_inside(double p, double a, double b) {
-    const double scale = lgamma(a + b) - lgamma(a) - lgamma(b);
+    const double scale = gm_log_gamma(a + b) - gm_log_gamma(a) - gm_log_gamma(b);
     double low = 0, high = 1, x = a / (a + b);
     for (int step = 0; step < 200 && high - low > 0; ++step) {
         const double error = gm_incomplete_beta(x, a, b) - p;
