@@ -148,7 +148,7 @@ files=$(ls -S kernels/*.cu | grep -vxF $others)
 kept() {
     local object=${GENMATH_BUILD:-build/release}/cuda/${1%.cu} source
     [ -f "$object.ptx" ] && [ -f "$object.d" ] || return 1
-    for source in $(sed 's/^[^ ]*://; s/\\$//' "$object.d"); do
+    for source in $(sed 's/^[^:]*://; s/\\$//' "$object.d"); do
         [ "$source" -nt "$object.ptx" ] && return 1
     done
     cp "$object.ptx" "$folder"
