@@ -4,8 +4,6 @@
  */
 #pragma once
 
-#include <string.h>
-
 #include "kernels/device.cuh"
 #include "kernels/systems.cuh"
 
@@ -42,33 +40,6 @@
 namespace gm {
 namespace builtin {
 #include "host/densities_list.h"
-}
-
-/* Launches a kernel for a density: type, blocks, stream, the kernel's parameters. */
-typedef void (*density_launch)(gm_dtype, unsigned, cudaStream_t, const void *);
-
-/* Launcher<D>::run for the density D that is compiled into the module and has these bodies, known
- * by their text; NULL for a user's. */
-template <template <class> class Launcher> density_launch find_builtin(const gm_density &density) {
-    struct row {
-        const char *(*source)();
-        const char *(*gradient_source)();
-        int dim, params;
-        density_launch launch;
-    };
-#define GM_ROW(name)                                                                               \
-    {builtin::name::source, builtin::name::gradient_source, builtin::name::max_dim,                \
-     builtin::name::max_params, Launcher<builtin::name>::run},
-    static const row rows[] = {GM_BUILTIN_DENSITIES(GM_ROW)};
-#undef GM_ROW
-    for (const row &r : rows) {
-        if (r.dim == density.dim && r.params == density.params &&
-            strcmp(r.source(), density.source) == 0 &&
-            strcmp(r.gradient_source(), density.gradient_source) == 0) {
-            return r.launch;
-        }
-    }
-    return nullptr;
 }
 
 #ifndef __CUDACC__
