@@ -447,6 +447,54 @@ static void banana_and_funnel_are_left_as_they_are(void **state) {
     }
 }
 
+/* In the double well U = (y^2 - 1)^2 / 4 at temperature D = 0.3: <y^2> = 0.8405465, by quadrature,
+ * and <y U'> = <y^4> - <y^2> = D, by parts. Starts are exact, by rejection. */
+static void a_double_well_is_left_as_it_is(void **state) {
+    (void)state;
+    static const struct {
+        gm_mcmc_method method;
+        double h;
+        int leapfrogs;
+    } rows[] = {{GM_MCMC_RWM, 0.7, 0}, {GM_MCMC_MALA, 0.1, 0}, {GM_MCMC_HMC, 0.2, 8}};
+    const double temperature = 0.3, p[] = {0.25 / temperature, 0};
+    FOR_EACH_SUBJECT(s) {
+        const int64_t n = chain_count(s);
+        double *start = malloc((size_t)n * sizeof *start);
+        double *square = malloc((size_t)n * sizeof *square);
+        double *virial = malloc((size_t)n * sizeof *virial);
+        uint64_t random = 77;
+        for (int64_t i = 0; i < n;) {
+            const double y = random_between(&random, -2.6, 2.6), u = (y * y - 1) * (y * y - 1) / 4;
+            start[i] = y;
+            i += random_between(&random, 0, 1) < exp(-u / temperature);
+        }
+        for (int k = 0; k < COUNT(rows); ++k) {
+            const chains in = {.density = gm_density_builtin("two_wells"),
+                               .options = {.dtype = precisions[k % 2],
+                                           .method = rows[k].method,
+                                           .steps = 20,
+                                           .leapfrogs = rows[k].leapfrogs,
+                                           .seed = (uint64_t)(90 + k)},
+                               .n = n,
+                               .state = start,
+                               .params = p,
+                               .step = &rows[k].h,
+                               .shared = true};
+            chains_result out = run_chains(s, &in);
+            for (int64_t i = 0; i < n; ++i) {
+                square[i] = out.state[i] * out.state[i];
+                virial[i] = square[i] * (square[i] - 1);
+            }
+            check_mean(s, "<y^2> of a double well", square, n, 0.8405465);
+            check_mean(s, "<y^4> - <y^2> of a double well", virial, n, temperature);
+            free_chains(&out);
+        }
+        free(start);
+        free(square);
+        free(virial);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unadjusted_langevin_has_its_exact_law),
@@ -455,6 +503,7 @@ int main(void) {
         cmocka_unit_test(a_component_of_one_is_a_random_walk),
         cmocka_unit_test(scales_make_a_stretched_gaussian_round),
         cmocka_unit_test(banana_and_funnel_are_left_as_they_are),
+        cmocka_unit_test(a_double_well_is_left_as_it_is),
     };
     return cmocka_run_group_tests(tests, open_subjects, close_subjects);
 }
