@@ -430,21 +430,67 @@ static void ways_change_no_bits(void **state) {
     (void)state;
     static const struct {
         gm_multispin_model model;
-        int64_t chains;
+        int64_t chains, sweeps;
         int threads;
         const char *cpu, *kernel;
-        bool emulated;
+        bool emulated, by_word;
     } ways[] = {
-        {{.axes = 2, .size = {16, 16}, .periodic = {1, 1}}, 133, 2, "lanes", "resident", true},
-        {{.axes = 2, .size = {96, 130}, .periodic = {1, 1}}, 3, 3, "words", "resident", true},
-        {{.axes = 2, .size = {512, 512}, .periodic = {1, 1}}, 2, 3, "words", "colour", true},
-        {{.axes = 2, .size = {601, 423}}, 1, 3, "shared", "colour", true},
-        {{.axes = 3, .size = {64, 62, 58}, .periodic = {1, 1, 1}}, 1, 3, "shared", "colour", false},
-        {{.lattice = GM_MULTISPIN_HONEYCOMB, .axes = 2, .size = {640, 420}, .periodic = {1, 1}},
+        {{.axes = 2, .size = {16, 16}, .periodic = {1, 1}},
+         133,
+         2,
+         2,
+         "lanes",
+         "resident",
+         true,
+         false},
+        {{.axes = 2, .size = {96, 130}, .periodic = {1, 1}},
+         3,
+         2,
+         3,
+         "words",
+         "resident",
+         true,
+         false},
+        {{.axes = 2, .size = {32, 34}, .periodic = {1, 1}},
+         3,
+         130,
+         3,
+         "words",
+         "resident",
+         true,
+         false},
+        {{.axes = 2, .size = {512, 512}, .periodic = {1, 1}},
+         3,
+         2,
+         3,
+         "words",
+         "colour",
+         true,
+         false},
+        {{.axes = 2, .size = {601, 423}}, 1, 2, 3, "shared", "colour", true, false},
+        {{.axes = 2, .size = {601, 424}, .periodic = {0, 1}},
          1,
+         3,
+         2,
+         "shared",
+         "colour",
+         false,
+         true},
+        {{.axes = 3, .size = {64, 62, 58}, .periodic = {1, 1, 1}},
+         1,
+         2,
          3,
          "shared",
          "colour",
+         false,
+         false},
+        {{.lattice = GM_MULTISPIN_HONEYCOMB, .axes = 2, .size = {640, 420}, .periodic = {1, 1}},
+         1,
+         2,
+         3,
+         "shared",
+         "colour",
+         false,
          false},
     };
     for (int k = 0; k < COUNT(ways); ++k) {
@@ -471,10 +517,11 @@ static void ways_change_no_bits(void **state) {
             }
             draw_packed(2, packed, ways[k].chains * info.words);
             const packed_run r = {.chains = ways[k].chains,
-                                  .sweeps = {.seed = 8, .sweeps = 2},
+                                  .sweeps = {.seed = 8, .sweeps = ways[k].sweeps},
                                   .beta = beta,
                                   .packed = packed,
-                                  .sums = sums};
+                                  .sums = sums,
+                                  .by_word = ways[k].by_word};
             run_multispin_model(&threaded, &ways[k].model, &r);
             const char *kernel = gm_last_kernel(threaded.context);
             const char *wanted_kernel = s->is_reference ? "ref"

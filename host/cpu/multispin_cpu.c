@@ -1,16 +1,21 @@
 /*
  * gm_multispin_run on vectors and threads. Many chains: as many side by side as a vector has lanes
  * of 32 bits, a word of each, so that every shift and mask is the same in all lanes. Few: a vector
- * is consecutive words of one chain, and the threads take a chain each or share each colour of one.
+ * is consecutive words of one chain, in the user's memory if it has them side by side, and the
+ * threads take a chain each or share each colour of one. What a call begins with is counted along
+ * with its first sweep.
  * Half of the work and more is Philox: two vectors of blocks in 64-bit lanes give four planes of a
  * vector of words. What is added up are integers, so the order does not matter.
  */
 #include <math.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/cpu/cpu.h"
 #include "host/internal.h"
+#include "host/cpu/multispin_noise.h"
 #include "host/multispin_args.h"
 #include "host/ref/ref.h"
 
@@ -20,18 +25,22 @@
 
 enum {
     MOST_LANES = 16,
-    SPAN = 1024,   /* words a task of one colour: some microseconds */
-    MARGIN = 32,   /* words beside a colour that a vector may touch */
-    STARTING = 10, /* what it costs to begin a colour of one chain, in vectors */
-    SHARING = 100, /* what it costs to share a colour, in vectors */
-    LINE = 64      /* bytes that no two threads write into */
+    SPAN = 1024,        /* words a task of one colour at the most: some microseconds */
+    SHORTEST = 64,      /* words of a task of a colour that is shared, as long as it has as many */
+    TASKS = 8,          /* a thread has of a colour, if they are short enough */
+    STARTING = 10,      /* what it costs to begin a colour of one chain, in vectors */
+    SHARING = 64,       /* what it costs to share a colour, in vectors */
+    SPINS = 1000,       /* before a thread that waits lets another one run: some microseconds */
+    SWEEPS = 63,        /* of one chain that threads run without a meeting */
+    TALLY = SWEEPS + 1, /* totals of a thread: as it was before, then after each sweep */
+    LINE = 64           /* bytes that no two threads write into */
 };
 
 /* Energy, sites that are up, flips. */
 typedef struct totals {
     int64_t energy, up, flips;
 } totals;
-_Static_assert(sizeof(totals) <= LINE, "one line a thread");
+_Static_assert(TALLY * sizeof(totals) % LINE == 0, "whole lines a thread");
 
 typedef struct job {
     const gm_multispin_problem *problem;
@@ -70,17 +79,19 @@ static void copy_lanes(const job *j, int64_t first, int count, int lanes, uint32
     const gm_multispin_arrays *a = j->arrays;
     const int32_t words = j->problem->words;
     for (int l = 0; l < (beta != NULL ? count : lanes); ++l) {
-        uint32_t *user = a->packed + (first + (l < count ? l : count - 1)) * a->chain_stride;
-        for (int32_t w = 0; w < 2 * words; ++w) {
-            uint32_t *own = spins[w / words] + (int64_t)(w % words) * lanes + l;
-            if (beta == NULL) {
-                *own = user[w * a->word_stride];
-            } else if (isfinite(beta[l])) {
-                user[w * a->word_stride] = *own;
+        for (int colour = 0; colour < 2; ++colour) {
+            uint32_t *user = a->packed + (first + (l < count ? l : count - 1)) * a->chain_stride +
+                             (int64_t)colour * words * a->word_stride;
+            uint32_t *own = spins[colour] + l;
+            for (int32_t w = 0; w < words && beta == NULL; ++w) {
+                own[(int64_t)w * lanes] = user[w * a->word_stride];
             }
-        }
-        for (int colour = 0; colour < 2 && beta == NULL; ++colour) {
-            spins[colour][l - lanes] = spins[colour][(int64_t)words * lanes + l] = 0;
+            for (int32_t w = 0; w < words && beta != NULL && isfinite(beta[l]); ++w) {
+                user[w * a->word_stride] = own[(int64_t)w * lanes];
+            }
+            if (beta == NULL) {
+                own[-lanes] = own[(int64_t)words * lanes] = 0;
+            }
         }
     }
 }
@@ -94,23 +105,6 @@ static void copy_lanes(const job *j, int64_t first, int count, int lanes, uint32
 #define MS_LANES 1
 #define MS_POPCOUNT(word) ((uint32_t)__builtin_popcount(word))
 #define MS_IS_ZERO(word) ((word) == 0)
-typedef struct noise_base {
-    uint64_t seed, chain;
-} noise_base;
-
-static void set_noise_base(noise_base *n, uint64_t seed, const uint64_t *chains, uint64_t step) {
-    (void)step;
-    *n = (noise_base){seed, chains[0]};
-}
-
-GM_INLINE void draw_base(const noise_base *n, uint64_t block, bool side, uint32_t planes[4]) {
-    (void)side;
-    const gm_words words = gm_philox_block(n->seed, n->chain, GM_STREAM_CHAIN_ACCEPT, block);
-    planes[0] = words.w0;
-    planes[1] = words.w1;
-    planes[2] = words.w2;
-    planes[3] = words.w3;
-}
 #include "host/multispin_word.inc"
 
 #include "host/cpu/multispin_isa.inc"
@@ -123,75 +117,6 @@ GM_INLINE void draw_base(const noise_base *n, uint64_t block, bool side, uint32_
 #undef MS_IS_ZERO
 
 #if GM_HAVE_X86_TARGETS
-/*
- * Philox in the 64-bit lanes of two vectors, of the even and of the odd words. What is the same in
- * all blocks, the keys and the chain's halves of the counter, is made once.
- */
-#define DEFINE_NOISE(isa, target, VECTOR, LANES64, LOAD, STORE, SET1, ADD, SHIFT_RIGHT, MULTIPLY,  \
-                     XOR3, JOIN)                                                                   \
-    typedef struct noise_##isa {                                                                   \
-        VECTOR key[10][2];  /* those of the first round are in what follows */                     \
-        VECTOR start[2][3]; /* even or odd words: of x0, x2 and x3 after the first round */        \
-        VECTOR step[2];     /* added to the number of the block */                                 \
-    } noise_##isa;                                                                                 \
-    target static void set_noise_##isa(noise_##isa *n, uint64_t seed, const uint64_t *chains,      \
-                                       uint64_t step) {                                            \
-        uint32_t key0 = (uint32_t)seed, key1 = (uint32_t)(seed >> 32);                             \
-        for (int round = 0; round < 10; ++round) {                                                 \
-            n->key[round][0] = SET1((long long)key0);                                              \
-            n->key[round][1] = SET1((long long)key1);                                              \
-            key0 += GM_PHILOX_KEY_STEP_0;                                                          \
-            key1 += GM_PHILOX_KEY_STEP_1;                                                          \
-        }                                                                                          \
-        for (int odd = 0; odd < 2; ++odd) {                                                        \
-            uint64_t low[LANES64], high[LANES64], steps[LANES64];                                  \
-            for (int l = 0; l < (LANES64); ++l) {                                                  \
-                low[l] = (uint32_t)chains[2 * l + odd];                                            \
-                high[l] = chains[2 * l + odd] >> 32;                                               \
-                steps[l] = step * (uint64_t)(2 * l + odd);                                         \
-            }                                                                                      \
-            const VECTOR product =                                                                 \
-                MULTIPLY(LOAD((const void *)low), SET1((long long)GM_PHILOX_MULTIPLIER_0));        \
-            n->start[odd][0] = XOR3(LOAD((const void *)high), n->key[0][0], SET1(0));              \
-            n->start[odd][1] = XOR3(SHIFT_RIGHT(product, 32), n->key[0][1],                        \
-                                    SET1((long long)GM_STREAM_CHAIN_ACCEPT << 24));                \
-            n->start[odd][2] = product;                                                            \
-            n->step[odd] = LOAD((const void *)steps);                                              \
-        }                                                                                          \
-    }                                                                                              \
-    target GM_INLINE void draw_##isa(const noise_##isa *n, uint64_t block, bool side,              \
-                                     word_##isa planes[4]) {                                       \
-        __asm__("" : "+r"(n)); /* keeps the keys in memory: there is no room in the registers */   \
-        const VECTOR m0 = SET1((long long)GM_PHILOX_MULTIPLIER_0);                                 \
-        const VECTOR m1 = SET1((long long)GM_PHILOX_MULTIPLIER_1);                                 \
-        VECTOR x[2][4];                                                                            \
-        GM_UNROLL                                                                                  \
-        for (int odd = 0; odd < 2; ++odd) {                                                        \
-            const VECTOR number =                                                                  \
-                side ? SET1((long long)block) : ADD(SET1((long long)block), n->step[odd]);         \
-            const VECTOR product = MULTIPLY(number, m1);                                           \
-            x[odd][0] = n->start[odd][0] ^ SHIFT_RIGHT(product, 32);                               \
-            x[odd][1] = product;                                                                   \
-            x[odd][2] = n->start[odd][1] ^ SHIFT_RIGHT(number, 32);                                \
-            x[odd][3] = n->start[odd][2];                                                          \
-        }                                                                                          \
-        GM_UNROLL                                                                                  \
-        for (int round = 1; round < 10; ++round) {                                                 \
-            GM_UNROLL                                                                              \
-            for (int odd = 0; odd < 2; ++odd) {                                                    \
-                const VECTOR p0 = MULTIPLY(x[odd][0], m0), p1 = MULTIPLY(x[odd][2], m1);           \
-                x[odd][0] = XOR3(SHIFT_RIGHT(p1, 32), x[odd][1], n->key[round][0]);                \
-                x[odd][2] = XOR3(SHIFT_RIGHT(p0, 32), x[odd][3], n->key[round][1]);                \
-                x[odd][1] = p1;                                                                    \
-                x[odd][3] = p0;                                                                    \
-            }                                                                                      \
-        }                                                                                          \
-        GM_UNROLL                                                                                  \
-        for (int i = 0; i < 4; ++i) {                                                              \
-            planes[i] = (word_##isa)JOIN(x[0][i], x[1][i]);                                        \
-        }                                                                                          \
-    }
-
 typedef uint32_t word_avx2 __attribute__((vector_size(32), may_alias));
 #define MS_TARGET GM_TARGET_AVX2
 #define MS_INLINE GM_TARGET_AVX2 GM_INLINE
@@ -200,9 +125,8 @@ typedef uint32_t word_avx2 __attribute__((vector_size(32), may_alias));
 #define MS_LANES 8
 #define XOR3_AVX2(a, b, c) _mm256_xor_si256(_mm256_xor_si256(a, b), c)
 #define JOIN_AVX2(even, odd) _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa)
-DEFINE_NOISE(avx2, GM_TARGET_AVX2, __m256i, 4, _mm256_loadu_si256, _mm256_storeu_si256,
-             _mm256_set1_epi64x, _mm256_add_epi64, _mm256_srli_epi64, _mm256_mul_epu32, XOR3_AVX2,
-             JOIN_AVX2)
+DEFINE_NOISE(avx2, GM_TARGET_AVX2, __m256i, 4, _mm256_loadu_si256, _mm256_set1_epi64x,
+             _mm256_add_epi64, _mm256_srli_epi64, _mm256_mul_epu32, XOR3_AVX2, JOIN_AVX2)
 
 /* By a table of the ones in four bits. */
 MS_INLINE word_avx2 popcount_avx2(word_avx2 word) {
@@ -246,9 +170,8 @@ typedef uint32_t word_avx512 __attribute__((vector_size(64), may_alias));
 #define MS_LANES 16
 #define XOR3_AVX512(a, b, c) _mm512_ternarylogic_epi64(a, b, c, 0x96)
 #define JOIN_AVX512(even, odd) _mm512_mask_shuffle_epi32(even, 0xaaaa, odd, (_MM_PERM_ENUM)0xa0)
-DEFINE_NOISE(avx512, TARGET_POPCOUNT, __m512i, 8, _mm512_loadu_si512, _mm512_storeu_si512,
-             _mm512_set1_epi64, _mm512_add_epi64, _mm512_srli_epi64, _mm512_mul_epu32, XOR3_AVX512,
-             JOIN_AVX512)
+DEFINE_NOISE(avx512, TARGET_POPCOUNT, __m512i, 8, _mm512_loadu_si512, _mm512_set1_epi64,
+             _mm512_add_epi64, _mm512_srli_epi64, _mm512_mul_epu32, XOR3_AVX512, JOIN_AVX512)
 #define MS_POPCOUNT(word) ((word_avx512)_mm512_popcnt_epi32((__m512i)(word)))
 #define MS_IS_ZERO(word) (_mm512_test_epi32_mask((__m512i)(word), (__m512i)(word)) == 0)
 #include "host/multispin_word.inc"
@@ -263,7 +186,7 @@ typedef struct methods {
     void (*run_lanes)(const job *j, int64_t first, int count, void *scratch);
     void (*set_chain)(void *group, const job *j, int64_t chain, uint32_t **spins);
     void (*update_span)(const void *group, const uint64_t *sweep, int colour, int32_t first,
-                        int32_t last, totals *to);
+                        int32_t last, totals *before, totals *to);
 } methods;
 
 #define METHODS(isa, lanes)                                                                        \
@@ -312,10 +235,10 @@ static int64_t divided(int64_t a, int64_t b) {
 /* The one with the fewest vectors of one colour that follow each other. */
 static way choose_way(const gm_multispin_problem *p, const methods *m, int32_t threads,
                       int64_t chains) {
-    const int64_t vectors = divided(p->words, m->lanes), spans = divided(p->words, SPAN);
+    const int64_t vectors = divided(p->words, m->lanes);
     const int64_t lanes = divided(divided(chains, m->lanes), threads) * p->words;
     const int64_t words = divided(chains, threads) * (vectors + vectors / 8 + STARTING);
-    const int64_t shared = chains * (divided(spans, threads) * (SPAN / m->lanes) + SHARING);
+    const int64_t shared = chains * (divided(vectors + vectors / 8, threads) + SHARING);
     const way alone = lanes <= words ? LANES : WORDS;
     return threads > 1 && shared < (lanes <= words ? lanes : words) ? SHARED : alone;
 }
@@ -324,15 +247,10 @@ static size_t padded(size_t bytes) {
     return (bytes + LINE - 1) / LINE * LINE;
 }
 
-/* Words of memory for a colour of one chain. */
-static size_t colour_words(const gm_multispin_problem *p) {
-    return padded((size_t)p->words) + 2 * MARGIN;
-}
-
 /* Bytes of a thread; SHARED: of all. */
 static size_t scratch_of(const gm_multispin_problem *p, const methods *m, way w) {
     return w == LANES ? padded(2 * ((size_t)p->words + 2) * (size_t)m->lanes * sizeof(uint32_t))
-                      : padded(2 * colour_words(p) * sizeof(uint32_t));
+                      : padded(2 * (size_t)p->words * sizeof(uint32_t));
 }
 
 size_t gm_cpu_multispin_workspace(gm_call *call, const gm_multispin_problem *problem, void *state,
@@ -342,7 +260,8 @@ size_t gm_cpu_multispin_workspace(gm_call *call, const gm_multispin_problem *pro
     const int32_t threads = gm_pool_threads(call->pool);
     const way w = choose_way(problem, m, threads, chains);
     const size_t scratch = scratch_of(problem, m, w);
-    return w == SHARED ? scratch + LINE * (size_t)threads : scratch * (size_t)threads;
+    return w == SHARED ? scratch + TALLY * sizeof(totals) * (size_t)threads
+                       : scratch * (size_t)threads;
 }
 
 /* ---- many chains ----------------------------------------------------------------------------- */
@@ -362,90 +281,163 @@ static void run_group(void *argument, int64_t number, int32_t thread) {
 
 /* ---- one chain ------------------------------------------------------------------------------- */
 
-/* A colour at hand, for the threads that share it. */
-typedef struct colour_job {
+/* Some sweeps of a chain. */
+typedef struct chain_job {
     const methods *methods;
     const void *group;
-    const uint64_t *sweep;
-    int colour;
-    int32_t words;
-    char *lines; /* a thread's totals at LINE * thread */
-} colour_job;
+    uint64_t first_sweep;
+    int64_t sweeps;
+    bool draws;       /* false: one sweep that only counts */
+    bool wants_start; /* count also what the first sweep begins with */
+    int32_t words, span, spans;
+    totals *tally;                        /* TALLY of each thread */
+    _Alignas(LINE) atomic_llong next;     /* task: a span of a colour of a sweep */
+    _Alignas(LINE) atomic_llong finished; /* tasks */
+} chain_job;
 
-static void run_span(void *argument, int64_t number, int32_t thread) {
-    const colour_job *c = argument;
-    const int32_t first = (int32_t)number * SPAN;
-    const int32_t last = c->words - first < SPAN ? c->words : first + SPAN;
-    totals *shared = (totals *)(void *)(c->lines + LINE * thread), sum = *shared;
-    c->methods->update_span(c->group, c->sweep, c->colour, first, last, &sum);
-    *shared = sum;
+/* A span of colour half % 2 of sweep half / 2. */
+static void run_span(const chain_job *c, int64_t half, int64_t span, int32_t thread) {
+    const int32_t first = (int32_t)span * c->span;
+    const int32_t last = c->words - first < c->span ? c->words : first + c->span;
+    const uint64_t sweep = c->first_sweep + (uint64_t)half / 2;
+    totals *own = c->tally + (int64_t)thread * TALLY;
+    c->methods->update_span(c->group, c->draws ? &sweep : NULL, (int)(half % 2), first, last,
+                            c->wants_start && half < 2 ? own : NULL, own + 1 + half / 2);
 }
 
-/* Both colours, by the threads of the pool or, if it is NULL, by this one. */
-static void sweep_once(gm_pool *pool, colour_job *c, totals *now) {
+static void wait_for(const atomic_llong *count, int64_t wanted) {
+    for (int32_t round = 0; atomic_load_explicit(count, memory_order_acquire) < wanted; ++round) {
+        if (round >= SPINS) {
+            sched_yield();
+        } else {
+#if GM_HAVE_X86_TARGETS
+            _mm_pause();
+#endif
+        }
+    }
+}
+
+/*
+ * A thread takes the next task and waits until all of the colours before are finished. Tasks are
+ * taken in order, so whoever has one of those is at work: it does not matter how many threads come.
+ */
+static void share_sweeps(void *argument, int64_t number, int32_t thread) {
+    (void)number;
+    chain_job *c = argument;
+    for (;;) {
+        const int64_t task = atomic_fetch_add_explicit(&c->next, 1, memory_order_relaxed);
+        const int64_t half = task / c->spans;
+        if (half >= 2 * c->sweeps) {
+            return;
+        }
+        wait_for(&c->finished, half * c->spans);
+        run_span(c, half, task % c->spans, thread);
+        atomic_fetch_add_explicit(&c->finished, 1, memory_order_release);
+    }
+}
+
+/* By the threads of the pool or, if it is NULL, by this one. */
+static void run_sweeps(gm_pool *pool, chain_job *c) {
     const int32_t threads = pool != NULL ? gm_pool_threads(pool) : 1;
-    memset(c->lines, 0, LINE * (size_t)threads);
-    for (c->colour = 0; c->colour < 2; ++c->colour) {
-        const int64_t spans = divided(c->words, SPAN);
-        if (pool != NULL) {
-            gm_parallel_for(pool, spans, run_span, c);
-        }
-        for (int64_t i = 0; i < spans && pool == NULL; ++i) {
-            run_span(c, i, 0);
+    memset(c->tally, 0, (size_t)threads * TALLY * sizeof *c->tally);
+    if (pool != NULL) {
+        atomic_init(&c->next, 0);
+        atomic_init(&c->finished, 0);
+        gm_parallel_for(pool, threads, share_sweeps, c);
+    }
+    for (int64_t half = 0; half < 2 * c->sweeps && pool == NULL; ++half) {
+        for (int64_t span = 0; span < c->spans; ++span) {
+            run_span(c, half, span, 0);
         }
     }
-    now->energy = now->up = 0;
-    for (int32_t t = 0; t < threads; ++t) {
-        const totals *shared = (const totals *)(const void *)(c->lines + LINE * t);
-        now->energy += shared->energy;
-        now->up += shared->up;
-        now->flips += shared->flips;
+}
+
+/* The totals of each sweep become the sums of the chain. */
+static void take_over(const gm_multispin_problem *p, const chain_job *c, int32_t threads,
+                      totals *now, uint64_t *sums) {
+    for (int64_t i = c->wants_start ? 0 : 1; i <= c->sweeps; ++i) {
+        const totals before = *now;
+        now->energy = now->up = 0;
+        for (int32_t t = 0; t < threads; ++t) {
+            const totals *part = c->tally + (int64_t)t * TALLY + i;
+            now->energy += part->energy;
+            now->up += part->up;
+            now->flips += part->flips;
+        }
+        if (i > 0 && c->draws) {
+            measure(p, &before, now, sums);
+        }
     }
+}
+
+/* Words of a task, a multiple of a vector's. */
+static int32_t span_of(const gm_multispin_problem *p, int32_t threads) {
+    const int64_t even = divided(p->words, (int64_t)threads * TASKS);
+    const int64_t whole = divided(even, MOST_LANES) * MOST_LANES;
+    return threads == 1 || whole > SPAN ? SPAN : whole < SHORTEST ? SHORTEST : (int32_t)whole;
 }
 
 static void copy_chain(const job *j, int64_t chain, uint32_t *const spins[2], bool in) {
     const gm_multispin_arrays *a = j->arrays;
     const int32_t words = j->problem->words;
-    uint32_t *user = a->packed + chain * a->chain_stride;
-    for (int32_t w = 0; w < 2 * words; ++w) {
-        uint32_t *own = spins[w / words] + w % words;
-        *(in ? own : user + w * a->word_stride) = *(in ? user + w * a->word_stride : own);
+    for (int colour = 0; colour < 2; ++colour) {
+        uint32_t *user =
+            a->packed + chain * a->chain_stride + (int64_t)colour * words * a->word_stride;
+        for (int32_t w = 0; w < words; ++w) {
+            *(in ? spins[colour] + w : user + w * a->word_stride) =
+                *(in ? user + w * a->word_stride : spins[colour] + w);
+        }
     }
 }
 
-static void run_chain(gm_pool *pool, const parallel_job *j, int64_t chain, void *scratch,
-                      char *lines) {
+/* In the user's memory if the words are side by side, else in the workspace. */
+static void run_chain(gm_pool *pool, const parallel_job *j, int64_t chain, uint32_t *scratch,
+                      totals *tally) {
     const gm_multispin_problem *p = j->own.problem;
-    const gm_ising_arrays *run = &j->own.arrays->run;
-    const double beta = run->beta[chain * run->beta_stride];
+    const gm_multispin_arrays *a = j->own.arrays;
+    const double beta = a->run.beta[chain * a->run.beta_stride];
+    const bool copies = a->word_stride != 1;
+    uint32_t *first = copies ? scratch : a->packed + chain * a->chain_stride;
+    uint32_t *spins[2] = {first, first + p->words};
     uint64_t sums[2 * GM_ISING_SUMS] = {0};
     totals now = {0};
     if (isfinite(beta)) {
-        uint32_t *spins[2] = {(uint32_t *)scratch + MARGIN,
-                              (uint32_t *)scratch + colour_words(p) + MARGIN};
+        const int32_t threads = pool != NULL ? gm_pool_threads(pool) : 1;
+        const int32_t span = span_of(p, threads);
         any_group group;
-        memset(scratch, 0, 2 * colour_words(p) * sizeof(uint32_t));
-        copy_chain(&j->own, chain, spins, true);
-        j->methods->set_chain(&group, &j->own, chain, spins);
-        colour_job c = {.methods = j->methods, .group = &group, .words = p->words, .lines = lines};
-        sweep_once(pool, &c, &now);
-        for (int64_t s = 0; s < run->sweeps; ++s) {
-            const totals before = now;
-            const uint64_t sweep = run->first_sweep + (uint64_t)s;
-            c.sweep = &sweep;
-            sweep_once(pool, &c, &now);
-            measure(p, &before, &now, sums);
+        if (copies) {
+            copy_chain(&j->own, chain, spins, true);
         }
-        copy_chain(&j->own, chain, spins, false);
+        j->methods->set_chain(&group, &j->own, chain, spins);
+        chain_job c = {.methods = j->methods,
+                       .group = &group,
+                       .draws = a->run.sweeps > 0,
+                       .words = p->words,
+                       .span = span,
+                       .spans = (int32_t)divided(p->words, span),
+                       .tally = tally};
+        for (int64_t s = 0; s == 0 || s < a->run.sweeps; s += SWEEPS) {
+            const int64_t left = a->run.sweeps - s;
+            c.first_sweep = a->run.first_sweep + (uint64_t)s;
+            c.sweeps = left > SWEEPS ? SWEEPS : left > 0 ? left : 1;
+            c.wants_start = s == 0 && c.draws;
+            run_sweeps(pool, &c);
+            take_over(p, &c, threads, &now, sums);
+        }
+        if (copies) {
+            copy_chain(&j->own, chain, spins, false);
+        }
     }
     store(&j->own, chain, beta, now.flips, sums, now.energy);
 }
 
 static void run_alone(void *argument, int64_t chain, int32_t thread) {
     const parallel_job *j = argument;
-    _Alignas(LINE) char line[LINE];
+    totals tally[TALLY];
     run_chain(NULL, j, chain,
-              (char *)j->own.arrays->run.workspace + (size_t)thread * j->own.scratch, line);
+              (uint32_t *)j->own.arrays->run.workspace +
+                  (size_t)thread * (j->own.scratch / sizeof(uint32_t)),
+              tally);
 }
 
 gm_status gm_cpu_multispin_run(gm_call *call, const gm_multispin_problem *problem, void *state,
@@ -463,7 +455,8 @@ gm_status gm_cpu_multispin_run(gm_call *call, const gm_multispin_problem *proble
     } else {
         char *memory = arrays->run.workspace;
         for (int64_t i = 0; i < chains; ++i) {
-            run_chain(call->pool, &j, i, memory, memory + j.own.scratch);
+            run_chain(call->pool, &j, i, (uint32_t *)(void *)memory,
+                      (totals *)(void *)(memory + j.own.scratch));
         }
     }
     return GM_STATUS_OK;
