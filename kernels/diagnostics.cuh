@@ -1,12 +1,11 @@
 /*
- * What the kernels of gm_diagnose work on, and the sums among them. A quantity (blockIdx.y) has a
+ * What the kernels of gm_diagnose work on, and their launches. A quantity (blockIdx.y) has a
  * part of the workspace of its own; its draws lie there chain after chain, as "series" x.
  *
  * Sums over all draws are those of ranges.cuh.
  */
 #pragma once
 
-#include <float.h>
 #include <math.h>
 
 #include "host/diagnostics_args.h"
@@ -17,9 +16,6 @@ namespace gm {
 namespace diagnostics {
 
 using namespace ranges;
-static_assert(THREADS == radix::THREADS, "one size of blocks");
-constexpr int64_t LONG_CHAIN = 1024; /* iterations from which a block, not a warp, has a chain */
-constexpr int LAGS_AT_ONCE = 4;      /* of a warp: five loads for four products */
 
 /* Numbers that one kernel leaves to the next. */
 enum slot { MEAN, LOW, HIGH, FIRST, SECOND, BETWEEN, WITHIN, SQUARES, FOURTHS, SLOTS };
@@ -52,8 +48,9 @@ struct layout {
     size_t x, keys[2], from[2], counts, tops, means, variances, lags, lag_sums, tallies;
 };
 
-__device__ __forceinline__ area area_of(const layout &l) {
-    unsigned char *const at = l.memory + blockIdx.y * l.bytes;
+/* Of quantity `which` of the launch. */
+__host__ __device__ inline area area_at(const layout &l, size_t which) {
+    unsigned char *const at = l.memory + which * l.bytes;
     area a;
     a.now = reinterpret_cast<state *>(at);
     a.x = reinterpret_cast<double *>(at + l.x);
@@ -71,6 +68,10 @@ __device__ __forceinline__ area area_of(const layout &l) {
     return a;
 }
 
+__device__ __forceinline__ area area_of(const layout &l) {
+    return area_at(l, blockIdx.y);
+}
+
 /* chains series of n entries each. */
 struct series {
     int64_t n, chains;
@@ -86,184 +87,46 @@ struct series {
     }
 };
 
-/* sum + rest += x without error but in rest (Knuth's two-sum). */
-__device__ __forceinline__ void add_exactly(double *sum, double *rest, double x) {
-    const double s = *sum + x, part = s - *sum;
-    *rest += (*sum - (s - part)) + (x - part);
-    *sum = s;
-}
+/* ---- launches -------------------------------------------------------------------------------- */
 
-struct join_tallies {
-    __device__ tally operator()(tally a, const tally &b) const {
-        a.low = fmin(a.low, b.low);
-        a.high = fmax(a.high, b.high);
-        add_exactly(&a.sum, &a.rest, b.sum);
-        a.rest += b.rest;
-        a.bad |= b.bad;
-        return a;
+/* For some quantities at once. */
+struct batch {
+    layout where;
+    unsigned quantities;
+    cudaStream_t stream;
+
+    dim3 grid(int64_t blocks) const {
+        return dim3(static_cast<unsigned>(blocks), quantities);
+    }
+    dim3 threads_for(int64_t count) const {
+        return grid((count + THREADS - 1) / THREADS);
     }
 };
 
-__device__ __forceinline__ tally empty_tally() {
-    return {INFINITY, -INFINITY, 0, 0, 0};
-}
+enum transform { AS_IT_IS, AT_MOST, DISTANCE, SQUARE };
 
-/* A mean in one pass would lose what the entries' size hides: a second one adds what is missing, as
- * in ref. lanes of the block work on x, the warp (lanes 32) or all of it. */
-struct chain_shared {
-    double sums[THREADS];
-};
+/* What chains leaves in the series: themselves; less their means; that, of length 1. */
+enum centring { KEPT, CENTRED, OF_LENGTH_1 };
 
-template <bool wide> __device__ double chain_sum(double value, chain_shared &shared) {
-    if (wide) {
-        return fold(value, shared.sums, add());
-    }
-    return gm_warp_sum(value);
-}
+/* diagnostics_series.cu: draws into series, and what is said of these. LOW or another slot has the
+ * number that a transform needs. */
+void load_series(const batch &b, const gm_diagnose_args &args, int64_t first_quantity,
+                 const series &s, transform how, slot centre);
+void survey_series(const batch &b, const series &s); /* MEAN, and whether they say something */
+void find_moments(const batch &b, const series &s);  /* SQUARES, FOURTHS */
+void find_chains(const batch &b, const series &s, centring how);
+void find_superchains(const batch &b, const series &s, int64_t superchains);
 
-template <bool wide> __device__ double mean_of(const double *x, int64_t n, chain_shared &shared) {
-    const int lanes = wide ? THREADS : 32, lane = static_cast<int>(threadIdx.x) % lanes;
-    double sum = 0, rest = 0;
-    for (int64_t t = lane; t < n; t += lanes) {
-        sum += x[t];
-    }
-    sum = chain_sum<wide>(sum, shared);
-    const double rough = sum / static_cast<double>(n);
-    for (int64_t t = lane; t < n; t += lanes) {
-        rest += x[t] - rough;
-    }
-    return (sum + chain_sum<wide>(rest, shared)) / static_cast<double>(n);
-}
+/* diagnostics_lags.cu: the effective sample size of centred series (Geyer), or the autocorrelation
+ * time of series of length 1 (Sokal). lags_of: how many lags the workspace has room for. */
+int64_t lags_of(int64_t iterations);
+void sum_over_lags(const batch &b, const series &s, int64_t iterations, bool sokal, slot to);
 
-/* Sum of squares about the mean. */
-template <bool wide>
-__device__ double squares_of(const double *x, int64_t n, double mean, chain_shared &shared) {
-    const int lanes = wide ? THREADS : 32, lane = static_cast<int>(threadIdx.x) % lanes;
-    double sum = 0;
-    for (int64_t t = lane; t < n; t += lanes) {
-        sum += (x[t] - mean) * (x[t] - mean);
-    }
-    return chain_sum<wide>(sum, shared);
-}
-
-/* With n - 1: NaN for a single entry. */
-template <bool wide>
-__device__ double variance_of(const double *x, int64_t n, chain_shared &shared) {
-    const double mean = mean_of<wide>(x, n, shared), squares = squares_of<wide>(x, n, mean, shared);
-    return n > 1 ? squares / static_cast<double>(n - 1) : NAN;
-}
-
-/* ---- autocovariances ------------------------------------------------------------------------- */
-
-/* Sums of x[t] x[t + lag] within each chain for the lags first ... first + count - 1 over the
- * block's range, the chains' means taken off before: lag i at lag_sums[i blocks + block]. */
-__device__ inline void sum_lags(const area &a, const series &s, int64_t first, int64_t count) {
-    const int64_t begin = blockIdx.x * s.range(), own_end = begin + s.range();
-    const int64_t end = own_end < s.count() ? own_end : s.count(), n = s.n;
-    const int64_t stride = 32 % n, start = (begin + gm_lane()) % n;
-    for (int64_t i = LAGS_AT_ONCE * gm_warp(); i < count; i += LAGS_AT_ONCE * WARPS) {
-        double sum[LAGS_AT_ONCE] = {};
-        int64_t t = start;
-        for (int64_t e = begin + gm_lane(); e < end; e += 32) {
-            const double x = a.x[e];
-#pragma unroll
-            for (int j = 0; j < LAGS_AT_ONCE; ++j) {
-                const int64_t lag = first + i + j;
-                sum[j] += t + lag < n ? x * a.x[e + lag] : 0;
-            }
-            t += stride;
-            t = t >= n ? t - n : t;
-        }
-#pragma unroll
-        for (int j = 0; j < LAGS_AT_ONCE; ++j) {
-            const double total = gm_warp_sum(sum[j]);
-            if (gm_lane() == 0 && i + j < count) {
-                a.lag_sums[(i + j) * gridDim.x + blockIdx.x] = total;
-            }
-        }
-    }
-}
-
-/* The blocks' sums of each lag into a.lags. */
-__device__ inline void gather_lags(const area &a, int64_t blocks, int64_t count) {
-    for (int64_t i = gm_warp(); i < count; i += WARPS) {
-        double sum = 0;
-        for (int64_t b = gm_lane(); b < blocks; b += 32) {
-            sum += a.lag_sums[i * blocks + b];
-        }
-        sum = gm_warp_sum(sum);
-        if (gm_lane() == 0) {
-            a.lags[i] = sum;
-        }
-    }
-    __syncthreads();
-}
-
-__device__ __forceinline__ double autocovariance(const area &a, const series &s, int64_t at) {
-    return a.lags[at] / static_cast<double>(s.n) / static_cast<double>(s.chains);
-}
-
-/* rho of the lag at place `at` of this batch. */
-__device__ __forceinline__ double correlation(const area &a, const series &s, int64_t at) {
-    return 1 - (a.now->within - autocovariance(a, s, at)) / a.now->total;
-}
-
-__device__ inline void geyer_start(const area &a, const series &s) {
-    state &now = *a.now;
-    const double n = static_cast<double>(s.n), zero = autocovariance(a, s, 0);
-    now.within = zero * n / (n - 1);
-    now.total = zero + (s.chains > 1 ? now.slot[BETWEEN] : 0);
-    now.lag = 0;
-    now.even = 1;
-    now.odd = correlation(a, s, 1);
-    now.sum = 0;
-}
-
-/* Geyer's initial monotone sequence over the lags up to `end`, of which a.lags has those from
- * `first` on: a pair is at most the one before it. Thread 0. */
-__device__ inline void geyer_go_on(const area &a, const series &s, int64_t first, int64_t end,
-                                   slot to) {
-    state &now = *a.now;
-    if (first == 0) {
-        now.done = s.n < 3 || now.silent != 0;
-        if (now.done) {
-            now.slot[to] = NAN;
-            return;
-        }
-        geyer_start(a, s);
-    }
-    while (now.lag < s.n - 5 && now.even + now.odd > 0) {
-        if (now.lag + 3 >= end) {
-            return; /* the next batch of lags goes on here */
-        }
-        const double pair = now.even + now.odd;
-        now.pair = now.lag == 0 || pair < now.pair ? pair : now.pair;
-        now.sum += now.pair;
-        now.lag += 2;
-        now.even = correlation(a, s, now.lag - first);
-        now.odd = correlation(a, s, now.lag + 1 - first);
-    }
-    const double last = now.even > 0 || now.even + now.odd >= 0 ? now.even : 0;
-    const double tau = -1 + last + 2 * now.sum, draws = static_cast<double>(s.count());
-    now.slot[to] = draws / fmax(tau, 1 / log10(draws));
-    now.done = 1;
-}
-
-/* Sokal's window: the series' chains have length 1, so that a sum is an autocorrelation. */
-__device__ inline void sokal_go_on(const area &a, const series &s, int64_t first, int64_t end,
-                                   slot to) {
-    state &now = *a.now;
-    if (first == 0) {
-        now.done = s.n < 2 || now.silent != 0;
-        now.sum = now.done ? NAN : 1;
-        now.lag = 1;
-    }
-    for (; now.lag < end && static_cast<double>(now.lag - 1) < 5 * now.sum; ++now.lag) {
-        now.sum += 2 * (a.lags[now.lag - first] / static_cast<double>(s.chains));
-    }
-    now.done = now.done != 0 || now.lag < end || end == s.n;
-    now.slot[to] = now.sum;
-}
+/* diagnostics_order.cu: the draws in order, without moving the series; then a quantile of them, or
+ * the normal scores of their ranks in place of the series. */
+void sort_draws(const batch &b, int64_t count);
+void find_quantile(const batch &b, int64_t count, double p, slot to);
+void find_scores(const batch &b, int64_t count);
 
 } // namespace diagnostics
 } // namespace gm

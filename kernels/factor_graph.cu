@@ -37,6 +37,10 @@ constexpr unsigned MOST_THREADS = 256; /* a block of a chain; two positions a th
 constexpr unsigned SEQUENTIAL_THREADS = 64;
 constexpr int CHUNK = 8; /* labels whose sums are in registers */
 
+/* Blocks of a multiprocessor that a kernel leaves room for: the most that it can without keeping
+ * registers in local memory. The compiler would do that to make room for more. */
+constexpr int COLOURED_BLOCKS = 2, SEQUENTIAL_BLOCKS = 8;
+
 struct factor_shared {
     gm_block_reduce_shared<long long> reduce;
 };
@@ -276,7 +280,7 @@ __device__ inline gm_status run_block(const factor_job &job, const chain_view &c
 }
 
 template <bool resident>
-__global__ void __launch_bounds__(MOST_THREADS)
+__global__ void __launch_bounds__(MOST_THREADS, COLOURED_BLOCKS)
     factor_coloured(const GM_GRID_CONSTANT factor_job job) {
     GM_SHARED(factor_shared, shared);
     const gm_factor_problem &p = job.p;
@@ -335,7 +339,7 @@ __device__ inline void measure_alone(const factor_job &job, const chain_view &c,
     }
 }
 
-__global__ void __launch_bounds__(SEQUENTIAL_THREADS)
+__global__ void __launch_bounds__(SEQUENTIAL_THREADS, SEQUENTIAL_BLOCKS)
     factor_sequential(const GM_GRID_CONSTANT factor_job job) {
     const int64_t chain = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
     if (chain >= job.a.chains) {

@@ -63,14 +63,7 @@ struct cholesky_item {
     }
 };
 
-const row cholesky_rows[] = {
-    lanes_row<cholesky_item, 4>("linalg_cholesky_4"),
-    lanes_row<cholesky_item, 8>("linalg_cholesky_8"),
-    lanes_row<cholesky_item, 16>("linalg_cholesky_16"),
-    lanes_row<cholesky_item, 32>("linalg_cholesky_32"),
-    vendor_row("linalg_cholesky_vendor"),
-    block_row<cholesky_item>("linalg_cholesky_block"),
-};
+const row cholesky_rows[] = GM_LINALG_FACTOR_ROWS(cholesky_item, "cholesky");
 
 } // namespace
 

@@ -34,6 +34,9 @@ template <class T, bool with_product> struct hermitian_scratch {
           kept(memory.take<rotation<T>>((d.n + 1) / 2)), w(memory.take<real_type<T>>(d.n)),
           order(memory.take<int>(d.n)) {
     }
+    __device__ const tile<T> &matrix() const {
+        return a;
+    }
 };
 
 /* The columns of a round's pairs in a and v; true if this thread's were rotated. */
@@ -118,8 +121,7 @@ template <class R> __device__ R ratio_of_moduli(int n, const R *w) {
 
 /* ---- eigenvalues ----------------------------------------------------------------------------- */
 
-/* What the items have in common: loading, and the decomposition here or by a library. */
-template <bool with_product> struct hermitian_item {
+template <class Item, bool with_product> struct hermitian_item : spectral_item<Item> {
     template <class T> using scratch = hermitian_scratch<T, with_product>;
     static constexpr vendor_spectrum_kind kind = VENDOR_HERMITIAN;
 
@@ -129,39 +131,20 @@ template <bool with_product> struct hermitian_item {
     }
     /* The exponent of the scale is a multiple of this: of 2^exponent there must be a root. */
     static constexpr int step = with_product ? 2 : 1;
+
+    template <class T, class Group>
+    static __device__ bool decompose(const Group &g, const gm_linalg_args &args,
+                                     const scratch<T> &s, real_type<T> norm) {
+        return diagonalize<T>(g, s, static_cast<int>(args.in[0].rows), norm);
+    }
 };
 
-/* load, diagonalize, conclude. */
-template <class Item, class T, class Group>
-__device__ outcome<real_type<T>> run_hermitian(const Group &g, const gm_linalg_args &args,
-                                               int64_t problem,
-                                               const typename Item::template scratch<T> &s) {
-    using R = real_type<T>;
-    const int n = static_cast<int>(args.in[0].rows);
-    const loaded<R> a =
-        load_scaled(g, Item::template entries<T>(args, problem), n, n, Item::step, s.a);
-    if (!a.finite) {
-        return failed<R>(GM_STATUS_NON_FINITE);
-    }
-    if (!diagonalize<T>(g, s, n, a.norm)) {
-        return failed<R>(GM_STATUS_NOT_CONVERGED);
-    }
-    return Item::template conclude<T>(g, args, problem, s, a);
-}
-
-struct eigen_hermitian_item : hermitian_item<false> {
+struct eigen_hermitian_item : hermitian_item<eigen_hermitian_item, false> {
     static dims sizes(const gm_linalg_args &args) {
         return sizes_of(args, 0);
     }
     static bool wants_vectors(const gm_linalg_args &args) {
         return args.out[1].data != nullptr;
-    }
-
-    template <class T, class Group>
-    static __device__ outcome<real_type<T>> run(const Group &g, const gm_linalg_args &args,
-                                                int64_t problem, const scratch<T> &s,
-                                                const dims &) {
-        return run_hermitian<eigen_hermitian_item, T>(g, args, problem, s);
     }
 
     template <class T, class Group>
@@ -189,7 +172,7 @@ struct eigen_hermitian_item : hermitian_item<false> {
 
 /* ---- roots ----------------------------------------------------------------------------------- */
 
-struct root_item : hermitian_item<true> {
+struct root_item : hermitian_item<root_item, true> {
     static dims sizes(const gm_linalg_args &args) {
         const bool product =
             args.kind == GM_LINALG_INVERSE_SQRT_PSD && args.residual.data != nullptr;
@@ -251,13 +234,6 @@ struct root_item : hermitian_item<true> {
     }
 
     template <class T, class Group>
-    static __device__ outcome<real_type<T>> run(const Group &g, const gm_linalg_args &args,
-                                                int64_t problem, const scratch<T> &s,
-                                                const dims &) {
-        return run_hermitian<root_item, T>(g, args, problem, s);
-    }
-
-    template <class T, class Group>
     static __device__ outcome<real_type<T>> conclude(const Group &g, const gm_linalg_args &args,
                                                      int64_t problem, const scratch<T> &s,
                                                      const loaded<real_type<T>> &a) {
@@ -282,21 +258,9 @@ struct root_item : hermitian_item<true> {
     }
 };
 
-const row eigen_hermitian_rows[] = {
-    lanes_row<eigen_hermitian_item, 8>("linalg_eigen_hermitian_8"),
-    lanes_row<eigen_hermitian_item, 16>("linalg_eigen_hermitian_16"),
-    lanes_row<eigen_hermitian_item, 32>("linalg_eigen_hermitian_32"),
-    spectral_vendor_row<eigen_hermitian_item>("linalg_eigen_hermitian_vendor"),
-    block_row<eigen_hermitian_item>("linalg_eigen_hermitian_block"),
-};
+const row eigen_hermitian_rows[] = GM_LINALG_SPECTRAL_ROWS(eigen_hermitian_item, "eigen_hermitian");
 
-const row root_rows[] = {
-    lanes_row<root_item, 8>("linalg_root_8"),
-    lanes_row<root_item, 16>("linalg_root_16"),
-    lanes_row<root_item, 32>("linalg_root_32"),
-    spectral_vendor_row<root_item>("linalg_root_vendor"),
-    block_row<root_item>("linalg_root_block"),
-};
+const row root_rows[] = GM_LINALG_SPECTRAL_ROWS(root_item, "root");
 
 } // namespace
 

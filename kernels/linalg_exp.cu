@@ -208,15 +208,8 @@ GM_NOINLINE __device__ bool exp_of(const Group &g, int n, split_number<real_type
     return true;
 }
 
-struct exp_item {
+struct exp_item : square_item {
     template <class T> using scratch = exp_scratch<T>;
-
-    static dims sizes(const gm_linalg_args &args) {
-        return sizes_of(args, 0);
-    }
-    static bool fits(const gm_linalg_args &args, int64_t n) {
-        return args.in[0].rows <= n;
-    }
 
     template <class T, class Group>
     static __device__ outcome<real_type<T>> run(const Group &g, const gm_linalg_args &args,
@@ -306,15 +299,8 @@ __device__ bool magnus_exponent(const Group &g, const gm_linalg_args &args, int6
     return good;
 }
 
-struct magnus_item {
+struct magnus_item : square_item {
     template <class T> using scratch = magnus_scratch<T>;
-
-    static dims sizes(const gm_linalg_args &args) {
-        return sizes_of(args, 0);
-    }
-    static bool fits(const gm_linalg_args &args, int64_t n) {
-        return args.in[0].rows <= n;
-    }
 
     template <class T, class Group>
     static __device__ outcome<real_type<T>> run(const Group &g, const gm_linalg_args &args,
@@ -338,16 +324,9 @@ struct magnus_item {
     }
 };
 
-const row exp_rows[] = {
-    fitting_lanes_row<exp_item, 4>("linalg_exp_4"), fitting_lanes_row<exp_item, 8>("linalg_exp_8"),
-    shared_row<exp_item, 32>("linalg_exp_32"), block_row<exp_item>("linalg_exp_block")};
-const row phi_rows[] = {
-    fitting_lanes_row<phi_item, 4>("linalg_phi_4"), fitting_lanes_row<phi_item, 8>("linalg_phi_8"),
-    shared_row<phi_item, 32>("linalg_phi_32"), block_row<phi_item>("linalg_phi_block")};
-const row magnus_rows[] = {fitting_lanes_row<magnus_item, 4>("linalg_magnus_4"),
-                           fitting_lanes_row<magnus_item, 8>("linalg_magnus_8"),
-                           shared_row<magnus_item, 32>("linalg_magnus_32"),
-                           block_row<magnus_item>("linalg_magnus_block")};
+const row exp_rows[] = GM_LINALG_FITTING_ROWS(exp_item, "exp");
+const row phi_rows[] = GM_LINALG_FITTING_ROWS(phi_item, "phi");
+const row magnus_rows[] = GM_LINALG_FITTING_ROWS(magnus_item, "magnus");
 
 } // namespace
 

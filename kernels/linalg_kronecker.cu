@@ -36,10 +36,12 @@ inline dims sizes_of_both(const gm_linalg_args &args, bool report) {
             static_cast<int>(longer(a.columns, b.columns)), report, 0};
 }
 
-inline bool both_fit(const gm_linalg_args &args, int64_t n) {
-    const gm_linalg_matrix &a = args.in[0], &b = args.in[2];
-    return longer(longer(a.rows, a.columns), longer(b.rows, b.columns)) <= n;
-}
+struct kronecker_item {
+    static bool fits(const gm_linalg_args &args, int64_t n) {
+        const gm_linalg_matrix &a = args.in[0], &b = args.in[2];
+        return longer(longer(a.rows, a.columns), longer(b.rows, b.columns)) <= n;
+    }
+};
 
 /* out = B X A^T, A m x n, B p x q; half: p n entries. */
 template <class Group, class T, class X, class F>
@@ -60,14 +62,11 @@ template <class T> struct apply_scratch {
     }
 };
 
-struct kronecker_apply_item {
+struct kronecker_apply_item : kronecker_item {
     template <class T> using scratch = apply_scratch<T>;
 
     static dims sizes(const gm_linalg_args &args) {
         return sizes_of_both(args, false);
-    }
-    static bool fits(const gm_linalg_args &args, int64_t n) {
-        return both_fit(args, n);
     }
 
     template <class T, class Group>
@@ -114,14 +113,11 @@ template <class T> struct solve_scratch {
 /* Frobenius norms over the columns of x so far. */
 template <class R> struct column_norms { R given, found, error; };
 
-struct kronecker_solve_item {
+struct kronecker_solve_item : kronecker_item {
     template <class T> using scratch = solve_scratch<T>;
 
     static dims sizes(const gm_linalg_args &args) {
         return sizes_of_both(args, args.rcond.data != nullptr || args.residual.data != nullptr);
-    }
-    static bool fits(const gm_linalg_args &args, int64_t n) {
-        return both_fit(args, n);
     }
 
     /* The solution of column `from`, X^T = A^-1 (B^-1 X)^T, to s.turned, n x q. */
@@ -200,16 +196,8 @@ struct kronecker_solve_item {
     }
 };
 
-const row kronecker_apply_rows[] = {
-    fitting_lanes_row<kronecker_apply_item, 4>("linalg_kronecker_apply_4"),
-    fitting_lanes_row<kronecker_apply_item, 8>("linalg_kronecker_apply_8"),
-    shared_row<kronecker_apply_item, 32>("linalg_kronecker_apply_32"),
-    block_row<kronecker_apply_item>("linalg_kronecker_apply_block")};
-const row kronecker_solve_rows[] = {
-    fitting_lanes_row<kronecker_solve_item, 4>("linalg_kronecker_solve_4"),
-    fitting_lanes_row<kronecker_solve_item, 8>("linalg_kronecker_solve_8"),
-    shared_row<kronecker_solve_item, 32>("linalg_kronecker_solve_32"),
-    block_row<kronecker_solve_item>("linalg_kronecker_solve_block")};
+const row kronecker_apply_rows[] = GM_LINALG_FITTING_ROWS(kronecker_apply_item, "kronecker_apply");
+const row kronecker_solve_rows[] = GM_LINALG_FITTING_ROWS(kronecker_solve_item, "kronecker_solve");
 
 } // namespace
 

@@ -125,18 +125,10 @@ __device__ outcome<real_type<T>> lu_item::run(const Group &g, const gm_linalg_ar
                          });
 }
 
-#define GM_LU_ROWS(name)                                                                           \
-    {                                                                                              \
-        lanes_row<lu_item, 4>("linalg_" name "_4"), lanes_row<lu_item, 8>("linalg_" name "_8"),    \
-            lanes_row<lu_item, 16>("linalg_" name "_16"),                                          \
-            lanes_row<lu_item, 32>("linalg_" name "_32"), vendor_row("linalg_" name "_vendor"),    \
-            block_row<lu_item>("linalg_" name "_block"),                                           \
-    }
-
-const row lu_rows[] = GM_LU_ROWS("lu");
-const row determinant_rows[] = GM_LU_ROWS("determinant");
-const row solve_rows[] = GM_LU_ROWS("solve");
-const row inverse_rows[] = GM_LU_ROWS("inverse");
+const row lu_rows[] = GM_LINALG_FACTOR_ROWS(lu_item, "lu");
+const row determinant_rows[] = GM_LINALG_FACTOR_ROWS(lu_item, "determinant");
+const row solve_rows[] = GM_LINALG_FACTOR_ROWS(lu_item, "solve");
+const row inverse_rows[] = GM_LINALG_FACTOR_ROWS(lu_item, "inverse");
 
 } // namespace
 

@@ -31,15 +31,8 @@ template <class T> struct power_scratch {
     }
 };
 
-struct power_item {
+struct power_item : square_item {
     template <class T> using scratch = power_scratch<T>;
-
-    static dims sizes(const gm_linalg_args &args) {
-        return sizes_of(args, 0);
-    }
-    static bool fits(const gm_linalg_args &args, int64_t n) {
-        return args.in[0].rows <= n;
-    }
 
     template <class T, class Group>
     static __device__ outcome<real_type<T>> run(const Group &g, const gm_linalg_args &args,
@@ -161,15 +154,12 @@ __device__ void apply_taylor(const Group &g, int n, int k, real_type<T> t, const
     }
 }
 
-struct exp_apply_item {
+struct exp_apply_item : square_item {
     template <class T> using scratch = action_scratch<T>;
 
     static dims sizes(const gm_linalg_args &args) {
         const int64_t columns = args.in[1].columns;
         return sizes_of(args, columns < 64 ? columns : 64);
-    }
-    static bool fits(const gm_linalg_args &args, int64_t n) {
-        return args.in[0].rows <= n;
     }
 
     /* A - mu I into s.a; returns mu. */
@@ -226,14 +216,8 @@ struct exp_apply_item {
     }
 };
 
-const row power_rows[] = {fitting_lanes_row<power_item, 4>("linalg_power_4"),
-                          fitting_lanes_row<power_item, 8>("linalg_power_8"),
-                          shared_row<power_item, 32>("linalg_power_32"),
-                          block_row<power_item>("linalg_power_block")};
-const row exp_apply_rows[] = {fitting_lanes_row<exp_apply_item, 4>("linalg_exp_apply_4"),
-                              fitting_lanes_row<exp_apply_item, 8>("linalg_exp_apply_8"),
-                              shared_row<exp_apply_item, 32>("linalg_exp_apply_32"),
-                              block_row<exp_apply_item>("linalg_exp_apply_block")};
+const row power_rows[] = GM_LINALG_FITTING_ROWS(power_item, "power");
+const row exp_apply_rows[] = GM_LINALG_FITTING_ROWS(exp_apply_item, "exp_apply");
 
 } // namespace
 

@@ -66,11 +66,7 @@ struct qr_item {
     }
 };
 
-const row qr_rows[] = {
-    lanes_row<qr_item, 4>("linalg_qr_4"),   lanes_row<qr_item, 8>("linalg_qr_8"),
-    lanes_row<qr_item, 16>("linalg_qr_16"), lanes_row<qr_item, 32>("linalg_qr_32"),
-    vendor_row("linalg_qr_vendor"),         block_row<qr_item>("linalg_qr_block"),
-};
+const row qr_rows[] = GM_LINALG_FACTOR_ROWS(qr_item, "qr");
 
 } // namespace
 

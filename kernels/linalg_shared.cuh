@@ -81,6 +81,16 @@ template <class Item, int N> bool item_fits_shared(gm_call *call, const gm_linal
     return Item::fits(args, N) && shared_holds<Item, N>(call, args);
 }
 
+/* Of an item whose matrices are all as large as a, which is square. */
+struct square_item {
+    static dims sizes(const gm_linalg_args &args) {
+        return sizes_of(args, 0);
+    }
+    static bool fits(const gm_linalg_args &args, int64_t n) {
+        return args.in[0].rows <= n;
+    }
+};
+
 template <class Item, int N> constexpr row fitting_lanes_row(const char *name) {
     row r = lanes_row<Item, N>(name);
     r.fits = item_fits<Item, N>;
@@ -244,6 +254,15 @@ template <class R> __device__ __forceinline__ outcome<R> stored(bool finite) {
 
 } // namespace linalg
 } // namespace gm
+
+/* The rows of an item of these. */
+#define GM_LINALG_FITTING_ROWS(item, name)                                                         \
+    {                                                                                              \
+        linalg::fitting_lanes_row<item, 4>("linalg_" name "_4"),                                   \
+            linalg::fitting_lanes_row<item, 8>("linalg_" name "_8"),                               \
+            linalg::shared_row<item, 32>("linalg_" name "_32"),                                    \
+            linalg::block_row<item>("linalg_" name "_block"),                                      \
+    }
 
 /* As GM_LINALG_DEFINE, for an operation with a factor t. */
 #define GM_LINALG_DEFINE_WITH_T(name, rows)                                                        \

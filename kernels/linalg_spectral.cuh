@@ -84,6 +84,29 @@ __device__ loaded<real_type<T>> load_scaled(const Group &g, const Entries &entri
     return {true, exponent, norm(g, rows, columns, to)};
 }
 
+/*
+ * What the items have in common. scratch: of the type of the problem's entries, with
+ * matrix(): where the problem is loaded. The item has entries and step, what is loaded and with
+ * which exponent; decompose, false: no convergence; conclude, the results.
+ */
+template <class Item> struct spectral_item {
+    template <class T, class Group, class Scratch>
+    static __device__ outcome<real_type<T>> run(const Group &g, const gm_linalg_args &args,
+                                                int64_t problem, const Scratch &s, const dims &) {
+        using R = real_type<T>;
+        const int m = static_cast<int>(args.in[0].rows), n = static_cast<int>(args.in[0].columns);
+        const loaded<R> a = load_scaled(g, Item::template entries<T>(args, problem), m > n ? m : n,
+                                        m > n ? n : m, Item::step, s.matrix());
+        if (!a.finite) {
+            return failed<R>(GM_STATUS_NON_FINITE);
+        }
+        if (!Item::template decompose<T>(g, args, s, a.norm)) {
+            return failed<R>(GM_STATUS_NOT_CONVERGED);
+        }
+        return Item::template conclude<T>(g, args, problem, s, a);
+    }
+};
+
 /* ---- order ----------------------------------------------------------------------------------- */
 
 /* order[rank] = the index of that rank by value; ties by index. Ends with a barrier. */

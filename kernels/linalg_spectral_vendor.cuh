@@ -211,3 +211,13 @@ template <class Item> constexpr row spectral_vendor_row(const char *name) {
 
 } // namespace linalg
 } // namespace gm
+
+/* The rows of an item of these. */
+#define GM_LINALG_SPECTRAL_ROWS(item, name)                                                        \
+    {                                                                                              \
+        linalg::lanes_row<item, 8>("linalg_" name "_8"),                                           \
+            linalg::lanes_row<item, 16>("linalg_" name "_16"),                                     \
+            linalg::lanes_row<item, 32>("linalg_" name "_32"),                                     \
+            linalg::spectral_vendor_row<item>("linalg_" name "_vendor"),                           \
+            linalg::block_row<item>("linalg_" name "_block"),                                      \
+    }

@@ -50,6 +50,9 @@ template <class T, bool with_inverse> struct svd_scratch {
           values(memory.take<real_type<T>>(short_side(d))), order(memory.take<int>(short_side(d))),
           missing(memory.take<int>(d.k)), dots(memory.take<T>(d.k)) {
     }
+    __device__ const tile<T> &matrix() const {
+        return w;
+    }
 };
 
 /* A problem: rows >= columns, of w `wanted` columns in the end. */
@@ -225,8 +228,7 @@ template <class Scratch> __device__ auto ratio_of_values(int n, const Scratch &s
 
 /* ---- singular values ------------------------------------------------------------------------- */
 
-/* What the items have in common. */
-template <bool with_inverse> struct singular_item {
+template <class Item, bool with_inverse> struct singular_item : spectral_item<Item> {
     template <class T> using scratch = svd_scratch<T, with_inverse>;
     static constexpr vendor_spectrum_kind kind = VENDOR_SINGULAR;
     static constexpr int step = 1;
@@ -235,25 +237,13 @@ template <bool with_inverse> struct singular_item {
     static __device__ tall_entries<T> entries(const gm_linalg_args &args, int64_t problem) {
         return {view_of<T>(args, args.in[0], problem), args.in[0].rows < args.in[0].columns};
     }
-};
 
-/* load, decompose, conclude. */
-template <class Item, class T, class Group>
-__device__ outcome<real_type<T>> run_singular(const Group &g, const gm_linalg_args &args,
-                                              int64_t problem,
-                                              const typename Item::template scratch<T> &s) {
-    using R = real_type<T>;
-    const svd_sizes z = Item::sizes_here(args);
-    const loaded<R> a = load_scaled(g, Item::template entries<T>(args, problem), z.rows, z.columns,
-                                    Item::step, s.w);
-    if (!a.finite) {
-        return failed<R>(GM_STATUS_NON_FINITE);
+    template <class T, class Group>
+    static __device__ bool decompose(const Group &g, const gm_linalg_args &args,
+                                     const scratch<T> &s, real_type<T>) {
+        return singular_values<T>(g, s, Item::sizes_here(args));
     }
-    if (!singular_values<T>(g, s, z)) {
-        return failed<R>(GM_STATUS_NOT_CONVERGED);
-    }
-    return Item::template conclude<T>(g, args, problem, s, a);
-}
+};
 
 inline __host__ __device__ svd_sizes sizes_of_svd(const gm_linalg_args &args, int wanted,
                                                   bool vectors) {
@@ -261,9 +251,7 @@ inline __host__ __device__ svd_sizes sizes_of_svd(const gm_linalg_args &args, in
     return {m > n ? m : n, m > n ? n : m, wanted, m < n, vectors};
 }
 
-struct svd_item : singular_item<false> {
-    template <class T> using scratch = svd_scratch<T, false>;
-
+struct svd_item : singular_item<svd_item, false> {
     /* Columns of the long side's basis. */
     static __host__ __device__ int wanted(const gm_linalg_args &args) {
         const int64_t m = args.in[0].rows, n = args.in[0].columns;
@@ -300,13 +288,6 @@ struct svd_item : singular_item<false> {
     }
 
     template <class T, class Group>
-    static __device__ outcome<real_type<T>> run(const Group &g, const gm_linalg_args &args,
-                                                int64_t problem, const scratch<T> &s,
-                                                const dims &) {
-        return run_singular<svd_item, T>(g, args, problem, s);
-    }
-
-    template <class T, class Group>
     static __device__ outcome<real_type<T>> conclude(const Group &g, const gm_linalg_args &args,
                                                      int64_t problem, const scratch<T> &s,
                                                      const loaded<real_type<T>> &a) {
@@ -332,7 +313,8 @@ struct svd_item : singular_item<false> {
 
 /* ---- the pseudoinverse ----------------------------------------------------------------------- */
 
-struct pseudoinverse_item : singular_item<true> {
+/* What it shares with least squares. */
+template <class Item> struct inverting_item : singular_item<Item, true> {
     template <class T> using scratch = svd_scratch<T, true>;
 
     static dims sizes(const gm_linalg_args &args) {
@@ -373,7 +355,9 @@ struct pseudoinverse_item : singular_item<true> {
         });
         return rank;
     }
+};
 
+struct pseudoinverse_item : inverting_item<pseudoinverse_item> {
     /* |W W^+ W - W| / (|W|^2 |W^+|) */
     template <class T, class Group>
     static __device__ real_type<T> residual(const Group &g, const scratch<T> &s, const svd_sizes &z,
@@ -395,13 +379,6 @@ struct pseudoinverse_item : singular_item<true> {
     }
 
     template <class T, class Group>
-    static __device__ outcome<real_type<T>> run(const Group &g, const gm_linalg_args &args,
-                                                int64_t problem, const scratch<T> &s,
-                                                const dims &) {
-        return run_singular<pseudoinverse_item, T>(g, args, problem, s);
-    }
-
-    template <class T, class Group>
     static __device__ outcome<real_type<T>> conclude(const Group &g, const gm_linalg_args &args,
                                                      int64_t problem, const scratch<T> &s,
                                                      const loaded<real_type<T>> &a) {
@@ -420,32 +397,15 @@ struct pseudoinverse_item : singular_item<true> {
     }
 };
 
-const row svd_rows[] = {
-    lanes_row<svd_item, 8>("linalg_svd_8"),   lanes_row<svd_item, 16>("linalg_svd_16"),
-    lanes_row<svd_item, 32>("linalg_svd_32"), spectral_vendor_row<svd_item>("linalg_svd_vendor"),
-    block_row<svd_item>("linalg_svd_block"),
-};
+const row svd_rows[] = GM_LINALG_SPECTRAL_ROWS(svd_item, "svd");
 
-const row pseudoinverse_rows[] = {
-    lanes_row<pseudoinverse_item, 8>("linalg_pseudoinverse_8"),
-    lanes_row<pseudoinverse_item, 16>("linalg_pseudoinverse_16"),
-    lanes_row<pseudoinverse_item, 32>("linalg_pseudoinverse_32"),
-    spectral_vendor_row<pseudoinverse_item>("linalg_pseudoinverse_vendor"),
-    block_row<pseudoinverse_item>("linalg_pseudoinverse_block"),
-};
+const row pseudoinverse_rows[] = GM_LINALG_SPECTRAL_ROWS(pseudoinverse_item, "pseudoinverse");
 
 /* ---- least squares --------------------------------------------------------------------------- */
 
 /* X = A^+ B, min(m, n) columns at a time: X and A X - B are where W and V were, the longer of the
  * two in W. All is of the scaled A; X is scaled when it is stored. */
-struct least_squares_item : pseudoinverse_item {
-    template <class T, class Group>
-    static __device__ outcome<real_type<T>> run(const Group &g, const gm_linalg_args &args,
-                                                int64_t problem, const scratch<T> &s,
-                                                const dims &) {
-        return run_singular<least_squares_item, T>(g, args, problem, s);
-    }
-
+struct least_squares_item : inverting_item<least_squares_item> {
     /* x = A^+ b */
     template <class T, class Group>
     static __device__ void apply(const Group &g, const scratch<T> &s, const svd_sizes &z,
@@ -515,13 +475,7 @@ struct least_squares_item : pseudoinverse_item {
     }
 };
 
-const row least_squares_rows[] = {
-    lanes_row<least_squares_item, 8>("linalg_least_squares_8"),
-    lanes_row<least_squares_item, 16>("linalg_least_squares_16"),
-    lanes_row<least_squares_item, 32>("linalg_least_squares_32"),
-    spectral_vendor_row<least_squares_item>("linalg_least_squares_vendor"),
-    block_row<least_squares_item>("linalg_least_squares_block"),
-};
+const row least_squares_rows[] = GM_LINALG_SPECTRAL_ROWS(least_squares_item, "least_squares");
 
 } // namespace
 

@@ -70,14 +70,7 @@ struct triangular_item {
     }
 };
 
-const row triangular_rows[] = {
-    lanes_row<triangular_item, 4>("linalg_triangular_solve_4"),
-    lanes_row<triangular_item, 8>("linalg_triangular_solve_8"),
-    lanes_row<triangular_item, 16>("linalg_triangular_solve_16"),
-    lanes_row<triangular_item, 32>("linalg_triangular_solve_32"),
-    vendor_row("linalg_triangular_solve_vendor"),
-    block_row<triangular_item>("linalg_triangular_solve_block"),
-};
+const row triangular_rows[] = GM_LINALG_FACTOR_ROWS(triangular_item, "triangular_solve");
 
 } // namespace
 

@@ -19,3 +19,14 @@ constexpr row vendor_row(const char *name) {
 
 } // namespace linalg
 } // namespace gm
+
+/* The rows of an item that a library takes over. */
+#define GM_LINALG_FACTOR_ROWS(item, name)                                                          \
+    {                                                                                              \
+        linalg::lanes_row<item, 4>("linalg_" name "_4"),                                           \
+            linalg::lanes_row<item, 8>("linalg_" name "_8"),                                       \
+            linalg::lanes_row<item, 16>("linalg_" name "_16"),                                     \
+            linalg::lanes_row<item, 32>("linalg_" name "_32"),                                     \
+            linalg::vendor_row("linalg_" name "_vendor"),                                          \
+            linalg::block_row<item>("linalg_" name "_block"),                                      \
+    }

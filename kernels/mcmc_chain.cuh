@@ -22,6 +22,7 @@
 #include <genmath/detail/chain_noise.h>
 
 #include "kernels/ensemble.cuh"
+#include "kernels/functions.cuh"
 
 namespace gm {
 
@@ -67,30 +68,6 @@ template <> struct chain_noise<double> {
         return gm_chain_exponential_f64(seed, index, step);
     }
 };
-
-__device__ __forceinline__ float root(float x) {
-    return gm_sqrt_f32(x);
-}
-
-__device__ __forceinline__ double root(double x) {
-    return gm_sqrt_f64(x);
-}
-
-__device__ __forceinline__ float exponential(float x) {
-    return gm_exp_f32(x);
-}
-
-__device__ __forceinline__ double exponential(double x) {
-    return gm_exp_f64(x);
-}
-
-__device__ __forceinline__ float logarithm(float x) {
-    return gm_log_f32(x);
-}
-
-__device__ __forceinline__ double logarithm(double x) {
-    return gm_log_f64(x);
-}
 
 /* A chain in registers. *_new: along the trajectory. */
 template <class Density, typename real> struct chain {

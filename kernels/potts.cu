@@ -38,6 +38,14 @@ namespace {
 constexpr unsigned SEQUENTIAL_THREADS = 64;
 constexpr int FEW_LABELS = 8; /* fields of so many are kept in registers */
 
+/* Blocks of a multiprocessor that a kernel leaves room for: the most that it can on sm_80 and
+ * sm_90a without keeping registers in local memory. The compiler would do that to make room for
+ * more. */
+constexpr int coloured_blocks(int most) {
+    return most == FEW_LABELS ? 3 : 5;
+}
+constexpr int SEQUENTIAL_BLOCKS = 6;
+
 struct potts_shared {
     gm_block_reduce_shared<long long> reduce;
     uint64_t sums[2 * GM_POTTS_SUMS];
@@ -266,7 +274,7 @@ __device__ inline long long run_sweeps(const potts_job &job, const chain_view &c
 }
 
 template <bool resident, int most>
-__global__ void __launch_bounds__(CHAIN_MOST_THREADS)
+__global__ void __launch_bounds__(CHAIN_MOST_THREADS, coloured_blocks(most))
     potts_coloured(const GM_GRID_CONSTANT potts_job job) {
     GM_SHARED(potts_shared, shared);
     const gm_potts_problem &p = job.p;
@@ -377,7 +385,7 @@ __device__ inline long long run_alone(const potts_job &job, const chain_view &c,
 }
 
 template <int most>
-__global__ void __launch_bounds__(SEQUENTIAL_THREADS)
+__global__ void __launch_bounds__(SEQUENTIAL_THREADS, SEQUENTIAL_BLOCKS)
     potts_sequential(const GM_GRID_CONSTANT potts_job job) {
     const int64_t chain = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
     if (chain >= job.a.chains) {

@@ -20,6 +20,7 @@
 #include "host/rbm_terms.h"
 #include "kernels/block.cuh"
 #include "kernels/elements.cuh"
+#include "kernels/functions.cuh"
 #include "kernels/module.cuh"
 
 #include <math.h>
@@ -34,18 +35,6 @@ __device__ __forceinline__ float softplus(float x) {
 }
 __device__ __forceinline__ double softplus(double x) {
     return gm_softplus_f64(x);
-}
-__device__ __forceinline__ float exp_of(float x) {
-    return gm_exp_f32(x);
-}
-__device__ __forceinline__ double exp_of(double x) {
-    return gm_exp_f64(x);
-}
-__device__ __forceinline__ float log_of(float x) {
-    return gm_log_f32(x);
-}
-__device__ __forceinline__ double log_of(double x) {
-    return gm_log_f64(x);
 }
 __device__ __forceinline__ float quotient(float x, float y) {
     return gm_divide_f32(x, y);
@@ -94,9 +83,9 @@ __device__ real log_colours(const params<real> &a, int64_t row, int64_t unit, re
         most = x <= most ? most : x;
     }
     for (int64_t q = unit; q < unit + a.colours; ++q) {
-        sum += exp_of(a.colour(row, q, gain) - most);
+        sum += exponential(a.colour(row, q, gain) - most);
     }
-    return most + log_of(sum);
+    return most + logarithm(sum);
 }
 
 template <class real>
@@ -110,7 +99,7 @@ __device__ real term(const params<real> &a, int64_t row, int64_t unit, real gain
     const real x = gain * a.field_at(row, unit), sigma = a.sigma[unit];
     const real two_pi = real(6.283185307179586476925286766559);
     return a.beta * (quotient(a.bias[unit] * x, sigma) + x * x * real(0.5)) +
-           log_of(quotient(two_pi * sigma * sigma, a.beta)) * real(0.5);
+           logarithm(quotient(two_pi * sigma * sigma, a.beta)) * real(0.5);
 }
 
 template <class real> __device__ real state_term(const params<real> &a, int64_t row, int64_t i) {
@@ -183,7 +172,7 @@ __device__ void set_site(const params<real> &a, int64_t row, int64_t unit, uint6
     const real u = a.mean != 0 ? real(0) : uniform(a.seed, a.first + site, real());
     real below = 0, *out = a.out + row * a.units;
     for (int64_t q = unit; q < unit + a.colours; ++q) {
-        const real p = exp_of(a.colour(row, q, a.gain) - whole);
+        const real p = exponential(a.colour(row, q, a.gain) - whole);
         const bool last = q + 1 == unit + a.colours && p == p;
         const bool chosen = below < u && (below + p >= u || last);
         below = chosen ? real(2) : below + p;
@@ -244,14 +233,14 @@ __global__ void __launch_bounds__(THREADS) rbm_fold(const GM_GRID_CONSTANT param
     most = gm_block_max(most, shared.reduce);
     real sum = 0;
     for (int64_t r = threadIdx.x; r < a.rows; r += THREADS) {
-        sum += exp_of(a.field[r] - most);
+        sum += exponential(a.field[r] - most);
     }
     sum = gm_block_sum(sum, shared.reduce);
     if (threadIdx.x == 0) {
-        sum += sum_before * exp_of(before - most);
+        sum += sum_before * exponential(before - most);
         a.out[0] = most;
         a.out[1] = sum;
-        a.result[0] = most + log_of(sum);
+        a.result[0] = most + logarithm(sum);
     }
 }
 
