@@ -374,7 +374,11 @@ static void check_case(const subject *s, const exact_case *c) {
     exact_moments(&l, c->columns, exact);
     fill(beta, chains, c->beta);
     draw_states(&l, 2024, chains, labels);
-    const labels_run r = {chains, {.seed = 7, .sweeps = sweeps}, beta, labels, sums, NULL, false};
+    const chains_run r = {.chains = chains,
+                          .sweeps = {.seed = 7, .sweeps = sweeps},
+                          .beta = beta,
+                          .labels = labels,
+                          .sums = sums};
     run_labels(s, &made.model, &r);
     const double quantum = quantum_of(s, &made.model);
     for (int k = 0; k < MOMENTS; ++k) {
@@ -460,9 +464,10 @@ static void rows_are_exact(void **state) {
             labels[i] = (uint8_t)label_of(&l, from, i % sites);
         }
         fill(beta, chains, c->beta);
-        const labels_run r = {
-            chains, {.seed = 11, .first_chain = 1u << 30, .sweeps = 1}, beta, labels, NULL, NULL,
-            false};
+        const chains_run r = {.chains = chains,
+                              .sweeps = {.seed = 11, .first_chain = 1u << 30, .sweeps = 1},
+                              .beta = beta,
+                              .labels = labels};
         run_labels(s, &made.model, &r);
         for (int64_t i = 0; i < chains; ++i) {
             int to = 0;
@@ -536,7 +541,10 @@ static void tori_have_their_energy(void **state) {
     for (int k = 0; k < COUNT(betas); ++k) {
         fill(beta, chains, betas[k]);
         draw_labels(5, &torus, chains, labels);
-        labels_run r = {chains, {.seed = 3, .sweeps = burn_in}, beta, labels, NULL, NULL, false};
+        chains_run r = {.chains = chains,
+                        .sweeps = {.seed = 3, .sweeps = burn_in},
+                        .beta = beta,
+                        .labels = labels};
         run_labels(s, &torus, &r);
         r.sweeps.first_sweep = burn_in;
         r.sweeps.sweeps = sweeps;
@@ -588,8 +596,10 @@ static void two_labels_are_signs(void **state) {
     fill(beta, chains, 0.5);
     draw_spins(1, &ising, chains, spins);
     draw_labels(2, &potts, chains, labels);
-    chains_run a = {.chains = chains, .sweeps = {.seed = 5, .sweeps = burn_in}, beta, spins};
-    labels_run b = {chains, {.seed = 6, .sweeps = burn_in}, beta, labels, NULL, NULL, false};
+    chains_run a = {
+        .chains = chains, .sweeps = {.seed = 5, .sweeps = burn_in}, .beta = beta, .spins = spins};
+    chains_run b = {
+        .chains = chains, .sweeps = {.seed = 6, .sweeps = burn_in}, .beta = beta, .labels = labels};
     run_chains(s, &ising, &a);
     run_labels(s, &potts, &b);
     a.sweeps = b.sweeps = (gm_ising_sweeps){.seed = 5, .first_sweep = burn_in, .sweeps = sweeps};
