@@ -1,4 +1,5 @@
-/* What the tests of Potts chains share: runs from host arrays on any subject. */
+/* What the tests of Potts chains share: models on lattices, runs from host arrays on any subject.
+ */
 #ifndef GENMATH_TESTS_POTTS_FIXTURE_H
 #define GENMATH_TESTS_POTTS_FIXTURE_H
 
@@ -6,113 +7,113 @@
 
 #include <genmath/potts.h>
 
-typedef struct labels_run {
-    int64_t chains;
-    gm_ising_sweeps sweeps;
-    const double *beta; /* (chains) */
-    uint8_t *labels;    /* (chains, sites) row-major, replaced */
-    uint64_t *sums;     /* (chains, GM_POTTS_SUMS, 2); NULL: not wanted */
-    int32_t *status;    /* (chains); NULL: all must be OK */
-    bool by_site;       /* in memory the chains of a site are side by side, every second byte */
-} labels_run;
-
-enum { POTTS_GUARD = 0xa7 };
-
-static size_t label_offset(const labels_run *r, int64_t sites, int64_t chain, int64_t site) {
-    return (size_t)(r->by_site ? 2 * (site * r->chains + chain) : chain * sites + site);
-}
-
-static void run_labels_in_memory(const subject *s, const gm_potts_plan *plan, int64_t sites,
-                                 const labels_run *r, uint8_t *packed, size_t bytes) {
-    const size_t n = (size_t)r->chains, sums_bytes = n * 2 * GM_POTTS_SUMS * 8;
-    uint64_t *sums = malloc(sums_bytes + 1);
-    int32_t *status = malloc((n + 1) * sizeof *status);
-    memset(sums, 0xff, sums_bytes);
-    memset(status, 0xff, n * sizeof *status);
-    ising_memory m = {.beta = uploaded(s, r->beta, n * 8),
-                      .spins = uploaded(s, packed, bytes),
-                      .sums = uploaded(s, sums, sums_bytes),
-                      .status = uploaded(s, status, n * 4)};
-    const gm_tensor beta = gm_tensor_1d(m.beta, GM_F64, r->chains);
-    gm_tensor labels = gm_tensor_2d(m.spins, GM_U8, r->chains, sites);
-    if (r->by_site) {
-        labels.stride[0] = 2;
-        labels.stride[1] = 2 * r->chains;
-    }
-    const int64_t shape[3] = {r->chains, GM_POTTS_SUMS, 2};
-    gm_tensor sums_view;
-    ASSERT_OK(NULL, gm_tensor_view(m.sums, GM_U64, 3, shape, &sums_view));
-    const gm_tensor status_view = gm_tensor_1d(m.status, GM_I32, r->chains);
-    const gm_potts_result result = {.sums = r->sums != NULL ? &sums_view : NULL,
-                                    .status = &status_view};
-    gm_workspace workspace = {0};
-    ASSERT_OK(s->context, gm_potts_run(plan, &r->sweeps, &beta, &labels, &result, &workspace));
-    ASSERT_OK(s->context, gm_memory_alloc(s->context, workspace.bytes, &m.workspace));
-    workspace.data = m.workspace;
-    ASSERT_OK(s->context, gm_potts_run(plan, &r->sweeps, &beta, &labels, &result, &workspace));
-    ASSERT_OK(s->context, gm_memory_download(s->context, packed, m.spins, bytes));
-    ASSERT_OK(s->context, gm_memory_download(s->context, status, m.status, n * 4));
-    if (r->sums != NULL) {
-        ASSERT_OK(s->context, gm_memory_download(s->context, r->sums, m.sums, sums_bytes));
-    }
-    for (size_t i = 0; i < n; ++i) {
-        if (r->status != NULL) {
-            r->status[i] = status[i];
-        } else {
-            assert_int_equal(status[i], GM_STATUS_OK);
-        }
-    }
-    void *const all[] = {m.beta, m.spins, m.sums, m.status, m.workspace};
-    for (int i = 0; i < COUNT(all); ++i) {
-        ASSERT_OK(s->context, gm_memory_free(s->context, all[i]));
-    }
-    free(sums);
-    free(status);
-}
-
-/* Every byte that is no label must stay as it is. */
-__attribute__((unused)) static void run_labels(const subject *s, const gm_potts_model *model,
-                                               const labels_run *r) {
-    const int64_t sites = model->sites;
-    const size_t bytes = (size_t)(r->chains * sites * (r->by_site ? 2 : 1)) + 1;
-    gm_potts_plan *plan;
-    ASSERT_OK(s->context, gm_potts_plan_create(s->context, model, &plan));
-    uint8_t *packed = malloc(bytes);
-    assert_non_null(packed);
-    memset(packed, POTTS_GUARD, bytes);
-    for (int64_t i = 0; i < r->chains * sites; ++i) {
-        packed[label_offset(r, sites, i / sites, i % sites)] = r->labels[i];
-    }
-    run_labels_in_memory(s, plan, sites, r, packed, bytes);
-    for (int64_t i = 0; i < r->chains * sites; ++i) {
-        uint8_t *label = &packed[label_offset(r, sites, i / sites, i % sites)];
-        r->labels[i] = *label;
-        *label = POTTS_GUARD;
-    }
-    for (size_t i = 0; i < bytes; ++i) {
-        assert_int_equal(packed[i], POTTS_GUARD);
-    }
-    free(packed);
-    gm_potts_plan_destroy(plan);
-}
-
 /* Random labels. */
-__attribute__((unused)) static void draw_labels(uint64_t seed, const gm_potts_model *model,
-                                                int64_t chains, uint8_t *labels) {
+static inline void draw_labels(uint64_t seed, const gm_potts_model *model, int64_t chains,
+                               uint8_t *labels) {
     for (int64_t i = 0; i < chains * model->sites; ++i) {
         labels[i] = (uint8_t)((next_random(&seed) >> 40) % (uint64_t)model->q);
     }
 }
 
 /* Edges of a lattice, to be freed, as the model's ends. */
-__attribute__((unused)) static int32_t *set_potts_lattice(gm_potts_model *model, int32_t axes,
-                                                          const int64_t *size, int periodic) {
+static inline int32_t *set_potts_lattice(gm_potts_model *model, int32_t axes, const int64_t *size,
+                                         int periodic) {
     gm_ising_model lattice = {0};
     int32_t *ends = set_lattice(&lattice, axes, size, periodic);
     model->sites = lattice.sites;
     model->edges = lattice.edges;
     model->ends = ends;
     return ends;
+}
+
+/* ---- Potts chains as a kind ------------------------------------------------------------------ */
+
+static inline gm_status create_potts(gm_context *context, const void *model, void **plan) {
+    gm_potts_plan *made = (gm_potts_plan *)8;
+    const gm_status status =
+        gm_potts_plan_create(context, model, plan != NULL ? &made : (gm_potts_plan **)NULL);
+    if (plan != NULL) {
+        *plan = made;
+    }
+    return status;
+}
+
+/* Of three labels. */
+static inline gm_status create_potts_on(gm_context *context, const gm_ising_model *graph,
+                                        void **plan) {
+    const gm_potts_model model = {.sites = graph->sites,
+                                  .edges = graph->edges,
+                                  .ends = graph->ends,
+                                  .q = 3,
+                                  .coupling = graph->coupling,
+                                  .connected = graph->connected};
+    return create_potts(context, &model, plan);
+}
+
+static inline gm_status potts_facts(const void *plan, chain_facts *facts) {
+    gm_potts_info info;
+    const gm_status status = gm_potts_plan_info(plan, &info);
+    if (status == GM_STATUS_OK) {
+        *facts = (chain_facts){info.quantum, info.colours, info.components, info.energy_bound};
+    }
+    return status;
+}
+
+static inline void destroy_potts(void *plan) {
+    gm_potts_plan_destroy(plan);
+}
+
+static inline gm_status run_potts(const void *plan, const gm_ising_sweeps *run,
+                                  const gm_tensor *beta, const gm_tensor *labels,
+                                  const gm_ising_result *result, gm_workspace *workspace) {
+    if (result == NULL) {
+        return gm_potts_run(plan, run, beta, labels, NULL, workspace);
+    }
+    const gm_potts_result wanted = {result->sums, result->status, result->energy};
+    return gm_potts_run(plan, run, beta, labels, &wanted, workspace);
+}
+
+static inline void draw_potts(uint64_t seed, const void *model, int64_t chains, void *states) {
+    draw_labels(seed, model, chains, states);
+}
+
+static inline void measure_potts(const void *model, double quantum, const void *state,
+                                 double *energy, double *order) {
+    const gm_potts_model *m = model;
+    const uint8_t *x = state;
+    int count[256] = {0}, most = 0;
+    *energy = 0;
+    for (int64_t e = 0; e < m->edges; ++e) {
+        const double j = m->coupling != NULL ? m->coupling[e] : 1;
+        *energy -= x[m->ends[2 * e]] == x[m->ends[2 * e + 1]] ? nearbyint(j / quantum) : 0;
+    }
+    for (int64_t i = 0; i < m->sites; ++i) {
+        *energy -= m->field != NULL ? nearbyint(m->field[i * m->q + x[i]] / quantum) : 0;
+        count[x[i]] += 1;
+        most = count[x[i]] > most ? count[x[i]] : most;
+    }
+    *order = (double)(m->q * most - m->sites);
+}
+
+static const chain_kind potts_kind = {.states = "labels",
+                                      .dtype = GM_U8,
+                                      .sums = GM_POTTS_SUMS,
+                                      .beta_step = 0.15,
+                                      .create = create_potts,
+                                      .create_on = create_potts_on,
+                                      .facts = potts_facts,
+                                      .destroy = destroy_potts,
+                                      .run = run_potts,
+                                      .draw = draw_potts,
+                                      .measure = measure_potts};
+
+static inline chain_model potts_chains(const gm_potts_model *m) {
+    return (chain_model){&potts_kind, m, m->sites, m->clamped, m->order};
+}
+
+static inline void run_labels(const subject *s, const gm_potts_model *model, const chains_run *r) {
+    const chain_model chains = potts_chains(model);
+    run_model(s, &chains, r);
 }
 
 #endif

@@ -1,244 +1,12 @@
 /*
- * Importance sampling: samples against the noise they are made of, estimates by hand and against
- * the reference, resampling to the bit, oracles of a rare event and of a normal posterior, errors.
+ * Importance sampling: estimates by hand and against the reference, oracles of a rare event and of
+ * a normal posterior, what is refused. The samples are in test_importance_draw.c.
  *
  * Statistics: fixed seeds; 8 z-tests at 5 standard errors, a false alarm in 2e5 programs.
  */
-#include "tests/ensemble.h"
+#include "tests/importance_fixture.h"
 
 #include <float.h>
-
-#include <genmath/importance.h>
-#include <genmath/philox.h>
-
-#include "host/importance_args.h"
-
-/* A likelihood of mean y[0] and one datum p[0], a prior of variance p[1]. */
-GM_DENSITY(
-    posterior, 1, 2,
-    {
-        const real away = p[0] - y[0];
-        logp[0] = (real)-0.5 * (away * away + y[0] * y[0] / p[1]);
-    },
-    { grad[0] = p[0] - y[0] - y[0] / p[1]; })
-
-/* ---- arrays ---------------------------------------------------------------------------------- */
-
-enum { MOST_ARRAYS = 24 };
-
-/* Arrays in a context's memory, each with guards of 64 bytes, freed together. */
-typedef struct arrays {
-    gm_context *context;
-    struct {
-        char *memory, *before;
-        size_t bytes;
-    } held[MOST_ARRAYS];
-    int count;
-} arrays;
-
-enum { GUARD = 64 };
-
-static gm_tensor put(arrays *all, gm_dtype dtype, int32_t ndim, const int64_t *shape,
-                     const void *values) {
-    assert_true(all->count < MOST_ARRAYS);
-    gm_tensor t = {.dtype = dtype, .ndim = ndim};
-    int64_t elements = 1;
-    for (int32_t axis = ndim - 1; axis >= 0; --axis) {
-        t.shape[axis] = shape[axis];
-        t.stride[axis] = elements;
-        elements *= shape[axis];
-    }
-    const size_t bytes = (size_t)elements * gm_dtype_size(dtype);
-    char *before = malloc(bytes + 2 * GUARD);
-    void *memory;
-    assert_non_null(before);
-    memset(before, 0xff, bytes + 2 * GUARD);
-    if (values != NULL) {
-        memcpy(before + GUARD, values, bytes);
-    }
-    ASSERT_OK(all->context, gm_memory_alloc(all->context, bytes + 2 * GUARD, &memory));
-    ASSERT_OK(all->context, gm_memory_upload(all->context, memory, before, bytes + 2 * GUARD));
-    all->held[all->count].memory = memory;
-    all->held[all->count].before = before;
-    all->held[all->count++].bytes = bytes + 2 * GUARD;
-    t.data = (char *)memory + GUARD;
-    return t;
-}
-
-/* Reals given as doubles, in either type. */
-static gm_tensor put_reals(arrays *all, gm_dtype dtype, int32_t ndim, const int64_t *shape,
-                           const double *values) {
-    int64_t n = 1;
-    for (int32_t axis = 0; axis < ndim; ++axis) {
-        n *= shape[axis];
-    }
-    float *narrow = malloc((size_t)(n + 1) * sizeof *narrow);
-    assert_non_null(narrow);
-    for (int64_t i = 0; i < n; ++i) {
-        narrow[i] = (float)values[i];
-    }
-    const gm_tensor t =
-        put(all, dtype, ndim, shape, dtype == GM_F64 ? (const void *)values : narrow);
-    free(narrow);
-    return t;
-}
-
-static void take(arrays *all, const gm_tensor *t, void *values) {
-    size_t bytes = gm_dtype_size(t->dtype);
-    for (int32_t axis = 0; axis < t->ndim; ++axis) {
-        bytes *= (size_t)t->shape[axis];
-    }
-    ASSERT_OK(all->context, gm_memory_download(all->context, values, t->data, bytes));
-}
-
-static void close_arrays(arrays *all) {
-    for (int i = 0; i < all->count; ++i) {
-        const size_t bytes = all->held[i].bytes;
-        char *now = malloc(bytes);
-        assert_non_null(now);
-        ASSERT_OK(all->context, gm_memory_download(all->context, now, all->held[i].memory, bytes));
-        assert_memory_equal(now, all->held[i].before, GUARD);
-        assert_memory_equal(now + bytes - GUARD, all->held[i].before + bytes - GUARD, GUARD);
-        ASSERT_OK(all->context, gm_memory_free(all->context, all->held[i].memory));
-        free(all->held[i].before);
-        free(now);
-    }
-    all->count = 0;
-}
-
-static bool is_close(double a, double b, double relative) {
-    return isnan(a) || isinf(a) ? (isnan(a) ? isnan(b) : a == b)
-                                : fabs(a - b) <= relative * fabs(b);
-}
-
-/* ---- samples --------------------------------------------------------------------------------- */
-
-enum { K = 3, DIM = 5, N = 150 };
-
-typedef struct drawn {
-    double x[K][DIM][N], log_q[K][N];
-} drawn;
-
-static const uint64_t seed = 2026, first_index = 12345678901;
-
-/* Means, factors of positive diagonal. */
-static void make_proposals(double mean[K][DIM], double factor[K][DIM][DIM]) {
-    uint64_t random = 4;
-    for (int i = 0; i < K * DIM; ++i) {
-        (&mean[0][0])[i] = (double)(next_random(&random) >> 40) * 0x1p-23 - 1;
-    }
-    for (int i = 0; i < K * DIM * DIM; ++i) {
-        const double u = (double)(next_random(&random) >> 40) * 0x1p-24;
-        (&factor[0][0][0])[i] = i / DIM % DIM == i % DIM ? 0.5 + u : u - 0.5;
-    }
-}
-
-static void widen(const gm_tensor *t, const void *raw, int64_t n, double *to) {
-    for (int64_t i = 0; i < n; ++i) {
-        to[i] = t->dtype == GM_F64 ? ((const double *)raw)[i] : (double)((const float *)raw)[i];
-    }
-}
-
-static void draw(const subject *s, gm_dtype dtype, bool dense, int64_t problems, int64_t n,
-                 const double *mean, const double *factor, double *x, double *log_q) {
-    arrays all = {.context = s->context};
-    const gm_importance_options options = {dtype, seed, first_index};
-    gm_importance_plan *plan;
-    const int64_t vectors[] = {problems, DIM}, square[] = {problems, DIM, DIM};
-    const int64_t points[] = {problems, DIM, n}, single[] = {problems, n};
-    const gm_tensor m = put_reals(&all, dtype, 2, vectors, mean);
-    const gm_tensor l = put_reals(&all, dtype, 3, square, factor);
-    const gm_tensor out = put(&all, dtype, 3, points, NULL), q = put(&all, dtype, 2, single, NULL);
-    const gm_tensor diagonal = {l.data, dtype, 2, {problems, DIM}, {DIM * DIM, DIM + 1}};
-    double *raw = malloc((size_t)(problems * DIM * n) * sizeof *raw);
-    assert_non_null(raw);
-    ASSERT_OK(s->context, gm_importance_plan_create(s->context, NULL, DIM, &options, &plan));
-    const gm_importance_input in = {
-        .mean = &m, .factor = dense ? &l : NULL, .scale = dense ? NULL : &diagonal};
-    ASSERT_OK(s->context,
-              gm_importance_draw(plan, &in,
-                                 &(gm_importance_samples){.points = &out, .log_proposal = &q}));
-    gm_importance_plan_destroy(plan);
-    take(&all, &out, raw);
-    widen(&out, raw, problems * DIM * n, x);
-    take(&all, &q, raw);
-    widen(&q, raw, problems * n, log_q);
-    free(raw);
-    close_arrays(&all);
-}
-
-/* x = mean + L z and its density, from the noise in philox.h. A value and its like from another
- * order of DIM terms of size up to 8 differ by DIM units of 8. */
-static void samples_are_noise(void **state) {
-    (void)state;
-    static double mean[K][DIM], factor[K][DIM][DIM];
-    static drawn got;
-    make_proposals(mean, factor);
-    FOR_EACH_SUBJECT(s) {
-        for (int i = 0; i < 4; ++i) {
-            const gm_dtype dtype = precisions[i / 2];
-            const bool dense = i % 2 != 0;
-            draw(s, dtype, dense, K, N, &mean[0][0], &factor[0][0][0], &got.x[0][0][0],
-                 &got.log_q[0][0]);
-            for (int k = 0; k < K; ++k) {
-                for (int j = 0; j < N; ++j) {
-                    const uint64_t index = first_index + ((uint64_t)k << 32) + (uint64_t)j;
-                    double z[DIM], log_q = -DIM * 0.5 * log(2 * M_PI);
-                    for (int r = 0; r < DIM; ++r) {
-                        z[r] = dtype == GM_F64
-                                   ? gm_normal_f64(seed, index, GM_STREAM_IMPORTANCE, (uint64_t)r)
-                                   : (double)gm_normal_f32(seed, index, GM_STREAM_IMPORTANCE,
-                                                           (uint64_t)r);
-                        double x = mean[k][r];
-                        for (int c = dense ? 0 : r; c <= r; ++c) {
-                            x += factor[k][r][c] * z[c];
-                        }
-                        log_q -= z[r] * z[r] / 2 + log(factor[k][r][r]);
-                        assert_true(fabs(got.x[k][r][j] - x) <= 16 * DIM * unit_of(dtype));
-                    }
-                    assert_true(fabs(got.log_q[k][j] - log_q) <= 128 * DIM * unit_of(dtype));
-                }
-            }
-        }
-    }
-}
-
-/* Problems and samples alone have the bits they have among others; a bad proposal spoils itself. */
-static void samples_do_not_mix(void **state) {
-    (void)state;
-    static double mean[K][DIM], factor[K][DIM][DIM], x[K * DIM * N], log_q[K * N];
-    static drawn all, spoiled;
-    make_proposals(mean, factor);
-    FOR_EACH_SUBJECT(s) {
-        draw(s, GM_F64, true, K, N, &mean[0][0], &factor[0][0][0], &all.x[0][0][0],
-             &all.log_q[0][0]);
-        draw(s, GM_F64, true, 1, 7, &mean[0][0], &factor[0][0][0], x, log_q);
-        for (int r = 0; r < DIM; ++r) {
-            assert_memory_equal(x + r * 7, all.x[0][r], 7 * sizeof *x);
-        }
-        assert_memory_equal(log_q, all.log_q[0], 7 * sizeof *log_q);
-        for (int spoil = 0; spoil < 4; ++spoil) {
-            double bad[K][DIM][DIM], wrong[K][DIM];
-            memcpy(bad, factor, sizeof bad);
-            memcpy(wrong, mean, sizeof wrong);
-            *(spoil == 0   ? &bad[1][2][2]
-              : spoil == 1 ? &bad[1][4][4]
-              : spoil == 2 ? &bad[1][3][1]
-                           : &wrong[1][0]) = spoil == 0   ? 0
-                                             : spoil == 1 ? -1
-                                             : spoil == 2 ? NAN
-                                                          : INFINITY;
-            draw(s, GM_F64, true, K, N, &wrong[0][0], &bad[0][0][0], &spoiled.x[0][0][0],
-                 &spoiled.log_q[0][0]);
-            for (int i = 0; i < DIM * N; ++i) {
-                assert_true(isnan((&spoiled.x[1][0][0])[i]));
-            }
-            assert_true(isnan(spoiled.log_q[1][0]) && isnan(spoiled.log_q[1][N - 1]));
-            assert_memory_equal(spoiled.x[2], all.x[2], sizeof all.x[2]);
-            assert_memory_equal(spoiled.log_q[0], all.log_q[0], sizeof all.log_q[0]);
-        }
-    }
-}
 
 /* ---- estimates ------------------------------------------------------------------------------- */
 
@@ -272,18 +40,6 @@ static void *bring(arrays *all, const gm_tensor *t) {
     take(all, t, values);
     return values;
 }
-
-/* A workspace of exactly the bytes that a call asks for. */
-#define WITH_WORKSPACE(all, call)                                                                  \
-    do {                                                                                           \
-        gm_workspace work = {0};                                                                   \
-        ASSERT_OK((all)->context, call);                                                           \
-        assert_true(work.bytes > 0);                                                               \
-        const size_t asked = work.bytes;                                                           \
-        const gm_tensor room = put((all), GM_U8, 1, (const int64_t[]){(int64_t)asked}, NULL);      \
-        work.data = room.data;                                                                     \
-        ASSERT_OK((all)->context, call);                                                           \
-    } while (0)
 
 static estimates weigh(const subject *s, gm_dtype dtype, int64_t k, int64_t n, int64_t f,
                        const double *target, const double *proposal, const double *values) {
@@ -570,208 +326,12 @@ static void normal_posterior(void **state) {
     }
 }
 
-/* A density at the user's own points. */
-static void points_of_the_user(void **state) {
-    (void)state;
-    const double points[] = {-1, 0.5, 2}, params[] = {3, 10};
-    FOR_EACH_SUBJECT(s) {
-        arrays all = {.context = s->context};
-        const gm_importance_options options = {GM_F64, 0, 0};
-        gm_importance_plan *plan;
-        ASSERT_OK(s->context,
-                  gm_importance_plan_create(s->context, &posterior, 1, &options, &plan));
-        const gm_tensor x = put(&all, GM_F64, 3, (const int64_t[]){1, 1, 3}, points);
-        const gm_tensor p = put(&all, GM_F64, 2, (const int64_t[]){1, 2}, params);
-        const gm_tensor out = put(&all, GM_F64, 2, (const int64_t[]){1, 3}, NULL);
-        const gm_importance_input in = {.points = &x, .params = &p};
-        ASSERT_OK(s->context,
-                  gm_importance_draw(plan, &in, &(gm_importance_samples){.log_target = &out}));
-        gm_importance_plan_destroy(plan);
-        double got[3];
-        take(&all, &out, got);
-        for (int i = 0; i < 3; ++i) {
-            const double away = 3 - points[i];
-            assert_true(is_close(got[i], -0.5 * (away * away + points[i] * points[i] / 10), 1e-15));
-        }
-        close_arrays(&all);
-    }
-}
-
-/* ---- resampling ------------------------------------------------------------------------------ */
-
-static void resample(const subject *s, gm_resampling method, int64_t k, int64_t n, int64_t count,
-                     const double *weights, int32_t *indices, int32_t *status) {
-    arrays all = {.context = s->context};
-    const gm_resample_options options = {method, 99, 1000};
-    const gm_tensor w = put(&all, GM_F64, 2, (const int64_t[]){k, n}, weights);
-    const gm_tensor out = put(&all, GM_I32, 2, (const int64_t[]){k, count}, NULL);
-    const gm_tensor said = put(&all, GM_I32, 1, (const int64_t[]){k}, NULL);
-    WITH_WORKSPACE(&all, gm_importance_resample(s->context, &options, &w, &out, &said, &work));
-    take(&all, &out, indices);
-    take(&all, &said, status);
-    close_arrays(&all);
-}
-
-enum { DRAWS = 6000, HEAVY = 5000, PROBLEMS = 3 };
-
-/* The same indices everywhere; systematic: ascending, floor or ceil of what is due. */
-static void resampled(void **state) {
-    (void)state;
-    static double w[PROBLEMS][HEAVY];
-    static int32_t first[PROBLEMS][DRAWS], got[PROBLEMS][DRAWS], counts[HEAVY];
-    int32_t status[PROBLEMS];
-    double sum[PROBLEMS] = {0};
-    for (int i = 0; i < PROBLEMS * HEAVY; ++i) {
-        const double z = gm_normal_f64(7, (uint64_t)i, GM_STREAM_USER, 0);
-        const double scale = i / HEAVY == 0 ? 1 : i / HEAVY == 1 ? 1e-310 : 1e300;
-        (&w[0][0])[i] = i % 7 == 0 ? 0 : scale * exp(z);
-        sum[i / HEAVY] += (&w[0][0])[i];
-    }
-    for (int method = 0; method < 2; ++method) {
-        FOR_EACH_SUBJECT(s) {
-            resample(s, (gm_resampling)method, PROBLEMS, HEAVY, DRAWS, &w[0][0],
-                     s->is_reference ? &first[0][0] : &got[0][0], status);
-            assert_true(status[0] == 0 && status[1] == 0 && status[2] == 0);
-            if (!s->is_reference) {
-                assert_memory_equal(first, got, sizeof got);
-            }
-        }
-        for (int k = 0; k < PROBLEMS; ++k) {
-            memset(counts, 0, sizeof counts);
-            double chi2 = 0, expected_spread = 0;
-            for (int j = 0; j < DRAWS; ++j) {
-                assert_true(first[k][j] >= 0 && first[k][j] < HEAVY);
-                assert_true(method == 1 || j == 0 || first[k][j] >= first[k][j - 1]);
-                ++counts[first[k][j]];
-            }
-            for (int i = 0; i < HEAVY; ++i) {
-                const double due = w[k][i] / sum[k] * DRAWS;
-                assert_true(w[k][i] > 0 || counts[i] == 0);
-                /* The cut to integers moves what is due by 6000 2^-49; subnormal weights have fewer
-                 * bits by themselves. */
-                assert_true(method == 1 ||
-                            (counts[i] > due - 1 - 1e-9 && counts[i] < due + 1 + 1e-9));
-                chi2 += (counts[i] - due) * (counts[i] - due);
-                expected_spread += due * (1 - due / DRAWS);
-            }
-            /* Multinomial: sum (count - due)^2 has this mean, and a variance of about
-             * 2 sum due^2 + sum due. */
-            assert_true(method == 0 ||
-                        fabs(chi2 - expected_spread) < 6 * sqrt(2 * 6.0 * DRAWS + DRAWS));
-        }
-    }
-}
-
-/* Integers small enough that every unit shows. */
-static void places(void **state) {
-    (void)state;
-    const uint64_t cumulative[] = {0, 2, 2, 5}, found[] = {1, 1, 3, 3, 3};
-    for (uint64_t place = 0; place < 5; ++place) {
-        assert_int_equal(gm_resample_find(cumulative, 4, place), found[place]);
-    }
-    for (uint64_t index = 0; index < 20; ++index) {
-        const gm_words w = gm_philox_block(3, index, GM_STREAM_RESAMPLE, 0);
-        const uint64_t start = gm_high_product(gm_join(w.w0, w.w1), 1000);
-        assert_true(start == (uint64_t)((double)gm_join(w.w0, w.w1) * 0x1p-64 * 1000));
-        for (int64_t j = 0; j < 7; ++j) {
-            assert_true(gm_resample_place(GM_RESAMPLE_SYSTEMATIC, 3, index, j, 7, 1000) ==
-                        ((uint64_t)j * 1000 + start) / 7);
-        }
-    }
-    assert_true(gm_high_product(UINT64_MAX, UINT64_MAX) == UINT64_MAX - 1);
-}
-
-static void resampled_by_hand(void **state) {
-    (void)state;
-    double equal[8] = {3, 3, 3, 3, 3, 3, 3, 3}, lone[8] = {0, 0, 0, 0, 0, 1e-320, 0, 0};
-    double bad[4][2] = {{2, -1}, {NAN, 1}, {INFINITY, 1}, {0, 0}};
-    int32_t indices[8], status[4];
-    FOR_EACH_SUBJECT(s) {
-        resample(s, GM_RESAMPLE_SYSTEMATIC, 1, 8, 8, equal, indices, status);
-        for (int i = 0; i < 8; ++i) {
-            assert_int_equal(indices[i], i);
-        }
-        for (int method = 0; method < 2; ++method) {
-            resample(s, (gm_resampling)method, 1, 8, 8, lone, indices, status);
-            for (int i = 0; i < 8; ++i) {
-                assert_int_equal(indices[i], 5);
-            }
-        }
-        resample(s, GM_RESAMPLE_MULTINOMIAL, 4, 2, 2, &bad[0][0], indices, status);
-        for (int i = 0; i < 8; ++i) {
-            assert_int_equal(indices[i], -1);
-            assert_int_equal(status[i / 2], GM_STATUS_NON_FINITE);
-        }
-        resample(s, GM_RESAMPLE_SYSTEMATIC, 1, 0, 2, equal, indices, status);
-        assert_true(indices[0] == -1 && status[0] == GM_STATUS_NON_FINITE);
-    }
-}
-
 /* ---- errors ---------------------------------------------------------------------------------- */
-
-static void draw_refusals(void **state) {
-    (void)state;
-    gm_context *c = subjects[0].context;
-    const gm_status invalid = GM_STATUS_INVALID_ARGUMENT, mismatch = GM_STATUS_SHAPE_MISMATCH;
-    const gm_importance_options good = {GM_F64, 0, 0}, integer = {GM_I32, 0, 0};
-    gm_importance_plan *plan, *bare;
-    ASSERT_FAILS(c, gm_importance_plan_create(c, &posterior, 2, &good, &plan), invalid, "dim = 2");
-    ASSERT_FAILS(c, gm_importance_plan_create(c, NULL, 65, &good, &plan), invalid, "dim = 65");
-    ASSERT_FAILS(c, gm_importance_plan_create(c, NULL, 0, &good, &plan), invalid, "dim = 0");
-    ASSERT_FAILS(c, gm_importance_plan_create(c, NULL, 1, &integer, &plan), invalid, "dtype");
-    ASSERT_FAILS(c, gm_importance_plan_create(c, NULL, 1, NULL, &plan), invalid, "options is NULL");
-    ASSERT_FAILS(c, gm_importance_plan_create(c, NULL, 1, &good, NULL), invalid, "plan is NULL");
-    assert_int_equal(gm_importance_plan_create(NULL, NULL, 1, &good, &plan), invalid);
-    ASSERT_OK(c, gm_importance_plan_create(c, &posterior, 0, &good, &plan));
-    ASSERT_OK(c, gm_importance_plan_create(c, NULL, 1, &good, &bare));
-    double x[64] = {0}, y[64] = {0};
-    const gm_tensor m = gm_tensor_2d(x, GM_F64, 1, 1), p = gm_tensor_2d(x, GM_F64, 1, 2);
-    const gm_tensor three = gm_tensor_2d(x, GM_F64, 1, 3), out = gm_tensor_2d(y, GM_F64, 1, 8);
-    const gm_tensor points = gm_tensor_3d(y + 8, GM_F64, 1, 1, 8);
-    const gm_tensor shorter = gm_tensor_3d(y + 8, GM_F64, 1, 1, 7);
-    const gm_tensor over = gm_tensor_2d(x + 1, GM_F64, 1, 8);
-    const gm_importance_input in = {.mean = &m, .scale = &m, .params = &p};
-    const gm_importance_samples to = {.log_target = &out};
-    const struct {
-        gm_importance_input in;
-        gm_importance_samples to;
-        gm_status status;
-        const char *text;
-    } wrong[] = {
-        {{.mean = &m, .scale = &m}, to, invalid, "input.params is NULL"},
-        {{.mean = &m, .scale = &m, .params = &three}, to, mismatch, "input.params.shape[1]"},
-        {{.mean = &m, .params = &p}, to, invalid, "input.scale and input.factor"},
-        {{.scale = &m, .params = &p}, to, invalid, "input.mean and input.points"},
-        {{.points = &points, .scale = &m, .params = &p}, to, invalid, "without input.mean"},
-        {{.points = &points, .mean = &m, .scale = &m, .params = &p}, to, invalid, "besides"},
-        {{.points = &points, .params = &p}, {.log_proposal = &out}, invalid, "no proposal"},
-        {{.mean = &p, .scale = &m, .params = &p}, to, mismatch, "input.mean.shape[1]"},
-        {in, {.points = &shorter, .log_target = &out}, mismatch, "samples.log_target.shape[1]"},
-        {in, {.log_target = &over}, invalid, "overlap"},
-        {in, {NULL, NULL, NULL}, invalid, "nothing is wanted"},
-    };
-    for (int i = 0; i < COUNT(wrong); ++i) {
-        ASSERT_FAILS(c, gm_importance_draw(plan, &wrong[i].in, &wrong[i].to), wrong[i].status,
-                     wrong[i].text);
-    }
-    ASSERT_FAILS(c, gm_importance_draw(plan, NULL, &to), invalid, "input is NULL");
-    ASSERT_FAILS(c, gm_importance_draw(plan, &in, NULL), invalid, "samples is NULL");
-    ASSERT_FAILS(c, gm_importance_draw(bare, &(gm_importance_input){.mean = &m, .scale = &m}, &to),
-                 invalid, "the plan has no density");
-    assert_int_equal(gm_importance_draw(NULL, &in, &to), invalid);
-    for (int i = 0; i < 64; ++i) {
-        assert_true(y[i] == 0);
-    }
-    gm_importance_plan_destroy(plan);
-    gm_importance_plan_destroy(bare);
-    gm_importance_plan_destroy(NULL);
-}
 
 static void weigh_refusals(void **state) {
     (void)state;
     const gm_status invalid = GM_STATUS_INVALID_ARGUMENT, mismatch = GM_STATUS_SHAPE_MISMATCH;
     double x[64] = {0}, y[64] = {0};
-    int32_t z[8] = {0};
     const gm_tensor p = gm_tensor_2d(x, GM_F64, 2, 3), q = gm_tensor_2d(x + 6, GM_F64, 2, 4);
     const gm_tensor f = gm_tensor_3d(x + 20, GM_F64, 2, 2, 3), flat = gm_tensor_1d(x, GM_F64, 3);
     const gm_tensor ess = gm_tensor_1d(y, GM_F64, 2), over = gm_tensor_1d(x + 5, GM_F64, 2);
@@ -788,40 +348,19 @@ static void weigh_refusals(void **state) {
     ASSERT_FAILS(c, gm_importance_weigh(c, &p, NULL, &f, &bad[0], &w), invalid, "overlap");
     ASSERT_FAILS(c, gm_importance_weigh(c, &p, NULL, &f, &bad[1], &w), invalid, "estimates.ess");
     ASSERT_FAILS(c, gm_importance_weigh(c, &p, NULL, &f, &bad[2], &w), mismatch, "estimates.mean");
-    const gm_resample_options systematic = {GM_RESAMPLE_SYSTEMATIC, 0, 0}, none = {7, 0, 0};
-    const gm_tensor to = {z, GM_I32, 2, {2, 4}, {4, 1}}, fewer = {z, GM_I32, 2, {1, 4}, {4, 1}};
-    ASSERT_FAILS(c, gm_importance_resample(c, &none, &p, &to, NULL, &w), invalid, "method = 7");
-    ASSERT_FAILS(c, gm_importance_resample(c, NULL, &p, &to, NULL, &w), invalid, "options");
-    ASSERT_FAILS(c, gm_importance_resample(c, &systematic, &p, &fewer, NULL, &w), mismatch,
-                 "indices.shape[0]");
-    ASSERT_FAILS(c, gm_importance_resample(c, &systematic, &p, &mean, NULL, &w), invalid,
-                 "indices.dtype");
-    ASSERT_FAILS(c, gm_importance_resample(c, &systematic, &p, &to, NULL, NULL), invalid,
-                 "workspace");
-    ASSERT_OK(c, gm_importance_resample(c, &systematic, &p, &to, NULL, &w));
-    gm_workspace small = {y, w.bytes - 1};
-    ASSERT_FAILS(c, gm_importance_resample(c, &systematic, &p, &to, NULL, &small),
-                 GM_STATUS_WORKSPACE_TOO_SMALL, "workspace.bytes");
     for (int i = 0; i < 8; ++i) {
-        assert_true(y[i] == 0 && z[i] == 0);
+        assert_true(y[i] == 0);
     }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(samples_are_noise),
-        cmocka_unit_test(samples_do_not_mix),
         cmocka_unit_test(estimates_by_hand),
         cmocka_unit_test(bad_weights),
         cmocka_unit_test(tails),
         cmocka_unit_test(estimates_as_the_reference),
         cmocka_unit_test(rare_event),
         cmocka_unit_test(normal_posterior),
-        cmocka_unit_test(points_of_the_user),
-        cmocka_unit_test(resampled),
-        cmocka_unit_test(places),
-        cmocka_unit_test(resampled_by_hand),
-        cmocka_unit_test(draw_refusals),
         cmocka_unit_test(weigh_refusals),
     };
     return cmocka_run_group_tests(tests, open_subjects, close_subjects);

@@ -2,13 +2,10 @@
  * gm_ising_*: lattices, colours, quanta; every backend to the bit, cuts, layouts, clamped sites,
  * bad chains, wrong arguments. Laws and transition probabilities are in test_ising_exact.c.
  */
+#include "tests/chain_checks.h"
 #include "tests/ising_fixture.h"
 
-#include <genmath/philox.h>
-
 #include "host/ising_graph.h"
-
-#include <genmath/philox.h>
 
 /* ---- lattices and plans ---------------------------------------------------------------------- */
 
@@ -144,40 +141,20 @@ static void graphs_are_coloured(void **state) {
 
 /* ---- bits ------------------------------------------------------------------------------------ */
 
-/*
- * At beta = 0 the heat bath leaves a spin up where the top bit of its word is 1: word p % 4 of
- * block sweep * blocks + p / 4 for the p-th place of the order, index first_chain + chain. Two
- * colours of 6 sites each begin at places 0 and 8 and make 4 blocks.
- */
+static unsigned char spin_of_word(uint32_t word, unsigned char old) {
+    (void)old;
+    return (unsigned char)(word >> 31 ? 1 : -1);
+}
+
+/* At beta = 0 the heat bath leaves a spin up where the top bit of its word is 1. */
 static void noise_is_addressed_by_chain_sweep_and_place(void **state) {
     (void)state;
-    enum { chains = 9, sites = 12 };
-    static const uint64_t firsts[][2] = {
-        {0, 0}, {5, 7}, {UINT64_C(0xfffffffd), UINT64_C(0x3fffffff)}, {UINT64_MAX - 3, 1u << 30}};
-    static const double beta[chains];
     gm_ising_model model = {0};
     int32_t *ends = set_lattice(&model, 2, (const int64_t[]){3, 4}, 0);
-    FOR_EACH_SUBJECT(s) {
-        for (int k = 0; k < 2 * COUNT(firsts); ++k) {
-            const uint64_t seed = UINT64_C(0xfedcba9876543210), *first = firsts[k / 2];
-            const bool raster = k % 2 != 0;
-            model.order = raster ? GM_ISING_RASTER : GM_ISING_COLOURED;
-            int8_t spins[chains * sites];
-            draw_spins(3, &model, chains, spins);
-            const chains_run r = {.chains = chains,
-                                  .sweeps = {seed, first[0], first[1], 3},
-                                  .beta = beta,
-                                  .spins = spins};
-            run_chains(s, &model, &r);
-            for (uint64_t i = 0; i < chains * sites; ++i) {
-                const uint64_t site = i % sites, colour = (site / 4 + site % 4) % 2;
-                const uint64_t place = raster ? site : 8 * colour + site / 2;
-                const gm_words w =
-                    gm_philox_block(seed, first[0] + i / sites, GM_STREAM_CHAIN_ACCEPT,
-                                    (first[1] + 2) * (raster ? 3 : 4) + place / 4);
-                assert_int_equal(spins[i] == 1, gm_word(w, place % 4) >> 31);
-            }
-        }
+    for (int raster = 0; raster < 2; ++raster) {
+        model.order = raster ? GM_ISING_RASTER : GM_ISING_COLOURED;
+        const chain_model chains = ising_chains(&model);
+        check_noise(&chains, 3, spin_of_word);
     }
     free(ends);
 }
@@ -213,7 +190,7 @@ static const bit_case bit_cases[] = {
      false},
 };
 
-enum { MOST_SITES = 60, MOST_EDGES = 240, BIT_CHAINS = 37 };
+enum { MOST_SITES = 60, MOST_EDGES = 240 };
 
 typedef struct bit_model {
     gm_ising_model model;
@@ -260,119 +237,22 @@ static void free_bit_model(bit_model *b) {
     free(b);
 }
 
-/* Chains over the range from hot to frozen, an antiferromagnet and beta = 0 among them. */
-static void set_betas(double *beta, int64_t chains) {
-    for (int64_t c = 0; c < chains; ++c) {
-        beta[c] = c == 3 ? 0 : c == 5 ? 1e300 : 0.1 * (double)(c - 4);
-    }
-}
-
-/* The reference is compared with the other subjects after many sweeps: the state is chaotic, so one
- * wrong decision changes the hash for good. The emulator runs fewer, but of the same noise. */
 static void backends_agree_to_the_bit(void **state) {
     (void)state;
     for (int k = 0; k < COUNT(bit_cases); ++k) {
         bit_model *b = make_bit_model(&bit_cases[k]);
-        const size_t spins_size = (size_t)(BIT_CHAINS * b->model.sites);
-        int8_t *start = malloc(spins_size), *spins = malloc(spins_size);
-        uint64_t sums[BIT_CHAINS * 2 * GM_ISING_SUMS] = {0};
-        int64_t energy[BIT_CHAINS];
-        double beta[BIT_CHAINS];
-        set_betas(beta, BIT_CHAINS);
-        draw_spins(17, &b->model, BIT_CHAINS, start);
-        uint64_t expected[2][2] = {{0}};
-        FOR_EACH_SUBJECT(s) {
-            for (int length = 0; length < 2; ++length) {
-                if (s->is_slow && length == 1) {
-                    continue;
-                }
-                const int64_t sweeps = length == 0 ? 25 : test_is_full() ? 10000 : 400;
-                const chains_run r = {.chains = BIT_CHAINS,
-                                      .sweeps = {.seed = 0x123456789abcdefu,
-                                                 .first_chain = UINT64_C(0xfffffff0),
-                                                 .first_sweep = UINT64_C(0x1ffffffff),
-                                                 .sweeps = sweeps},
-                                      .beta = beta,
-                                      .spins = spins,
-                                      .sums = k % 3 != 2 ? sums : NULL,
-                                      .energy = energy,
-                                      .by_site = s->is_kernel};
-                memcpy(spins, start, spins_size);
-                run_chains(s, &b->model, &r);
-                const uint64_t got[2] = {hash_of(spins, spins_size),
-                                         hash_of(sums, sizeof sums) ^
-                                             hash_of(energy, sizeof energy)};
-                if (s->is_reference) {
-                    memcpy(expected[length], got, sizeof got);
-                } else if (memcmp(expected[length], got, sizeof got) != 0) {
-                    fail_msg("%s: %s: %s differ after %lld sweeps", s->name, bit_cases[k].name,
-                             expected[length][0] != got[0] ? "spins" : "sums", (long long)sweeps);
-                }
-                for (size_t i = 0; i < spins_size; ++i) {
-                    if (b->clamped[i % (size_t)b->model.sites] != 0) {
-                        assert_int_equal(spins[i], start[i]);
-                    }
-                }
-            }
-        }
-        free(start);
-        free(spins);
+        const chain_model chains = ising_chains(&b->model);
+        check_backends(&chains, bit_cases[k].name, 25, test_is_full() ? 10000 : 400, k % 3 != 2);
         free_bit_model(b);
     }
 }
 
-static void add_sums(uint64_t *total, const uint64_t *part, int64_t count) {
-    for (int64_t i = 0; i < count; i += 2) {
-        total[i] += part[i];
-        total[i + 1] += part[i + 1] + (total[i] < part[i]);
-    }
-}
-
-/* Chains and sweeps cut into calls give the spins, and sums that add up to those, of one call. */
 static void cuts_change_no_bits(void **state) {
     (void)state;
-    enum { sweeps = 12 };
     for (int k = 0; k < COUNT(bit_cases); ++k) {
         bit_model *b = make_bit_model(&bit_cases[k]);
-        const int64_t sites = b->model.sites;
-        const size_t spins_size = (size_t)(BIT_CHAINS * sites);
-        int8_t *whole = malloc(spins_size), *cut = malloc(spins_size);
-        double beta[BIT_CHAINS];
-        set_betas(beta, BIT_CHAINS);
-        FOR_EACH_SUBJECT(s) {
-            uint64_t sums[BIT_CHAINS * 2 * GM_ISING_SUMS], total[BIT_CHAINS * 2 * GM_ISING_SUMS];
-            draw_spins(29, &b->model, BIT_CHAINS, whole);
-            memcpy(cut, whole, spins_size);
-            memset(total, 0, sizeof total);
-            chains_run r = {.chains = BIT_CHAINS,
-                            .sweeps = {.seed = 5, .first_chain = 1000, .sweeps = sweeps},
-                            .beta = beta,
-                            .spins = whole,
-                            .sums = sums};
-            run_chains(s, &b->model, &r);
-            static const int chain_cuts[] = {0, 1, 3, 8, BIT_CHAINS};
-            static const int sweep_cuts[] = {0, 1, 1, 7, sweeps};
-            for (int i = 0; i + 1 < COUNT(chain_cuts); ++i) {
-                for (int j = 0; j + 1 < COUNT(sweep_cuts); ++j) {
-                    uint64_t part[BIT_CHAINS * 2 * GM_ISING_SUMS];
-                    const int first = chain_cuts[i], count = chain_cuts[i + 1] - first;
-                    r.chains = count;
-                    r.sweeps.first_chain = 1000 + (uint64_t)first;
-                    r.sweeps.first_sweep = (uint64_t)sweep_cuts[j];
-                    r.sweeps.sweeps = sweep_cuts[j + 1] - sweep_cuts[j];
-                    r.beta = beta + first;
-                    r.spins = cut + first * sites;
-                    r.sums = part;
-                    run_chains(s, &b->model, &r);
-                    add_sums(total + first * 2 * GM_ISING_SUMS, part, count * 2 * GM_ISING_SUMS);
-                }
-            }
-            if (memcmp(whole, cut, spins_size) != 0 || memcmp(sums, total, sizeof sums) != 0) {
-                fail_msg("%s: %s: a cut changes the result", s->name, bit_cases[k].name);
-            }
-        }
-        free(whole);
-        free(cut);
+        const chain_model chains = ising_chains(&b->model);
+        check_cuts(&chains, bit_cases[k].name, 12);
         free_bit_model(b);
     }
 }
@@ -488,97 +368,20 @@ static void threads_change_no_bits(void **state) {
     (void)state;
     static const struct { int64_t chains, side; } cases[] = {{133, 6}, {2, 192}};
     for (int k = 0; k < COUNT(cases); ++k) {
-        const int64_t chains = cases[k].chains, side = cases[k].side;
         gm_ising_model model = {0};
-        int32_t *ends = set_lattice(&model, 2, (const int64_t[]){side, side}, 1);
-        const size_t spins_size = (size_t)(chains * side * side);
-        const size_t sums_size = (size_t)chains * 2 * GM_ISING_SUMS * sizeof(uint64_t);
-        int8_t *spins = malloc(spins_size);
-        uint64_t *sums = malloc(sums_size), expected = 0;
-        double beta[133];
-        set_betas(beta, chains);
-        for (int threads = 1; threads <= 5; ++threads) {
-            subject s = {.name = "cpu"};
-            const gm_context_options wanted = {.backend = GM_BACKEND_CPU, .threads = threads};
-            ASSERT_OK(NULL, gm_context_create(&wanted, &s.context));
-            draw_spins(2, &model, chains, spins);
-            const chains_run r = {
-                .chains = chains, .sweeps = {.seed = 8, .sweeps = 20}, beta, spins, sums};
-            run_chains(&s, &model, &r);
-            assert_string_equal(gm_last_kernel(s.context), k == 0 ? "ising_lanes" : "ising_sites");
-            const uint64_t got = hash_of(spins, spins_size) ^ hash_of(sums, sums_size);
-            expected = threads == 1 ? got : expected;
-            assert_true(got == expected);
-            gm_context_destroy(s.context);
-        }
-        free(spins);
-        free(sums);
+        int32_t *ends = set_lattice(&model, 2, (const int64_t[]){cases[k].side, cases[k].side}, 1);
+        const chain_model chains = ising_chains(&model);
+        check_threads(&chains, cases[k].chains, k == 0 ? "ising_lanes" : "ising_sites");
         free(ends);
     }
 }
 
-/* ---- what the sums say ----------------------------------------------------------------------- */
-
-/* Sweep by sweep, from the spins alone. */
 static void sums_are_those_of_the_states(void **state) {
     (void)state;
-    enum { chains = 6, sweeps = 9 };
     for (int k = 0; k < COUNT(bit_cases); ++k) {
         bit_model *b = make_bit_model(&bit_cases[k]);
-        const gm_ising_model *m = &b->model;
-        const int64_t sites = m->sites;
-        const double beta[chains] = {0.1, 0.3, 0.5, -0.4, 1, 2};
-        const subject *s = &subjects[0];
-        gm_ising_plan *plan;
-        gm_ising_info info;
-        ASSERT_OK(s->context, gm_ising_plan_create(s->context, m, &plan));
-        ASSERT_OK(s->context, gm_ising_plan_info(plan, &info));
-        int8_t spins[chains * MOST_SITES], before[chains * MOST_SITES];
-        draw_spins(77, m, chains, spins);
-        for (uint64_t t = 0; t < sweeps; ++t) {
-            uint64_t sums[chains][GM_ISING_SUMS][2];
-            int64_t last[chains];
-            const chains_run r = {.chains = chains,
-                                  .sweeps = {.seed = 3, .first_sweep = t, .sweeps = 1},
-                                  .beta = beta,
-                                  .spins = spins,
-                                  .sums = &sums[0][0][0],
-                                  .energy = last};
-            memcpy(before, spins, sizeof spins);
-            run_plan(s, plan, sites, &r);
-            for (int c = 0; c < chains; ++c) {
-                double energy[2] = {0}, magnetisation[2] = {0}, flips = 0;
-                for (int which = 0; which < 2; ++which) {
-                    const int8_t *x = (which == 0 ? before : spins) + c * sites;
-                    for (int64_t e = 0; e < m->edges; ++e) {
-                        const double j = m->coupling != NULL ? m->coupling[e] : 1;
-                        energy[which] -=
-                            nearbyint(j / info.quantum) * x[m->ends[2 * e]] * x[m->ends[2 * e + 1]];
-                    }
-                    for (int64_t i = 0; i < sites; ++i) {
-                        const double h = m->field != NULL ? m->field[i] : 0;
-                        energy[which] -= nearbyint(h / info.quantum) * x[i];
-                        magnetisation[which] += x[i];
-                        flips += which == 0 && x[i] != spins[c * sites + i];
-                    }
-                }
-                const double e = energy[1], y = magnetisation[1];
-                assert_true((double)last[c] == e);
-                const double expected[GM_ISING_SUMS] = {
-                    e,     e * e,         e * energy[0],        y,    fabs(y),
-                    y * y, y * y * y * y, y * magnetisation[0], flips};
-                for (int q = 0; q < GM_ISING_SUMS; ++q) {
-                    if (q == GM_ISING_FLIPS && m->order == GM_ISING_RANDOM) {
-                        assert_true(gm_ising_sum_value(sums[c][q]) >= expected[q]);
-                    } else {
-                        /* Two roundings each of what a double may not hold. */
-                        ASSERT_NEAR(s, gm_ising_sum_value(sums[c][q]), expected[q],
-                                    4 * 0x1p-53 * fabs(expected[q]));
-                    }
-                }
-            }
-        }
-        gm_ising_plan_destroy(plan);
+        const chain_model chains = ising_chains(&b->model);
+        check_sums(&chains);
         free_bit_model(b);
     }
 }

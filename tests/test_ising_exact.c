@@ -90,63 +90,19 @@ static void make_model(const exact_case *c, exact_model *made) {
 
 /* ---- moments and products over a sweep ------------------------------------------------------- */
 
-static int compared;
-
-/* columns: of a lattice, whose colours are the checkerboard; 0: products over a sweep are not
- * known. */
-static void check_model(const char *name, const gm_ising_model *model, double beta_of_all,
-                        int columns) {
-    enum { chains = 20000, sweeps = 12 };
-    const subject *s = fastest();
-    law l = enumerate(model, beta_of_all);
-    double exact[MOMENTS];
-    exact_moments(&l, columns > 0 ? columns : 1, exact);
-    int8_t *spins = malloc((size_t)(chains * model->sites));
-    uint64_t *sums = malloc(sizeof *sums * chains * 2 * GM_ISING_SUMS);
-    double *beta = malloc(sizeof *beta * chains);
-    for (int i = 0; i < chains; ++i) {
-        beta[i] = beta_of_all;
-    }
-    draw_states(&l, 2024, chains, spins);
-    gm_ising_plan *plan;
-    gm_ising_info info;
-    ASSERT_OK(s->context, gm_ising_plan_create(s->context, model, &plan));
-    ASSERT_OK(s->context, gm_ising_plan_info(plan, &info));
-    const chains_run r = {.chains = chains,
-                          .sweeps = {.seed = 7, .sweeps = sweeps},
-                          .beta = beta,
-                          .spins = spins,
-                          .sums = sums};
-    run_plan(s, plan, model->sites, &r);
-    for (int q = 0; q < MOMENTS; ++q) {
-        if (columns == 0 && (q == GM_ISING_E_LAG || q == GM_ISING_M_LAG)) {
-            continue;
-        }
-        const double z =
-            z_score(sums, GM_ISING_SUMS, chains, sweeps, q, unit_of_sum(q, info.quantum), exact[q]);
-        ++compared;
-        if (!(fabs(z) < Z_BOUND)) {
-            fail_msg("%s: %s: moment %d is off by %.1f standard errors from %g", s->name, name, q,
-                     z, exact[q]);
-        }
-    }
-    gm_ising_plan_destroy(plan);
-    free(beta);
-    free(sums);
-    free(spins);
-    free(l.energy);
-}
-
 static void moments_are_exact(void **state) {
     (void)state;
+    int compared = 0;
     for (int k = 0; k < COUNT(cases); ++k) {
         const exact_case *c = &cases[k];
         exact_model made;
         make_model(c, &made);
-        check_model(c->name, &made.model, c->beta, c->no_lag ? 0 : c->columns);
+        law l = enumerate(&made.model, c->beta);
+        compared += check_moments(fastest(), &l, c->name, c->columns, c->no_lag, 20000, 12);
+        free(l.energy);
         free(made.ends);
     }
-    assert_int_equal(compared, 8 * COUNT(cases) - 2);
+    assert_int_equal(compared, MOMENTS * COUNT(cases) - 2);
 }
 
 /* A Boltzmann machine of 5 visible and 4 hidden units, W = 0.3, b = -1, c = 1, as a graph: known to
@@ -188,8 +144,8 @@ static void a_boltzmann_machine_is_a_graph(void **state) {
         assert_true(fabs(e + 3.493823798) < 6e-10);
         assert_true(fabs(exact[GM_ISING_E2] - e * e - 1.588498397) < 6e-10);
         assert_true(fabs(exact[GM_ISING_M] - 5 * 0.5044623258 - 4 * 0.8476424676) < 1e-9);
+        check_moments(fastest(), &l, rows[k].name, 1, true, 20000, 12);
         free(l.energy);
-        check_model(rows[k].name, &m, 1, 0);
     }
 }
 
@@ -304,47 +260,12 @@ static void rows_are_exact(void **state) {
         {"2x4 real bits", 2, 4, 0, 0, 0.3, 1, BITS, HEAT, COLOURED, false, false},
         {"2x3 raster", 2, 3, 0, -0.6, 0.2, 1, SIGNS, METROPOLIS, GM_ISING_RASTER, false, false},
     };
-    enum { chains = 100000 };
-    const subject *s = fastest();
     for (int k = 0; k < 2 * COUNT(rows); ++k) {
         const exact_case *c = &rows[k / 2];
         exact_model made;
         make_model(c, &made);
-        const int64_t sites = made.model.sites;
         law l = enumerate(&made.model, c->beta);
-        const int from = k % 2 == 0 ? 1 : l.states - 4;
-        double *row = malloc((size_t)l.states * sizeof *row);
-        int64_t *count = calloc((size_t)l.states, sizeof *count);
-        int8_t *spins = malloc((size_t)(chains * sites));
-        double *beta = malloc(sizeof *beta * chains);
-        exact_row(&l, c->columns, from, row);
-        for (int64_t i = 0; i < chains * sites; ++i) {
-            spins[i] = (int8_t)value_of(&made.model, from, i % sites);
-        }
-        for (int i = 0; i < chains; ++i) {
-            beta[i] = c->beta;
-        }
-        const chains_run r = {.chains = chains,
-                              .sweeps = {.seed = 11, .first_chain = 1u << 30, .sweeps = 1},
-                              .beta = beta,
-                              .spins = spins};
-        run_chains(s, &made.model, &r);
-        for (int64_t i = 0; i < chains; ++i) {
-            int to = 0;
-            for (int64_t j = 0; j < sites; ++j) {
-                to |= (spins[i * sites + j] == 1) << j;
-            }
-            ++count[to];
-        }
-        const double z = row_deviate(row, count, l.states, chains);
-        if (!(fabs(z) < 4.9)) {
-            fail_msg("%s: %s: the row of state %d is off by %.1f deviations", s->name, c->name,
-                     from, z);
-        }
-        free(beta);
-        free(spins);
-        free(count);
-        free(row);
+        check_row(fastest(), &l, c->name, c->columns, k % 2 == 0 ? 1 : l.states - 4, 100000);
         free(l.energy);
         free(made.ends);
     }

@@ -9,11 +9,9 @@
  * |z| > 5.2 has probability 2e-7. There are below 130 comparisons and 12 rows at 1e-6: a false
  * alarm has probability below 4e-5 for a seed that is drawn, and the seeds are fixed.
  */
-#include "tests/potts_fixture.h"
+#include "tests/potts_law.h"
 
 #include "host/potts_args.h"
-
-#define Z_BOUND 5.2
 
 /* ---- single draws ---------------------------------------------------------------------------- */
 
@@ -109,169 +107,6 @@ static void proposals_share_their_words(void **state) {
     }
 }
 
-/* ---- all states ------------------------------------------------------------------------------ */
-
-enum { MOST_SITES = 9, MOST_EDGES = 24, MOST_LABELS = 5, MOMENTS = GM_POTTS_FLIPS };
-
-typedef struct law {
-    const gm_potts_model *model;
-    double beta;
-    int states;
-    int power[MOST_SITES + 1];            /* of q: label of site i is state / power[i] % q */
-    double *energy, *order, *probability; /* (states) */
-    double z;
-} law;
-
-static int label_of(const law *l, int state, int64_t site) {
-    return state / l->power[site] % l->model->q;
-}
-
-static void fill_energies(law *l) {
-    const gm_potts_model *m = l->model;
-    for (int state = 0; state < l->states; ++state) {
-        int count[MOST_LABELS] = {0}, most = 0;
-        double energy = 0;
-        for (int64_t e = 0; e < m->edges; ++e) {
-            const bool same =
-                label_of(l, state, m->ends[2 * e]) == label_of(l, state, m->ends[2 * e + 1]);
-            energy -= same ? (m->coupling != NULL ? m->coupling[e] : 1) : 0;
-        }
-        for (int64_t i = 0; i < m->sites; ++i) {
-            const int x = label_of(l, state, i);
-            energy -= m->field != NULL ? m->field[i * m->q + x] : 0;
-            count[x] += 1;
-            most = count[x] > most ? count[x] : most;
-        }
-        l->energy[state] = energy;
-        l->order[state] = m->q * most - (double)m->sites;
-    }
-}
-
-/* Clamped sites have the last label. */
-static law enumerate(const gm_potts_model *m, double beta) {
-    law l = {.model = m, .beta = beta, .states = 1};
-    for (int64_t i = 0; i < m->sites; ++i) {
-        l.power[i] = l.states;
-        l.states *= m->q;
-    }
-    l.energy = malloc(3 * (size_t)l.states * sizeof(double));
-    assert_non_null(l.energy);
-    l.order = l.energy + l.states;
-    l.probability = l.order + l.states;
-    fill_energies(&l);
-    for (int state = 0; state < l.states; ++state) {
-        bool possible = true;
-        for (int64_t i = 0; i < m->sites && m->clamped != NULL; ++i) {
-            possible = possible && (m->clamped[i] == 0 || label_of(&l, state, i) == m->q - 1);
-        }
-        l.probability[state] = possible ? exp(-beta * l.energy[state]) : 0;
-        l.z += l.probability[state];
-    }
-    for (int state = 0; state < l.states; ++state) {
-        l.probability[state] /= l.z;
-    }
-    return l;
-}
-
-/* g becomes the expected g after an update at a site. */
-static void expect_update(const law *l, int site, const double *g, double *out) {
-    const int q = l->model->q, step = l->power[site];
-    for (int state = 0; state < l->states; ++state) {
-        const int own = label_of(l, state, site), base = state - own * step;
-        double sum = 0, total = 0;
-        for (int k = 0; k < q; ++k) {
-            const double cost = l->beta * (l->energy[base + k * step] - l->energy[state]);
-            if (l->model->update == GM_POTTS_HEAT_BATH) {
-                sum += exp(-cost) * g[base + k * step];
-                total += exp(-cost);
-            } else {
-                const double p = k == own ? 0 : fmin(1, exp(-cost)) / (q - 1);
-                sum += p * g[base + k * step];
-                total += p;
-            }
-        }
-        out[state] =
-            l->model->update == GM_POTTS_HEAT_BATH ? sum / total : sum + (1 - total) * g[state];
-    }
-}
-
-/* The sites in the order of a sweep; a lattice of `columns` by the checkerboard. */
-static int sweep_order(const gm_potts_model *m, int columns, int *order) {
-    int count = 0;
-    for (int colour = 0; colour < 2; ++colour) {
-        for (int i = 0; i < m->sites; ++i) {
-            const int own = m->order == GM_ISING_COLOURED ? (i / columns + i % columns) % 2 : 0;
-            if (own == colour && (m->clamped == NULL || m->clamped[i] == 0)) {
-                order[count++] = i;
-            }
-        }
-    }
-    return count;
-}
-
-/* g becomes the expected g after a sweep. */
-static void expect_sweep(const law *l, int columns, double *g) {
-    int order[MOST_SITES];
-    const int count = sweep_order(l->model, columns, order);
-    double *next = malloc(2 * (size_t)l->states * sizeof *next), *mean = next + l->states;
-    for (int k = count; k-- > 0;) {
-        memset(mean, 0, (size_t)l->states * sizeof *mean);
-        const int tries = l->model->order == GM_ISING_RANDOM ? count : 1;
-        for (int j = 0; j < tries; ++j) {
-            expect_update(l, tries == 1 ? order[k] : order[j], g, next);
-            for (int state = 0; state < l->states; ++state) {
-                mean[state] += next[state] / tries;
-            }
-        }
-        memcpy(g, mean, (size_t)l->states * sizeof *g);
-    }
-    free(next);
-}
-
-/* What the sums of a sweep are on average, but for the flips. */
-static void exact_moments(const law *l, int columns, double *moments) {
-    double *e1 = malloc(2 * (size_t)l->states * sizeof *e1), *m1 = e1 + l->states;
-    memcpy(e1, l->energy, (size_t)l->states * sizeof *e1);
-    memcpy(m1, l->order, (size_t)l->states * sizeof *m1);
-    expect_sweep(l, columns, e1);
-    expect_sweep(l, columns, m1);
-    memset(moments, 0, MOMENTS * sizeof *moments);
-    for (int state = 0; state < l->states; ++state) {
-        const double e = l->energy[state], m = l->order[state];
-        const double values[MOMENTS] = {e,     e * e,         e * e1[state], m,
-                                        m * m, m * m * m * m, m * m1[state]};
-        for (int k = 0; k < MOMENTS; ++k) {
-            moments[k] += l->probability[state] * values[k];
-        }
-    }
-    free(e1);
-}
-
-/* Chains in states drawn from the law. */
-static void draw_states(const law *l, uint64_t seed, int64_t chains, uint8_t *labels) {
-    const int64_t sites = l->model->sites;
-    double *cumulative = malloc((size_t)l->states * sizeof *cumulative), sum = 0;
-    for (int state = 0; state < l->states; ++state) {
-        cumulative[state] = sum += l->probability[state];
-    }
-    for (int64_t c = 0; c < chains; ++c) {
-        const double u = (double)(next_random(&seed) >> 11) * 0x1p-53 * sum;
-        int low = 0, high = l->states - 1;
-        while (low < high) {
-            const int middle = (low + high) / 2;
-            if (cumulative[middle] > u) {
-                high = middle;
-            } else {
-                low = middle + 1;
-            }
-        }
-        for (int64_t i = 0; i < sites; ++i) {
-            labels[c * sites + i] = (uint8_t)label_of(l, low, i);
-        }
-    }
-    free(cumulative);
-}
-
 /* ---- cases ----------------------------------------------------------------------------------- */
 
 typedef struct exact_case {
@@ -339,12 +174,6 @@ static void make_model(const exact_case *c, exact_model *made) {
 
 /* ---- moments and products over a sweep ------------------------------------------------------- */
 
-static double unit_of_sum(int which, double quantum) {
-    return which == GM_POTTS_E                               ? quantum
-           : which == GM_POTTS_E2 || which == GM_POTTS_E_LAG ? quantum * quantum
-                                                             : 1;
-}
-
 static double quantum_of(const subject *s, const gm_potts_model *model) {
     gm_potts_plan *plan;
     gm_potts_info info;
@@ -360,45 +189,19 @@ static void fill(double *beta, int64_t chains, double value) {
     }
 }
 
-static int compared;
-
-static void check_case(const subject *s, const exact_case *c) {
-    enum { chains = 8000, sweeps = 10 };
-    static double beta[chains];
-    static uint64_t sums[chains * 2 * GM_POTTS_SUMS];
-    static uint8_t labels[chains * MOST_SITES];
-    exact_model made;
-    make_model(c, &made);
-    law l = enumerate(&made.model, c->beta);
-    double exact[MOMENTS];
-    exact_moments(&l, c->columns, exact);
-    fill(beta, chains, c->beta);
-    draw_states(&l, 2024, chains, labels);
-    const labels_run r = {chains, {.seed = 7, .sweeps = sweeps}, beta, labels, sums, NULL, false};
-    run_labels(s, &made.model, &r);
-    const double quantum = quantum_of(s, &made.model);
-    for (int k = 0; k < MOMENTS; ++k) {
-        if (c->no_lag && (k == GM_POTTS_E_LAG || k == GM_POTTS_M_LAG)) {
-            continue;
-        }
-        const double z =
-            z_score(sums, GM_POTTS_SUMS, chains, sweeps, k, unit_of_sum(k, quantum), exact[k]);
-        ++compared;
-        if (!(fabs(z) < Z_BOUND)) {
-            fail_msg("%s: %s: moment %d is off by %.1f standard errors from %g", s->name, c->name,
-                     k, z, exact[k]);
-        }
-    }
-    free(l.energy);
-    free(made.ends);
-}
-
 static void moments_are_exact(void **state) {
     (void)state;
+    int compared = 0;
     for (int k = 0; k < COUNT(cases); ++k) {
-        check_case(fastest(), &cases[k]);
+        const exact_case *c = &cases[k];
+        exact_model made;
+        make_model(c, &made);
+        law l = enumerate_labels(&made.model, c->beta);
+        compared += check_moments(fastest(), &l, c->name, c->columns, c->no_lag, 8000, 10);
+        free(l.energy);
+        free(made.ends);
     }
-    assert_int_equal(compared, MOMENTS * COUNT(cases) - 2);
+    assert_int_equal(compared, GM_POTTS_FLIPS * COUNT(cases) - 2);
 }
 
 /* The sums over all states themselves: rings by their transfer matrix, whose eigenvalues are
@@ -409,7 +212,7 @@ static void enumeration_is_right(void **state) {
         for (int n = 3; n <= 6; ++n) {
             gm_potts_model ring = {.q = q};
             int32_t *ends = set_potts_lattice(&ring, 1, (const int64_t[]){n}, 1);
-            law l = enumerate(&ring, 0.7);
+            law l = enumerate_labels(&ring, 0.7);
             const double exact = pow(exp(0.7) + q - 1, n) + (q - 1) * pow(exp(0.7) - 1, n);
             assert_true(fabs(l.z - exact) < 1e-13 * exact);
             free(l.energy);
@@ -419,18 +222,6 @@ static void enumeration_is_right(void **state) {
 }
 
 /* ---- rows of the matrix ---------------------------------------------------------------------- */
-
-/* The law after a sweep from one state: what a sweep expects of each state's indicator. */
-static void exact_row(const law *l, int columns, int from, double *row) {
-    double *g = malloc((size_t)l->states * sizeof *g);
-    for (int to = 0; to < l->states; ++to) {
-        memset(g, 0, (size_t)l->states * sizeof *g);
-        g[to] = 1;
-        expect_sweep(l, columns, g);
-        row[to] = g[from];
-    }
-    free(g);
-}
 
 static void rows_are_exact(void **state) {
     (void)state;
@@ -442,42 +233,12 @@ static void rows_are_exact(void **state) {
         {"q = 4, 2x2 random", 4, 2, 2, 0, 1, 0.5, 0.6, METROPOLIS, RANDOM, false, false},
         {"q = 5, line", 5, 1, 3, 0, 1, 0.5, -0.9, HEAT, RASTER, false, false},
     };
-    enum { chains = 60000 };
-    static uint8_t labels[chains * MOST_SITES];
-    static double beta[chains];
-    const subject *s = fastest();
     for (int k = 0; k < 2 * COUNT(rows); ++k) {
         const exact_case *c = &rows[k / 2];
         exact_model made;
         make_model(c, &made);
-        const int64_t sites = made.model.sites;
-        law l = enumerate(&made.model, c->beta);
-        const int from = k % 2 == 0 ? 1 : l.states - 4;
-        double *row = malloc((size_t)l.states * sizeof *row);
-        int64_t *count = calloc((size_t)l.states, sizeof *count);
-        exact_row(&l, c->columns, from, row);
-        for (int64_t i = 0; i < chains * sites; ++i) {
-            labels[i] = (uint8_t)label_of(&l, from, i % sites);
-        }
-        fill(beta, chains, c->beta);
-        const labels_run r = {
-            chains, {.seed = 11, .first_chain = 1u << 30, .sweeps = 1}, beta, labels, NULL, NULL,
-            false};
-        run_labels(s, &made.model, &r);
-        for (int64_t i = 0; i < chains; ++i) {
-            int to = 0;
-            for (int64_t j = 0; j < sites; ++j) {
-                to += labels[i * sites + j] * l.power[j];
-            }
-            ++count[to];
-        }
-        const double z = row_deviate(row, count, l.states, chains);
-        if (!(fabs(z) < 4.9)) {
-            fail_msg("%s: %s: the row of state %d is off by %.1f deviations", s->name, c->name,
-                     from, z);
-        }
-        free(row);
-        free(count);
+        law l = enumerate_labels(&made.model, c->beta);
+        check_row(fastest(), &l, c->name, c->columns, k % 2 == 0 ? 1 : l.states - 4, 60000);
         free(l.energy);
         free(made.ends);
     }
@@ -536,7 +297,10 @@ static void tori_have_their_energy(void **state) {
     for (int k = 0; k < COUNT(betas); ++k) {
         fill(beta, chains, betas[k]);
         draw_labels(5, &torus, chains, labels);
-        labels_run r = {chains, {.seed = 3, .sweeps = burn_in}, beta, labels, NULL, NULL, false};
+        chains_run r = {.chains = chains,
+                        .sweeps = {.seed = 3, .sweeps = burn_in},
+                        .beta = beta,
+                        .labels = labels};
         run_labels(s, &torus, &r);
         r.sweeps.first_sweep = burn_in;
         r.sweeps.sweeps = sweeps;
@@ -588,8 +352,10 @@ static void two_labels_are_signs(void **state) {
     fill(beta, chains, 0.5);
     draw_spins(1, &ising, chains, spins);
     draw_labels(2, &potts, chains, labels);
-    chains_run a = {.chains = chains, .sweeps = {.seed = 5, .sweeps = burn_in}, beta, spins};
-    labels_run b = {chains, {.seed = 6, .sweeps = burn_in}, beta, labels, NULL, NULL, false};
+    chains_run a = {
+        .chains = chains, .sweeps = {.seed = 5, .sweeps = burn_in}, .beta = beta, .spins = spins};
+    chains_run b = {
+        .chains = chains, .sweeps = {.seed = 6, .sweeps = burn_in}, .beta = beta, .labels = labels};
     run_chains(s, &ising, &a);
     run_labels(s, &potts, &b);
     a.sweeps = b.sweeps = (gm_ising_sweeps){.seed = 5, .first_sweep = burn_in, .sweeps = sweeps};
