@@ -301,7 +301,7 @@ static void chains_are_those_of_the_graph(void **state) {
         gm_ising_model graph;
         int32_t *ends = set_graph(m, &graph);
         uint32_t start[chains * MOST_WORDS], expected[chains * MOST_WORDS];
-        double exact[chains][GM_ISING_SUMS] = {{0}}, last[chains];
+        double exact[chains][GM_ISING_SUMS] = {{0}}, last[chains], first[chains];
         draw_packed(3, start, chains * info.words);
         memset(expected, 0, sizeof expected);
         for (int64_t c = 0; c < chains; ++c) {
@@ -326,6 +326,7 @@ static void chains_are_those_of_the_graph(void **state) {
                 for (int q = 0; q < COUNT(values); ++q) {
                     exact[c][q] += values[q];
                 }
+                first[c] = t == 0 ? e0 : first[c];
                 last[c] = e;
                 for (int64_t i = 0; i < info.sites; ++i) {
                     exact[c][GM_ISING_FLIPS] += before[i] != spins[i];
@@ -339,7 +340,7 @@ static void chains_are_those_of_the_graph(void **state) {
         FOR_EACH_SUBJECT(s) {
             uint32_t packed[chains * MOST_WORDS];
             uint64_t sums[chains][GM_ISING_SUMS][2];
-            int64_t energy[2][chains];
+            int64_t energy[3][chains];
             packed_run r = {.chains = chains,
                             .sweeps = {seed, first_chain, first_sweep, sweeps},
                             .beta = beta,
@@ -355,8 +356,14 @@ static void chains_are_those_of_the_graph(void **state) {
             if (memcmp(packed, expected, (size_t)(chains * info.words) * 4) != 0) {
                 fail_msg("%s: %s: other spins", s->name, cases[k].name);
             }
+            r.sweeps.sweeps = 0;
+            r.sums = NULL;
+            r.energy = energy[2];
+            memcpy(packed, start, sizeof packed);
+            run_multispin_model(s, m, &r);
             for (int64_t c = 0; c < chains; ++c) {
                 ASSERT_NEAR(s, (double)energy[0][c], last[c], 0);
+                ASSERT_NEAR(s, (double)energy[2][c], first[c], 0);
                 ASSERT_NEAR(s, (double)energy[1][c], last[c], 0);
                 for (int q = 0; q < GM_ISING_SUMS; ++q) { /* small integers: exact */
                     ASSERT_NEAR(s, gm_ising_sum_value(sums[c][q]), exact[c][q], 0);
@@ -483,7 +490,7 @@ static void ways_change_no_bits(void **state) {
          "resident",
          true,
          false},
-        {{.axes = 2, .size = {96, 130}, .periodic = {1, 1}},
+        {{.axes = 2, .size = {96, 130}, .periodic = {1, 1}, .field = -1},
          3,
          2,
          3,
@@ -499,7 +506,7 @@ static void ways_change_no_bits(void **state) {
          "resident",
          true,
          false},
-        {{.axes = 2, .size = {512, 512}, .periodic = {1, 1}},
+        {{.axes = 2, .size = {512, 512}, .periodic = {1, 1}, .field = 0.25},
          3,
          2,
          3,
@@ -508,7 +515,7 @@ static void ways_change_no_bits(void **state) {
          true,
          false},
         {{.axes = 2, .size = {601, 423}}, 1, 2, 3, "shared", "colour", true, false},
-        {{.axes = 2, .size = {601, 424}, .periodic = {0, 1}},
+        {{.axes = 2, .size = {601, 424}, .periodic = {0, 1}, .field = 0.5},
          1,
          3,
          2,
