@@ -116,7 +116,7 @@ __global__ void __launch_bounds__(MOST_THREADS)
     for (int32_t k = own; k < 6; k += job.threads) {
         shared.counts[k / 3][k % 3] = 0;
     }
-    const chain_view<has_field> c = view_chain<n, has_field>(p, job.a.run, chain);
+    const chain_view<has_field> c = view_chain<n, is_open, has_field>(p, job.a.run, chain);
     multispin_counts now = {0, 0, 0};
     __syncthreads();
     for (int64_t s = -1; s < job.a.run.sweeps; ++s) { /* -1: no sweep */
@@ -210,7 +210,7 @@ __global__ void __launch_bounds__(MOST_THREADS)
     const uint64_t sweep = job.a.run.first_sweep + static_cast<uint64_t>(s);
     multispin_counts sum = {0, 0, 0};
     if (w < p.words) {
-        const chain_view<has_field> c = view_chain<n, has_field>(p, job.a.run, chain);
+        const chain_view<has_field> c = view_chain<n, is_open, has_field>(p, job.a.run, chain);
         update_words<n, is_open, has_field, WIDE>(p, c, s < 0 ? nullptr : &sweep, colour,
                                                   spins + (1 - colour) * padded_words(p),
                                                   spins + colour * padded_words(p), w, sum);

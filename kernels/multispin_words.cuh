@@ -41,7 +41,7 @@ __device__ inline bool is_finite(double x) {
     return x - x == 0;
 }
 
-template <int n, bool has_field>
+template <int n, bool is_open, bool has_field>
 __device__ inline chain_view<has_field> view_chain(const gm_multispin_problem &p,
                                                    const gm_ising_arrays &run, int64_t chain) {
     const double given = run.beta[chain * run.beta_stride];
@@ -55,9 +55,11 @@ __device__ inline chain_view<has_field> view_chain(const gm_multispin_problem &p
     for (int row = 0; row < chain_view<has_field>::rows; ++row) {
         const int m = row % GM_MULTISPIN_CLASSES;
         const int32_t field = sign * gm_multispin_field(&p, row == m ? m : -m);
+        const bool is_used =
+            gm_multispin_has_class(n, is_open, m) && row != GM_MULTISPIN_CLASSES; /* -0 */
         c.thresholds[row] =
-            m <= n ? gm_ising_threshold(p.update, p.log_odds, beta, field < 0 ? -field : field)
-                   : 0; /* not used above */
+            is_used ? gm_ising_threshold(p.update, p.log_odds, beta, field < 0 ? -field : field)
+                    : 0;
         c.likely |= static_cast<uint32_t>(field >= 0) << row;
         c.tied |= static_cast<uint32_t>(field == 0) << row;
     }
