@@ -139,7 +139,7 @@ static gm_status check_sweeps(const gm_multispin_plan *plan, const gm_ising_swee
              "run.first_sweep = %llu, sweeps = %lld: the noise of a chain lasts for 2^53 / %lld",
              (unsigned long long)run->first_sweep, (long long)run->sweeps,
              (long long)plan->info.words);
-    const double energy = log2((double)plan->info.edges + 1);
+    const double energy = log2((double)plan->info.energy_bound + 1);
     const double spins = log2((double)plan->info.sites + 1);
     return sums ? gm_check_sums(context, run, fmax(2 * energy, 4 * spins)) : GM_STATUS_OK;
 }

@@ -11,6 +11,7 @@ enum {
     GM_MULTISPIN_TERMS =
         13, /* of the cubic lattice: one, and two masked pairs for each direction */
     GM_MULTISPIN_CLASSES = GM_MULTISPIN_NEIGHBOURS + 1, /* |sum of neighbours|: 0 .. 6 */
+    GM_MULTISPIN_ROWS = 2 * GM_MULTISPIN_CLASSES, /* [m]: of the sum m, [CLASSES + m]: of -m */
     GM_MULTISPIN_PLANES = 32,
     GM_MULTISPIN_MASK_ALIGN = 16, /* words: a vector from a multiple of it on is in one period */
     GM_MULTISPIN_NO_MASK = -1
@@ -36,7 +37,9 @@ typedef struct gm_multispin_problem {
     gm_multispin_lattice lattice;
     gm_ising_update update;
     int32_t size[3], periodic[3]; /* z, y, x: axes that are missing have size 1 */
-    int32_t antiferromagnetic;
+    int32_t coupling, field;      /* J and h in quanta */
+    double log_odds;              /* as of gm_ising_problem */
+    int64_t energy_bound;
     int32_t sites, row;    /* row: places in a row */
     int32_t places, words; /* of a colour */
     int32_t neighbours;    /* of a site in the bulk: 2, 3, 4 or 6 */
@@ -95,6 +98,17 @@ GM_INLINE uint32_t gm_multispin_range(int32_t w, int32_t first, int32_t last) {
     const uint32_t above = low <= 0 ? ~0u : low < 32 ? ~0u << low : 0u;
     const uint32_t below = high >= 32 ? ~0u : high > 0 ? ~(~0u << high) : 0u;
     return above & below;
+}
+
+/* The local field, in quanta, of a site whose neighbours have this sum. */
+GM_INLINE int32_t gm_multispin_field(const gm_multispin_problem *p, int32_t sum) {
+    return p->coupling * sum + p->field;
+}
+
+/* The energy, in quanta, of a state with so many equal pairs of neighbours less the unequal ones,
+ * and so many sites that are up. */
+GM_INLINE int64_t gm_multispin_energy(const gm_multispin_problem *p, int64_t bonds, int64_t up) {
+    return -(p->coupling * bonds + p->field * (2 * up - p->sites));
 }
 
 /* Whether the sum of a site's neighbours can be +-m. */

@@ -1,7 +1,10 @@
 /* The lattice of multi-spin coded chains: checks, and neighbours as shifts of whole colours. */
 #include "host/multispin_lattice.h"
 
+#include <math.h>
 #include <stdlib.h>
+
+#include "host/chain_graph.h"
 
 enum { WORD = 32, MOST_SITES = 1 << 30, MASKS = 2 * (GM_MULTISPIN_TERMS + 1) };
 
@@ -10,12 +13,14 @@ enum { WORD = 32, MOST_SITES = 1 << 30, MASKS = 2 * (GM_MULTISPIN_TERMS + 1) };
 static gm_status check_model(gm_context *context, const gm_multispin_model *m) {
     GM_CHECK(context, m->lattice == GM_MULTISPIN_GRID || m->lattice == GM_MULTISPIN_HONEYCOMB,
              GM_STATUS_INVALID_ARGUMENT, "model.lattice = %d is unknown", (int)m->lattice);
-    GM_CHECK(context, (unsigned)m->update <= GM_ISING_GLAUBER, GM_STATUS_INVALID_ARGUMENT,
+    GM_CHECK(context, (unsigned)m->update <= GM_ISING_LAZY_METROPOLIS, GM_STATUS_INVALID_ARGUMENT,
              "model.update = %d is unknown", (int)m->update);
     GM_CHECK(context, m->axes >= 1 && m->axes <= 3, GM_STATUS_INVALID_ARGUMENT,
              "model.axes = %d: must be 1, 2 or 3", (int)m->axes);
     GM_CHECK(context, m->lattice == GM_MULTISPIN_GRID || m->axes == 2, GM_STATUS_INVALID_ARGUMENT,
              "model.axes = %d: a honeycomb has 2", (int)m->axes);
+    GM_CHECK(context, isfinite(m->field), GM_STATUS_INVALID_ARGUMENT,
+             "model.field = %g is not finite", m->field);
     int64_t sites = 1;
     for (int a = 0; a < m->axes; ++a) {
         const long long size = m->size[a];
@@ -195,6 +200,66 @@ static void add_terms(builder *b) {
     p->mask_words = b->used;
 }
 
+/* ---- quanta ---------------------------------------------------------------------------------- */
+
+static bool has_neighbour(const gm_multispin_problem *p, const int32_t *at, int axis, int step) {
+    const int32_t to = at[axis] + step;
+    const bool joined =
+        p->lattice == GM_MULTISPIN_GRID || axis == 2 || ((at[1] + at[2]) % 2 == 0) == (step > 0);
+    return joined && (p->periodic[axis] || (to >= 0 && to < p->size[axis]));
+}
+
+/* The most neighbours that a site has: one of the first four along each axis has as many. */
+static int32_t largest_degree(const gm_multispin_problem *p) {
+    int32_t most = 0;
+    for (int32_t i = 0; i < 4 * 4 * 4; ++i) {
+        const int32_t at[3] = {i / 16, i / 4 % 4, i % 4};
+        int32_t degree = 0;
+        for (int axis = 0; axis < 3; ++axis) {
+            degree += has_neighbour(p, at, axis, -1) + has_neighbour(p, at, axis, 1);
+        }
+        const bool exists = at[0] < p->size[0] && at[1] < p->size[1] && at[2] < p->size[2];
+        most = exists && degree > most ? degree : most;
+    }
+    return most;
+}
+
+/* J and h in the quantum that gm_ising_plan_create would find: it depends on them and on the
+ * largest local field, so that of a site with its neighbours alone is the same. */
+static gm_status set_quanta(gm_context *context, const gm_multispin_model *model,
+                            gm_multispin_problem *p, gm_multispin_info *info) {
+    const int32_t degree = largest_degree(p);
+    int32_t ends[2 * GM_MULTISPIN_NEIGHBOURS];
+    double coupling[GM_MULTISPIN_NEIGHBOURS], field[GM_MULTISPIN_NEIGHBOURS + 1];
+    for (int32_t k = 0; k <= degree; ++k) {
+        field[k] = model->field;
+    }
+    for (int32_t k = 0; k < degree; ++k) {
+        ends[2 * k] = 0;
+        ends[2 * k + 1] = k + 1;
+        coupling[k] = model->antiferromagnetic != 0 ? -1 : 1;
+    }
+    const gm_graph_model star = {.sites = degree + 1,
+                                 .edges = degree,
+                                 .ends = ends,
+                                 .coupling = coupling,
+                                 .field = field,
+                                 .labels = 1};
+    gm_chain_graph g;
+    const gm_status status = gm_chain_graph_make(context, &star, &g);
+    if (status == GM_STATUS_OK) {
+        p->coupling = degree > 0 ? g.coupling[0] : 0;
+        p->field = g.field[0];
+        p->log_odds = 2 * g.quantum;
+        info->quantum = g.quantum;
+        info->rounding = g.rounding;
+        p->energy_bound = info->energy_bound =
+            llabs((long long)p->coupling) * info->edges + llabs((long long)p->field) * p->sites;
+    }
+    free(g.memory);
+    return status;
+}
+
 /* ---- the plan -------------------------------------------------------------------------------- */
 
 static int64_t count_edges(const gm_multispin_problem *p) {
@@ -222,7 +287,6 @@ gm_status gm_multispin_lattice_plan(gm_context *context, const gm_multispin_mode
         .lattice = model->lattice,
         .update = model->update,
         .size = {1, 1, 1},
-        .antiferromagnetic = model->antiferromagnetic != 0,
         .neighbours = model->lattice == GM_MULTISPIN_HONEYCOMB ? 3 : 2 * model->axes};
     gm_multispin_problem *p = problem;
     p->sites = 1;
@@ -237,6 +301,9 @@ gm_status gm_multispin_lattice_plan(gm_context *context, const gm_multispin_mode
     const int64_t layer = (int64_t)p->row * p->size[1];
     p->places = (int32_t)(layer * p->size[0]);
     p->words = (p->places + WORD - 1) / WORD;
+    *info = (gm_multispin_info){
+        .sites = p->sites, .edges = count_edges(p), .words = 2 * (int64_t)p->words};
+    GM_TRY(set_quanta(context, model, p, info));
     p->period[0] = period_of(p, 2 * (p->size[0] > 1 ? layer : p->row));
     p->period[1] = period_of(p, layer);
     builder b = {.problem = p};
@@ -246,6 +313,5 @@ gm_status gm_multispin_lattice_plan(gm_context *context, const gm_multispin_mode
     b.masks = made;
     add_terms(&b);
     p->masks = *masks = made;
-    *info = (gm_multispin_info){p->sites, count_edges(p), 2 * (int64_t)p->words};
     return GM_STATUS_OK;
 }

@@ -65,7 +65,7 @@ static_assert(sizeof(multispin_shared) % 16 == 0, "the spins behind are aligned"
 /* The counts of the threads of each chain, added to those of its sweep. */
 __device__ inline void add_counts(int32_t threads, const multispin_counts &sum,
                                   unsigned int *counts) {
-    unsigned int values[3] = {static_cast<unsigned int>(sum.energy),
+    unsigned int values[3] = {static_cast<unsigned int>(sum.bonds),
                               static_cast<unsigned int>(sum.up),
                               static_cast<unsigned int>(sum.flips)};
     const int width = threads < GM_WARP_SIZE ? threads : GM_WARP_SIZE;
@@ -86,14 +86,14 @@ __device__ inline void add_counts(int32_t threads, const multispin_counts &sum,
 /* Reads the counts of a sweep and clears them for the next but one. */
 __device__ inline multispin_counts take_counts(unsigned int *counts, uint64_t flips) {
     multispin_counts now;
-    now.energy = static_cast<uint64_t>(static_cast<long long>(static_cast<int>(counts[0])));
+    now.bonds = static_cast<uint64_t>(static_cast<long long>(static_cast<int>(counts[0])));
     now.up = counts[1];
     now.flips = flips + counts[2];
     counts[0] = counts[1] = counts[2] = 0;
     return now;
 }
 
-template <int n, bool is_open>
+template <int n, bool is_open, bool has_field>
 __global__ void __launch_bounds__(MOST_THREADS)
     multispin_resident(const GM_GRID_CONSTANT multispin_job job) {
     GM_SHARED(multispin_shared, first);
@@ -116,7 +116,7 @@ __global__ void __launch_bounds__(MOST_THREADS)
     for (int32_t k = own; k < 6; k += job.threads) {
         shared.counts[k / 3][k % 3] = 0;
     }
-    const chain_view c = view_chain(p, job.a.run, chain, n);
+    const chain_view<has_field> c = view_chain<n, is_open, has_field>(p, job.a.run, chain);
     multispin_counts now = {0, 0, 0};
     __syncthreads();
     for (int64_t s = -1; s < job.a.run.sweeps; ++s) { /* -1: no sweep */
@@ -125,9 +125,9 @@ __global__ void __launch_bounds__(MOST_THREADS)
         multispin_counts sum = {0, 0, 0};
         for (int colour = 0; colour < 2; ++colour) {
             for (int32_t w = own; w < p.words; w += job.threads) {
-                update_words<n, is_open, 1>(p, c, s < 0 ? nullptr : &sweep, colour,
-                                            spins + (1 - colour) * p.words,
-                                            spins + colour * p.words, w, sum);
+                update_words<n, is_open, has_field, 1>(p, c, s < 0 ? nullptr : &sweep, colour,
+                                                       spins + (1 - colour) * p.words,
+                                                       spins + colour * p.words, w, sum);
             }
             if (colour == 1) {
                 add_counts(job.threads, sum, counts);
@@ -150,7 +150,7 @@ __global__ void __launch_bounds__(MOST_THREADS)
         const uint64_t none[2 * GM_ISING_SUMS] = {0};
         gm_ising_add_product(shared.sums + 2 * GM_ISING_FLIPS, static_cast<int64_t>(now.flips), 1);
         gm_ising_store(&job.a.run, chain, good ? GM_STATUS_OK : GM_STATUS_NON_FINITE,
-                       good ? shared.sums : none, static_cast<int64_t>(now.energy));
+                       good ? shared.sums : none, energy_of(p, now));
     }
 }
 
@@ -192,12 +192,12 @@ __global__ void __launch_bounds__(MOST_THREADS)
         gm_ising_add_product(total.sums + 2 * GM_ISING_FLIPS, static_cast<int64_t>(total.now.flips),
                              1);
         gm_ising_store(&job.a.run, chain, good ? GM_STATUS_OK : GM_STATUS_NON_FINITE,
-                       good ? total.sums : none, static_cast<int64_t>(total.now.energy));
+                       good ? total.sums : none, energy_of(p, total.now));
     }
 }
 
 /* A colour of all chains; blockIdx.x counts the parts of a chain, then the chains. */
-template <int n, bool is_open>
+template <int n, bool is_open, bool has_field>
 __global__ void __launch_bounds__(MOST_THREADS)
     multispin_colour(const GM_GRID_CONSTANT multispin_job job, int64_t s, int colour, int parts) {
     GM_SHARED(gm_block_reduce_shared<unsigned long long>, shared);
@@ -210,15 +210,15 @@ __global__ void __launch_bounds__(MOST_THREADS)
     const uint64_t sweep = job.a.run.first_sweep + static_cast<uint64_t>(s);
     multispin_counts sum = {0, 0, 0};
     if (w < p.words) {
-        const chain_view c = view_chain(p, job.a.run, chain, n);
-        update_words<n, is_open, WIDE>(p, c, s < 0 ? nullptr : &sweep, colour,
-                                       spins + (1 - colour) * padded_words(p),
-                                       spins + colour * padded_words(p), w, sum);
+        const chain_view<has_field> c = view_chain<n, is_open, has_field>(p, job.a.run, chain);
+        update_words<n, is_open, has_field, WIDE>(p, c, s < 0 ? nullptr : &sweep, colour,
+                                                  spins + (1 - colour) * padded_words(p),
+                                                  spins + colour * padded_words(p), w, sum);
     }
     if (wants_counts(job)) {
-        const unsigned long long values[3] = {sum.energy, sum.up, sum.flips};
+        const unsigned long long values[3] = {sum.bonds, sum.up, sum.flips};
         unsigned long long *const totals[3] = {
-            reinterpret_cast<unsigned long long *>(&job.totals[chain].sweep.energy),
+            reinterpret_cast<unsigned long long *>(&job.totals[chain].sweep.bonds),
             reinterpret_cast<unsigned long long *>(&job.totals[chain].sweep.up),
             reinterpret_cast<unsigned long long *>(&job.totals[chain].sweep.flips)};
         for (int i = 0; i < 3; ++i) {
@@ -309,21 +309,27 @@ struct multispin_plan {
 
 /* The kernels of a lattice. */
 struct multispin_kernels {
-    int32_t neighbours, is_open;
+    int32_t neighbours, is_open, has_field;
     void (*resident)(const multispin_job);
     void (*colour)(const multispin_job, int64_t, int, int);
 };
 
-#define MULTISPIN_ROW(n, is_open)                                                                  \
-    { n, is_open, multispin_resident<n, is_open != 0>, multispin_colour<n, is_open != 0> }
-const multispin_kernels lattices[] = {MULTISPIN_ROW(2, 0), MULTISPIN_ROW(2, 1), MULTISPIN_ROW(3, 0),
-                                      MULTISPIN_ROW(3, 1), MULTISPIN_ROW(4, 0), MULTISPIN_ROW(4, 1),
-                                      MULTISPIN_ROW(6, 0), MULTISPIN_ROW(6, 1)};
+#define MULTISPIN_ROW(n, is_open, has_field)                                                       \
+    {                                                                                              \
+        n, is_open, has_field, multispin_resident<n, is_open != 0, has_field != 0>,                \
+            multispin_colour<n, is_open != 0, has_field != 0>                                      \
+    }
+#define MULTISPIN_ROWS(n)                                                                          \
+    MULTISPIN_ROW(n, 0, 0), MULTISPIN_ROW(n, 0, 1), MULTISPIN_ROW(n, 1, 0), MULTISPIN_ROW(n, 1, 1)
+const multispin_kernels lattices[] = {MULTISPIN_ROWS(2), MULTISPIN_ROWS(3), MULTISPIN_ROWS(4),
+                                      MULTISPIN_ROWS(6)};
+#undef MULTISPIN_ROWS
 #undef MULTISPIN_ROW
 
 const multispin_kernels &kernels_of(const gm_multispin_problem &p) {
     const multispin_kernels *row = lattices;
-    while (row->neighbours != p.neighbours || row->is_open != p.is_open) {
+    while (row->neighbours != p.neighbours || row->is_open != p.is_open ||
+           row->has_field != (p.field != 0)) {
         ++row;
     }
     return *row;

@@ -22,38 +22,51 @@ namespace {
 
 constexpr int WIDE = 4; /* words of a thread of multispin_colour: 16 bytes */
 
-/* What the updates of a sweep add up to, energies in two's complement. */
+/* What the updates of a sweep add up to: equal pairs of neighbours less unequal ones, in two's
+ * complement, sites that are up, flips. */
 struct multispin_counts {
-    uint64_t energy, up, flips;
+    uint64_t bonds, up, flips;
 };
 
 /* What is the same for all words of a chain in a sweep. */
-struct chain_view {
+template <bool has_field> struct chain_view {
+    static constexpr int rows = has_field ? GM_MULTISPIN_ROWS : GM_MULTISPIN_CLASSES;
     uint64_t seed, number;
-    uint32_t thresholds[GM_MULTISPIN_CLASSES];
-    uint32_t against, idle, lazy; /* as in multispin_isa.inc: all bits 1 or 0 */
+    uint32_t thresholds[rows];
+    uint32_t likely, tied;                    /* with a field, a bit a row: as of a choice */
+    uint32_t against, idle, metropolis, lazy; /* as in multispin_isa.inc: all bits 1 or 0 */
 };
 
 __device__ inline bool is_finite(double x) {
     return x - x == 0;
 }
 
-__device__ inline chain_view view_chain(const gm_multispin_problem &p, const gm_ising_arrays &run,
-                                        int64_t chain, int n) {
+template <int n, bool is_open, bool has_field>
+__device__ inline chain_view<has_field> view_chain(const gm_multispin_problem &p,
+                                                   const gm_ising_arrays &run, int64_t chain) {
     const double given = run.beta[chain * run.beta_stride];
     const double beta = is_finite(given) ? given : 0;
-    chain_view c;
+    const int32_t sign = gm_ising_sign(beta);
+    chain_view<has_field> c;
     c.seed = run.seed;
     c.number = run.first_chain + static_cast<uint64_t>(chain);
+    c.likely = c.tied = 0;
     GM_UNROLL
-    for (int m = 0; m < GM_MULTISPIN_CLASSES; ++m) {
-        c.thresholds[m] =
-            m <= n ? gm_ising_threshold(p.update, 2, beta, m) : 0; /* not used above */
+    for (int row = 0; row < chain_view<has_field>::rows; ++row) {
+        const int m = row % GM_MULTISPIN_CLASSES;
+        const int32_t field = sign * gm_multispin_field(&p, row == m ? m : -m);
+        const bool is_used =
+            gm_multispin_has_class(n, is_open, m) && row != GM_MULTISPIN_CLASSES; /* -0 */
+        c.thresholds[row] =
+            is_used ? gm_ising_threshold(p.update, p.log_odds, beta, field < 0 ? -field : field)
+                    : 0;
+        c.likely |= static_cast<uint32_t>(field >= 0) << row;
+        c.tied |= static_cast<uint32_t>(field == 0) << row;
     }
-    const int32_t sign = p.antiferromagnetic ? -gm_ising_sign(beta) : gm_ising_sign(beta);
-    c.against = sign < 0 ? ~0u : 0u;
+    c.against = sign * p.coupling < 0 ? ~0u : 0u;
     c.idle = sign == 0 ? ~0u : 0u;
-    c.lazy = p.update == GM_ISING_METROPOLIS ? ~0u : 0u;
+    c.metropolis = p.update == GM_ISING_METROPOLIS ? ~0u : 0u;
+    c.lazy = p.update == GM_ISING_LAZY_METROPOLIS ? ~0u : 0u;
     return c;
 }
 
@@ -114,39 +127,63 @@ __device__ inline void count_neighbours(const gm_multispin_problem &p, int colou
     }
 }
 
-/* Where the noise is below the threshold of a site's class, of the sites that are asked for. */
+/* Of each site the bit of its sum's row. */
 template <int n, bool is_open>
-__device__ inline uint32_t draw_less(const gm_multispin_problem &p, const chain_view &c,
-                                     uint64_t sweep, int32_t word, const field_word &f,
-                                     uint32_t left) {
-    uint32_t less = 0, thresholds[GM_MULTISPIN_CLASSES];
+__device__ inline uint32_t look_up_bit(const field_word &f, uint32_t bits) {
+    uint32_t rows[GM_MULTISPIN_ROWS];
     GM_UNROLL
-    for (int m = 0; m < GM_MULTISPIN_CLASSES; ++m) {
-        thresholds[m] = c.thresholds[m];
+    for (int row = 0; row < GM_MULTISPIN_ROWS; ++row) {
+        rows[row] = 0u - (bits >> row & 1);
     }
-    for (int32_t quad = 0; quad < GM_MULTISPIN_PLANES / 4 && left != 0; ++quad) {
+    return look_up_word(n, is_open, 1, &f, rows);
+}
+
+template <int n, bool is_open, bool has_field>
+__device__ inline choice_word choose_of(const chain_view<has_field> &c, const field_word &f,
+                                        uint32_t old, uint32_t valid) {
+    uint32_t tied = f.magnitude[0] | c.idle, likely = tied | (f.positive ^ c.against);
+    if (has_field) {
+        tied = look_up_bit<n, is_open>(f, c.tied);
+        likely = look_up_bit<n, is_open>(f, c.likely);
+    }
+    return choose_word(likely, tied, c.metropolis, c.lazy, old, valid);
+}
+
+/* Where a choice comes to the unlikely value. */
+template <int n, bool is_open, bool has_field>
+__device__ inline uint32_t draw_less(const gm_multispin_problem &p, const chain_view<has_field> &c,
+                                     uint64_t sweep, int32_t word, const field_word &f,
+                                     const choice_word &choice) {
+    constexpr int ROWS = chain_view<has_field>::rows;
+    uint32_t left = choice.left, open = choice.left | choice.tossed, less = 0, thresholds[ROWS];
+    GM_UNROLL
+    for (int row = 0; row < ROWS; ++row) {
+        thresholds[row] = c.thresholds[row];
+    }
+    for (int32_t quad = 0; quad < GM_MULTISPIN_PLANES / 4 && open != 0; ++quad) {
         const gm_words words = gm_philox_block(c.seed, c.number, GM_STREAM_CHAIN_ACCEPT,
                                                gm_multispin_block(&p, sweep, word, quad));
         const uint32_t noise[4] = {words.w0, words.w1, words.w2, words.w3};
+        less = quad == 0 ? choice.tossed & noise[0] : less;
         GM_UNROLL
         for (int i = 0; i < 4; ++i) {
-            uint32_t bits[GM_MULTISPIN_CLASSES];
+            uint32_t bits[ROWS];
             GM_UNROLL
-            for (int m = 0; m < GM_MULTISPIN_CLASSES; ++m) {
-                bits[m] = 0u - (thresholds[m] >> 31);
-                thresholds[m] <<= 1;
+            for (int row = 0; row < ROWS; ++row) {
+                bits[row] = 0u - (thresholds[row] >> 31);
+                thresholds[row] <<= 1;
             }
-            compare_plane_word(n, is_open, &f, bits, 1, noise[i], &left, &less);
+            compare_plane_word(n, is_open, has_field, &f, bits, noise[i], &left, &less);
         }
+        open = left;
     }
     return less & ~left;
 }
 
 /* Twice what a site's bonds give is not counted: those of colour 1 are all there are. */
 template <int n, bool is_open>
-__device__ inline void count_word(const gm_multispin_problem &p, int colour, const field_word &f,
-                                  uint32_t old, uint32_t now, uint32_t valid,
-                                  multispin_counts &sum) {
+__device__ inline void count_word(int colour, const field_word &f, uint32_t old, uint32_t now,
+                                  uint32_t valid, multispin_counts &sum) {
     sum.up += static_cast<uint64_t>(__popc(now & valid));
     sum.flips += static_cast<uint64_t>(__popc((now ^ old) & valid));
     int pairs = 0;
@@ -158,14 +195,13 @@ __device__ inline void count_word(const gm_multispin_problem &p, int colour, con
         }
     }
     if (colour == 1) {
-        sum.energy +=
-            static_cast<uint64_t>(static_cast<long long>(p.antiferromagnetic ? pairs : -pairs));
+        sum.bonds += static_cast<uint64_t>(static_cast<long long>(pairs));
     }
 }
 
 /* `width` words of a colour from w on; without a sweep they are counted, and holes cleared. */
-template <int n, bool is_open, int width>
-__device__ inline void update_words(const gm_multispin_problem &p, const chain_view &c,
+template <int n, bool is_open, bool has_field, int width>
+__device__ inline void update_words(const gm_multispin_problem &p, const chain_view<has_field> &c,
                                     const uint64_t *sweep, int colour, const uint32_t *other,
                                     uint32_t *own, int32_t w, multispin_counts &sum) {
     uint32_t up[width][3] = {}, missing[width][3] = {}, words[width + 1];
@@ -182,14 +218,12 @@ __device__ inline void update_words(const gm_multispin_problem &p, const chain_v
         const uint32_t old = words[i];
         words[i] &= valid;
         if (sweep != nullptr) {
-            const uint32_t tied = f.magnitude[0] | c.idle;
-            const uint32_t likely = tied | (f.positive ^ c.against), turned = c.lazy & tied;
-            const uint32_t left = valid & ~(c.lazy & (tied | (old ^ likely)));
+            const choice_word choice = choose_of<n, is_open, has_field>(c, f, old, valid);
             const uint32_t less =
-                draw_less<n, is_open>(p, c, *sweep, colour * p.words + w + i, f, left);
-            words[i] = (((likely ^ less) & ~turned) | (~old & turned)) & valid;
+                draw_less<n, is_open, has_field>(p, c, *sweep, colour * p.words + w + i, f, choice);
+            words[i] = decide_word(&choice, less, old, valid);
         }
-        count_word<n, is_open>(p, colour, f, old, words[i], valid, sum);
+        count_word<n, is_open>(colour, f, old, words[i], valid, sum);
     }
     if (width == WIDE) {
         const uint4 four = {words[0], words[1 % width], words[2 % width], words[3 % width]};
@@ -199,12 +233,16 @@ __device__ inline void update_words(const gm_multispin_problem &p, const chain_v
     }
 }
 
+__device__ inline int64_t energy_of(const gm_multispin_problem &p, const multispin_counts &counts) {
+    return gm_multispin_energy(&p, static_cast<int64_t>(counts.bonds),
+                               static_cast<int64_t>(counts.up));
+}
+
 /* The sums of a chain gain a sweep. */
 __device__ inline void measure_chain(const gm_multispin_problem &p, const multispin_counts &before,
                                      const multispin_counts &now, uint64_t *sums) {
-    gm_ising_measure(sums, static_cast<int64_t>(before.energy),
-                     2 * static_cast<int64_t>(before.up) - p.sites,
-                     static_cast<int64_t>(now.energy), 2 * static_cast<int64_t>(now.up) - p.sites);
+    gm_ising_measure(sums, energy_of(p, before), 2 * static_cast<int64_t>(before.up) - p.sites,
+                     energy_of(p, now), 2 * static_cast<int64_t>(now.up) - p.sites);
 }
 
 } // namespace

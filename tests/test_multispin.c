@@ -41,6 +41,34 @@ static const struct {
      {.lattice = GM_MULTISPIN_HONEYCOMB, .axes = 2, .size = {6, 8}, .periodic = {1, 1}}},
     {"honeycomb, open",
      {.lattice = GM_MULTISPIN_HONEYCOMB, .axes = 2, .size = {5, 7}, .antiferromagnetic = 1}},
+    {"ring, lazy", {.axes = 1, .size = {66}, .periodic = {1}, .update = GM_ISING_LAZY_METROPOLIS}},
+    {"ring in a field", {.axes = 1, .size = {130}, .periodic = {1}, .field = 0.5}},
+    {"open chain in a field, Metropolis",
+     {.axes = 1, .size = {67}, .update = GM_ISING_METROPOLIS, .field = -1}},
+    {"square in a field", {.axes = 2, .size = {10, 66}, .periodic = {1, 1}, .field = -0.25}},
+    {"square in a field, lazy antiferromagnet",
+     {.axes = 2,
+      .size = {8, 8},
+      .periodic = {1, 1},
+      .antiferromagnetic = 1,
+      .update = GM_ISING_LAZY_METROPOLIS,
+      .field = 2}},
+    {"open 7x9 in a field, Metropolis",
+     {.axes = 2, .size = {7, 9}, .update = GM_ISING_METROPOLIS, .field = 1}},
+    {"one site in a field", {.axes = 2, .size = {1, 1}, .field = 0.75}},
+    {"cubic in a field",
+     {.axes = 3, .size = {4, 6, 8}, .periodic = {1, 1, 1}, .antiferromagnetic = 1, .field = 1.5}},
+    {"cubic, open, in a field, lazy",
+     {.axes = 3, .size = {3, 5, 7}, .update = GM_ISING_LAZY_METROPOLIS, .field = -3}},
+    {"honeycomb in a field, Metropolis",
+     {.lattice = GM_MULTISPIN_HONEYCOMB,
+      .axes = 2,
+      .size = {6, 8},
+      .periodic = {1, 1},
+      .update = GM_ISING_METROPOLIS,
+      .field = 1}},
+    {"honeycomb, open, in a field",
+     {.lattice = GM_MULTISPIN_HONEYCOMB, .axes = 2, .size = {5, 7}, .field = 0.125}},
 };
 enum { MOST_CHAINS = 19, MOST_WORDS = 40, MOST_SITES = 660 };
 
@@ -136,37 +164,41 @@ static void spins_are_packed_as_documented(void **state) {
 
 /*
  * Numbers that agree with a threshold in their first 0 to 32 bits, bit by bit among 32 sites whose
- * classes have different thresholds, against the comparison of whole numbers.
+ * classes have different thresholds, against the comparison of whole numbers; with a field, those
+ * of either sign.
  */
 static void bits_are_compared_exactly(void **state) {
     (void)state;
     uint64_t random = 12;
     for (int round = 0; round < 3000; ++round) {
-        uint32_t t[GM_MULTISPIN_CLASSES], planes[GM_MULTISPIN_PLANES] = {0}, expected = 0;
-        uint32_t table[GM_MULTISPIN_CLASSES * GM_MULTISPIN_PLANES];
+        const int has_field = round % 2;
+        uint32_t t[GM_MULTISPIN_ROWS], planes[GM_MULTISPIN_PLANES] = {0}, expected = 0;
+        uint32_t table[GM_MULTISPIN_PLANES][GM_MULTISPIN_ROWS];
         static const uint32_t special[] = {0, 1, 1u << 31, ~0u, 0x80000001u, 0x7fffffffu};
-        for (int m = 0; m < GM_MULTISPIN_CLASSES; ++m) {
+        for (int row = 0; row < GM_MULTISPIN_ROWS; ++row) {
             const uint64_t drawn = next_random(&random);
-            t[m] = drawn % 3 == 0 ? special[drawn / 3 % COUNT(special)] : (uint32_t)(drawn >> 32);
+            t[row] = drawn % 3 == 0 ? special[drawn / 3 % COUNT(special)] : (uint32_t)(drawn >> 32);
             for (int plane = 0; plane < GM_MULTISPIN_PLANES; ++plane) {
-                table[m * GM_MULTISPIN_PLANES + plane] = 0u - (t[m] >> (31 - plane) & 1);
+                table[plane][row] = 0u - (t[row] >> (31 - plane) & 1);
             }
         }
         field_tested f = {{0}, 0};
         for (int site = 0; site < 32; ++site) {
             const int m = site % GM_MULTISPIN_CLASSES, same = (round + site) % 33;
+            const bool positive = m > 0 && (round >> (site / GM_MULTISPIN_CLASSES) & 2) != 0;
+            const int row = has_field && m > 0 && !positive ? GM_MULTISPIN_CLASSES + m : m;
             const uint32_t mask = same == 32 ? 0 : ~0u >> same;
-            const uint32_t u = (t[m] & ~mask) | ((uint32_t)(next_random(&random) >> 32) & mask);
+            const uint32_t u = (t[row] & ~mask) | ((uint32_t)(next_random(&random) >> 32) & mask);
             f.magnitude[m] |= 1u << site;
-            expected |= (uint32_t)(u < t[m]) << site;
+            f.positive |= (uint32_t)positive << site;
+            expected |= (uint32_t)(u < t[row]) << site;
             for (int plane = 0; plane < GM_MULTISPIN_PLANES; ++plane) {
                 planes[plane] |= (u >> (31 - plane) & 1) << site;
             }
         }
         uint32_t left = ~0u, less = 0;
         for (int plane = 0; plane < GM_MULTISPIN_PLANES && left != 0; ++plane) {
-            compare_plane_tested(6, 1, &f, table + plane, GM_MULTISPIN_PLANES, planes[plane], &left,
-                                 &less);
+            compare_plane_tested(6, 1, has_field, &f, table[plane], planes[plane], &left, &less);
         }
         assert_true((less & ~left) == expected);
     }
@@ -223,17 +255,22 @@ static void simulate_sweep(const gm_multispin_model *m, const gm_ising_model *gr
                                     (sweep * (uint64_t)words + (uint64_t)word) * 8 + plane / 4);
                 u = 2 * u + (gm_word(w, plane % 4) >> bit & 1);
             }
-            const int field = m->antiferromagnetic ? -sum : sum;
-            const double push = 2 * fabs(beta) * abs(field);
+            const double field = (m->antiferromagnetic ? -sum : sum) + m->field;
+            const double push = 2 * fabs(beta) * fabs(field), half = 0x1p31;
             const bool metropolis = m->update == GM_ISING_METROPOLIS;
-            const double p = metropolis ? exp(-push) : exp(-push) / (1 + exp(-push));
+            const bool lazy = m->update == GM_ISING_LAZY_METROPOLIS;
+            const double p = metropolis ? exp(-push)
+                             : lazy     ? exp(-push) / 2
+                                        : exp(-push) / (1 + exp(-push));
             const double threshold = fmin(floor(p * 0x1p32 + 0.5), 0xffffffffu);
             const int along = beta * field >= 0 ? 1 : -1;
             const int tossed = u < threshold ? -along : along;
-            spins[i] = (int8_t)(!metropolis          ? tossed
-                                : beta * field == 0  ? -spins[i]
-                                : spins[i] == -along ? along
-                                                     : tossed);
+            const bool against = spins[i] == -along;
+            spins[i] = (int8_t)(lazy ? (u < (against ? half : threshold) ? -spins[i] : spins[i])
+                                : !metropolis       ? tossed
+                                : beta * field == 0 ? -spins[i]
+                                : against           ? along
+                                                    : tossed);
         }
     }
 }
@@ -247,6 +284,7 @@ static void add_state(const gm_multispin_model *m, const gm_ising_model *graph, 
     }
     for (int64_t i = 0; i < graph->sites; ++i) {
         *magnetisation += spins[i];
+        *energy -= m->field * spins[i];
     }
 }
 
@@ -263,7 +301,7 @@ static void chains_are_those_of_the_graph(void **state) {
         gm_ising_model graph;
         int32_t *ends = set_graph(m, &graph);
         uint32_t start[chains * MOST_WORDS], expected[chains * MOST_WORDS];
-        double exact[chains][GM_ISING_SUMS] = {{0}}, last[chains];
+        double exact[chains][GM_ISING_SUMS] = {{0}}, last[chains], first[chains];
         draw_packed(3, start, chains * info.words);
         memset(expected, 0, sizeof expected);
         for (int64_t c = 0; c < chains; ++c) {
@@ -275,17 +313,20 @@ static void chains_are_those_of_the_graph(void **state) {
                 spins[i] = (start[c * info.words + word] >> bit & 1) != 0 ? 1 : -1;
             }
             for (uint64_t t = 0; t < sweeps; ++t) {
-                double e0, m0, e, y;
+                double e0, m0, e, y; /* energies in quanta */
                 memcpy(before, spins, sizeof before);
                 add_state(m, &graph, spins, &e0, &m0);
                 simulate_sweep(m, &graph, beta[c], seed, first_chain + (uint64_t)c, first_sweep + t,
                                info.words, spins);
                 add_state(m, &graph, spins, &e, &y);
+                e0 /= info.quantum;
+                e /= info.quantum;
                 const double values[] = {e,       e * e, e * e0,        y,
                                          fabs(y), y * y, y * y * y * y, y * m0};
                 for (int q = 0; q < COUNT(values); ++q) {
                     exact[c][q] += values[q];
                 }
+                first[c] = t == 0 ? e0 : first[c];
                 last[c] = e;
                 for (int64_t i = 0; i < info.sites; ++i) {
                     exact[c][GM_ISING_FLIPS] += before[i] != spins[i];
@@ -299,7 +340,7 @@ static void chains_are_those_of_the_graph(void **state) {
         FOR_EACH_SUBJECT(s) {
             uint32_t packed[chains * MOST_WORDS];
             uint64_t sums[chains][GM_ISING_SUMS][2];
-            int64_t energy[2][chains];
+            int64_t energy[3][chains];
             packed_run r = {.chains = chains,
                             .sweeps = {seed, first_chain, first_sweep, sweeps},
                             .beta = beta,
@@ -315,8 +356,14 @@ static void chains_are_those_of_the_graph(void **state) {
             if (memcmp(packed, expected, (size_t)(chains * info.words) * 4) != 0) {
                 fail_msg("%s: %s: other spins", s->name, cases[k].name);
             }
+            r.sweeps.sweeps = 0;
+            r.sums = NULL;
+            r.energy = energy[2];
+            memcpy(packed, start, sizeof packed);
+            run_multispin_model(s, m, &r);
             for (int64_t c = 0; c < chains; ++c) {
                 ASSERT_NEAR(s, (double)energy[0][c], last[c], 0);
+                ASSERT_NEAR(s, (double)energy[2][c], first[c], 0);
                 ASSERT_NEAR(s, (double)energy[1][c], last[c], 0);
                 for (int q = 0; q < GM_ISING_SUMS; ++q) { /* small integers: exact */
                     ASSERT_NEAR(s, gm_ising_sum_value(sums[c][q]), exact[c][q], 0);
@@ -443,7 +490,7 @@ static void ways_change_no_bits(void **state) {
          "resident",
          true,
          false},
-        {{.axes = 2, .size = {96, 130}, .periodic = {1, 1}},
+        {{.axes = 2, .size = {96, 130}, .periodic = {1, 1}, .field = -1},
          3,
          2,
          3,
@@ -459,7 +506,7 @@ static void ways_change_no_bits(void **state) {
          "resident",
          true,
          false},
-        {{.axes = 2, .size = {512, 512}, .periodic = {1, 1}},
+        {{.axes = 2, .size = {512, 512}, .periodic = {1, 1}, .field = 0.25},
          3,
          2,
          3,
@@ -468,7 +515,7 @@ static void ways_change_no_bits(void **state) {
          true,
          false},
         {{.axes = 2, .size = {601, 423}}, 1, 2, 3, "shared", "colour", true, false},
-        {{.axes = 2, .size = {601, 424}, .periodic = {0, 1}},
+        {{.axes = 2, .size = {601, 424}, .periodic = {0, 1}, .field = 0.5},
          1,
          3,
          2,

@@ -69,8 +69,11 @@ static void wrong_models_are_refused(void **state) {
         {{.axes = 3, .size = {INT64_MAX, INT64_MAX, 4}}, "2^30"},
         {{.axes = 2, .size = {4, 4}, .lattice = (gm_multispin_lattice)2}, "model.lattice = 2"},
         {{.axes = 3, .size = {4, 4, 4}, .lattice = GM_MULTISPIN_HONEYCOMB}, "a honeycomb has 2"},
-        {{.axes = 2, .size = {4, 4}, .update = (gm_ising_update)3}, "model.update = 3"},
+        {{.axes = 2, .size = {4, 4}, .update = (gm_ising_update)4}, "model.update = 4"},
         {{.axes = 2, .size = {4, 4}, .update = (gm_ising_update)-1}, "model.update = -1"},
+        {{.axes = 2, .size = {4, 4}, .field = NAN}, "nan is not finite"},
+        {{.axes = 2, .size = {4, 4}, .field = -INFINITY}, "model.field = -inf is not finite"},
+        {{.axes = 2, .size = {4, 4}, .field = 1.7e308}, "model.field: the sum of their sizes"},
     };
     for (int k = 0; k < COUNT(cases); ++k) {
         gm_multispin_plan *plan = (gm_multispin_plan *)8;

@@ -10,15 +10,19 @@ typedef struct multispin_state {
 
 /* A periodic lattice of two axes, or of three. */
 static gm_status setup_multispin(gm_context *context, gm_multispin_lattice lattice, int32_t axes,
-                                 int64_t side, int64_t chains, int64_t sweeps, void **state) {
+                                 double field, int64_t side, int64_t chains, int64_t sweeps,
+                                 void **state) {
     multispin_state *made = calloc(1, sizeof *made);
     *state = made;
     if (made == NULL) {
         return GM_STATUS_OUT_OF_MEMORY;
     }
     made->sweeps = sweeps;
-    made->model = (gm_multispin_model){
-        .lattice = lattice, .axes = axes, .size = {side, side, side}, .periodic = {1, 1, 1}};
+    made->model = (gm_multispin_model){.lattice = lattice,
+                                       .axes = axes,
+                                       .size = {side, side, side},
+                                       .periodic = {1, 1, 1},
+                                       .field = field};
     return multispin_open(context, &made->model, chains, &made->chains);
 }
 
@@ -68,17 +72,20 @@ static void teardown_multispin(gm_context *context, void *state) {
 }
 
 /*
- * name, operation, shape, lattice, axes, side, chains, sweeps. The table of small chains: 64 to
- * 4,096 spins, 1e2 to 1e6 chains, as far as 2^29 spins.
+ * name, operation, shape, lattice, axes, field, side, chains, sweeps. The table of small chains: 64
+ * to 4,096 spins, 1e2 to 1e6 chains, as far as 2^29 spins.
  */
-#define SQUARE GM_MULTISPIN_GRID, 2
+#define SQUARE GM_MULTISPIN_GRID, 2, 0
 #define BENCHES(X)                                                                                 \
     X(one, "multispin square", "1024x1024 chains=1 sweeps=16", SQUARE, 1024, 1, 16)                \
     X(many, "multispin square", "256x256 chains=64 sweeps=16", SQUARE, 256, 64, 16)                \
     X(huge, "multispin square", "8192x8192 chains=1 sweeps=1", SQUARE, 8192, 1, 1)                 \
-    X(cube, "multispin cubic", "32x32x32 chains=64 sweeps=16", GM_MULTISPIN_GRID, 3, 32, 64, 16)   \
-    X(comb, "multispin honeycomb", "256x256 chains=64 sweeps=16", GM_MULTISPIN_HONEYCOMB, 2, 256,  \
-      64, 16)                                                                                      \
+    X(cube, "multispin cubic", "32x32x32 chains=64 sweeps=16", GM_MULTISPIN_GRID, 3, 0, 32, 64,    \
+      16)                                                                                          \
+    X(comb, "multispin honeycomb", "256x256 chains=64 sweeps=16", GM_MULTISPIN_HONEYCOMB, 2, 0,    \
+      256, 64, 16)                                                                                 \
+    X(field, "multispin field", "1024x1024 h=0.5 chains=1 sweeps=16", GM_MULTISPIN_GRID, 2, 0.5,   \
+      1024, 1, 16)                                                                                 \
     X(c64_1e2, "multispin small", "8x8 chains=100 sweeps=1024", SQUARE, 8, 100, 1024)              \
     X(c64_1e3, "multispin small", "8x8 chains=1000 sweeps=256", SQUARE, 8, 1000, 256)              \
     X(c64_1e4, "multispin small", "8x8 chains=10000 sweeps=64", SQUARE, 8, 10000, 64)              \
@@ -98,9 +105,9 @@ static void teardown_multispin(gm_context *context, void *state) {
     X(c4096_1e4, "multispin small", "64x64 chains=10000 sweeps=16", SQUARE, 64, 10000, 16)         \
     X(c4096_1e5, "multispin small", "64x64 chains=100000 sweeps=8", SQUARE, 64, 100000, 8)
 
-#define DEFINE(name, operation, shape, lattice, axes, side, chains, sweeps)                        \
+#define DEFINE(name, operation, shape, lattice, axes, field, side, chains, sweeps)                 \
     static gm_status setup_##name(gm_context *context, void **state) {                             \
-        return setup_multispin(context, lattice, axes, side, chains, sweeps, state);               \
+        return setup_multispin(context, lattice, axes, field, side, chains, sweeps, state);        \
     }
 #define DEFINE_ARGUMENTS(...) DEFINE(__VA_ARGS__)
 BENCHES(DEFINE_ARGUMENTS)
@@ -109,7 +116,7 @@ BENCHES(DEFINE_ARGUMENTS)
     ((axes) == 3 ? (double)(side) * (side) * (side) * (chains) * (sweeps)                          \
                  : (double)(side) * (side) * (chains) * (sweeps))
 /* Reads and writes a bit a spin, once. */
-#define ENTRY(name, operation, shape, lattice, axes, side, chains, sweeps)                         \
+#define ENTRY(name, operation, shape, lattice, axes, field, side, chains, sweeps)                  \
     {operation,                                                                                    \
      "u32",                                                                                        \
      shape,                                                                                        \

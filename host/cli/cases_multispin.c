@@ -27,7 +27,12 @@ static gm_status compare_model(gm_context *reference, gm_context *subject,
     X(ring, "ring/heat-bath", 35, 30, (.axes = 1, .size = {130}, .periodic = {1}))                 \
     X(cube, "cube/mixed", 35, 30, (.axes = 3, .size = {4, 5, 6}, .periodic = {1, 0, 1}))           \
     X(honeycomb, "honeycomb/heat-bath", 35, 30,                                                    \
-      (.lattice = GM_MULTISPIN_HONEYCOMB, .axes = 2, .size = {10, 12}, .periodic = {1, 1}))
+      (.lattice = GM_MULTISPIN_HONEYCOMB, .axes = 2, .size = {10, 12}, .periodic = {1, 1}))        \
+    X(field, "square/field", 35, 30,                                                               \
+      (.axes = 2, .size = {12, 10}, .periodic = {1, 1}, .field = 0.3))                             \
+    X(field_lazy, "cube/free-field-lazy", 35, 30,                                                  \
+      (.axes = 3, .size = {3, 5, 6}, .update = GM_ISING_LAZY_METROPOLIS, .antiferromagnetic = 1,   \
+       .field = -1.5))
 
 #define UNPACK(...) __VA_ARGS__
 #define DEFINE(name, text, chains, sweeps, fields)                                                 \

@@ -25,7 +25,7 @@ static const struct argp_option options[] = {
      0},
     {"packed", KEY_PACKED, NULL, 0,
      "a bit a spin, much faster: square, cubic and hexagonal lattices, even where periodic, no "
-     "glass, field, tempering or other order; the noise is another, and so are the spins",
+     "glass, tempering or other order; the noise is another, and so are the spins",
      0},
     {0}};
 
@@ -49,9 +49,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         s->packed = true;
         return 0;
     case ARGP_KEY_END:
-        if (s->packed && (l->glass || s->field != 0 || l->order != GM_ISING_COLOURED ||
-                          s->tempering > 0 || l->lattice == GM_LATTICE_TRIANGULAR)) {
-            argp_error(state, "--packed: not with --glass, --field, --tempering, another --order "
+        if (s->packed && (l->glass || l->order != GM_ISING_COLOURED || s->tempering > 0 ||
+                          l->lattice == GM_LATTICE_TRIANGULAR)) {
+            argp_error(state, "--packed: not with --glass, --tempering, another --order "
                               "or a triangular --lattice");
         }
         if (s->packed && l->axes > 3) {

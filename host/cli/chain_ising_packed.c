@@ -18,7 +18,8 @@ gm_status gm_packed_plan(const gm_ising_settings *s, gm_ising_workplace *w) {
     gm_multispin_model model = {
         .lattice = l->lattice == GM_LATTICE_HEXAGONAL ? GM_MULTISPIN_HONEYCOMB : GM_MULTISPIN_GRID,
         .axes = l->axes,
-        .update = s->update};
+        .update = s->update,
+        .field = s->field};
     for (int32_t a = 0; a < l->axes; ++a) {
         model.size[a] = l->size[a];
         model.periodic[a] = !l->free_edges;
@@ -27,7 +28,7 @@ gm_status gm_packed_plan(const gm_ising_settings *s, gm_ising_workplace *w) {
     GM_TRY(gm_multispin_plan_create(c->context, &model, &w->packed));
     GM_TRY(gm_multispin_plan_info(w->packed, &info));
     c->sites = info.sites;
-    c->quantum = 1;
+    c->quantum = info.quantum;
     c->plan = w;
     c->run = run_sweeps;
     return GM_STATUS_OK;

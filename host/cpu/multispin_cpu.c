@@ -36,9 +36,9 @@ enum {
     LINE = 64           /* bytes that no two threads write into */
 };
 
-/* Energy, sites that are up, flips. */
+/* Equal pairs of neighbours less unequal ones, sites that are up, flips. */
 typedef struct totals {
-    int64_t energy, up, flips;
+    int64_t bonds, up, flips;
 } totals;
 _Static_assert(TALLY * sizeof(totals) % LINE == 0, "whole lines a thread");
 
@@ -50,15 +50,16 @@ typedef struct job {
 
 static void measure(const gm_multispin_problem *p, const totals *before, const totals *now,
                     uint64_t *sums) {
-    gm_ising_measure(sums, before->energy, 2 * before->up - p->sites, now->energy,
+    gm_ising_measure(sums, gm_multispin_energy(p, before->bonds, before->up),
+                     2 * before->up - p->sites, gm_multispin_energy(p, now->bonds, now->up),
                      2 * now->up - p->sites);
 }
 
 /* Sweeps whose sums are below 2^62: the fourth power of the magnetisation is the largest, or the
  * square of the energy. 0 of large lattices, whose sweeps take so long that it does not matter. */
 static int64_t sweeps_in_words(const gm_multispin_problem *p) {
-    const double square = (double)p->sites * p->sites;
-    const double sweeps = 0x1p62 / (square * square + 9 * square);
+    const double square = (double)p->sites * p->sites, energy = (double)p->energy_bound;
+    const double sweeps = 0x1p62 / (square * square + energy * energy);
     return sweeps < 0x1p30 ? (int64_t)sweeps : 1 << 30;
 }
 
@@ -357,10 +358,10 @@ static void take_over(const gm_multispin_problem *p, const chain_job *c, int32_t
                       totals *now, uint64_t *sums) {
     for (int64_t i = c->wants_start ? 0 : 1; i <= c->sweeps; ++i) {
         const totals before = *now;
-        now->energy = now->up = 0;
+        now->bonds = now->up = 0;
         for (int32_t t = 0; t < threads; ++t) {
             const totals *part = c->tally + (int64_t)t * TALLY + i;
-            now->energy += part->energy;
+            now->bonds += part->bonds;
             now->up += part->up;
             now->flips += part->flips;
         }
@@ -428,7 +429,7 @@ static void run_chain(gm_pool *pool, const parallel_job *j, int64_t chain, uint3
             copy_chain(&j->own, chain, spins, false);
         }
     }
-    store(&j->own, chain, beta, now.flips, sums, now.energy);
+    store(&j->own, chain, beta, now.flips, sums, gm_multispin_energy(p, now.bonds, now.up));
 }
 
 static void run_alone(void *argument, int64_t chain, int32_t thread) {

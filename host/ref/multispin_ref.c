@@ -51,20 +51,24 @@ static int32_t neighbour_sum(const chain *c, const int32_t *at) {
     return sum;
 }
 
+static int32_t field_at(const chain *c, const int32_t *at) {
+    return gm_multispin_field(c->problem, neighbour_sum(c, at));
+}
+
 /* ---- sweeps ---------------------------------------------------------------------------------- */
 
 static void begin(chain *c) {
     const gm_multispin_problem *p = c->problem;
-    int64_t pairs = 0;
+    int64_t twice = 0; /* a bond counts at both of its ends */
     c->magnetisation = c->flips = 0;
     for (int32_t i = 0; i < p->sites; ++i) {
         const int32_t at[3] = {i / p->size[2] / p->size[1], i / p->size[2] % p->size[1],
                                i % p->size[2]};
         const int32_t spin = spin_at(c, at[0], at[1], at[2]);
         c->magnetisation += spin;
-        pairs += spin * neighbour_sum(c, at);
+        twice += (int64_t)spin * field_at(c, at);
     }
-    c->energy = (p->antiferromagnetic ? pairs : -pairs) / 2;
+    c->energy = -(twice + p->field * c->magnetisation) / 2;
 }
 
 /* The number of the site at a bit of a word: its planes, the most significant first. */
@@ -84,11 +88,10 @@ static void update(chain *c, uint64_t sweep, const int32_t *at) {
     const gm_multispin_problem *p = c->problem;
     int32_t word, bit;
     gm_multispin_place(p, at[0], at[1], at[2], &word, &bit);
-    const int32_t sum = neighbour_sum(c, at), field = p->antiferromagnetic ? -sum : sum;
-    const int32_t old = spin_at(c, at[0], at[1], at[2]);
-    const uint32_t up = gm_ising_decide(p->update, gm_ising_sign(c->beta) * field, old == 1,
-                                        noise_of(c, sweep, word, bit),
-                                        gm_ising_threshold(p->update, 2, c->beta, abs(field)));
+    const int32_t field = field_at(c, at), old = spin_at(c, at[0], at[1], at[2]);
+    const uint32_t up = gm_ising_decide(
+        p->update, gm_ising_sign(c->beta) * field, old == 1, noise_of(c, sweep, word, bit),
+        gm_ising_threshold(p->update, p->log_odds, c->beta, abs(field)));
     const int32_t change = gm_ising_value(GM_ISING_SIGNS, up) - old;
     c->energy -= (int64_t)change * field;
     c->magnetisation += change;

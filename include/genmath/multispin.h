@@ -2,13 +2,13 @@
  * Markov chains of the homogeneous Ising model, multi-spin coded: one bit a spin, 32 updates at a
  * time by operations on words. Many chains, or one large lattice.
  *
- *     E(x) = - J sum over neighbours (i, j) of x_i x_j,    x_i = -1 or +1,    J = 1 or -1,
- *     P(x) proportional to exp(-beta E(x))
+ *     E(x) = - J sum over neighbours (i, j) of x_i x_j - h sum over sites of x_i,
+ *     P(x) proportional to exp(-beta E(x)),    x_i = -1 or +1,    J = 1 or -1
  *
  * on a ring or chain, a square, honeycomb or cubic lattice. gm_ising_run (ising.h) takes any graph,
- * couplings, fields and orders; the model, the updates, the sums and the probabilities here are its
- * own (COLOURED, GM_ISING_SIGNS), the noise is another, so the chains are other ones of the same
- * law.
+ * couplings, fields and orders; the model, its rounding to a quantum, the updates, the sums and the
+ * probabilities here are its own (COLOURED, GM_ISING_SIGNS), the noise is another, so the chains
+ * are other ones of the same law.
  *
  * Packed spins. A site has coordinates (.., x), the last axis x running fastest, of size L, and the
  * colour (sum of its coordinates) % 2. Rows (all axes but the last, row-major) have K = (L + 1) / 2
@@ -60,24 +60,29 @@ typedef struct gm_multispin_model {
                                   which takes an even size of 4 or more: two colours */
     int32_t antiferromagnetic; /* 0: J = 1, else J = -1 */
     gm_ising_update update;    /* METROPOLIS is reducible here: see gm_ising_update. From period-4
-                                  diagonal stripes of a square lattice it never leaves E = 0 */
+                                  diagonal stripes of a square lattice without a field it never
+                                  leaves E = 0 */
+    double field;              /* h, of every site; 0 is the fastest */
 } gm_multispin_model;
 
 typedef struct gm_multispin_plan gm_multispin_plan;
 
 /*
- * Errors: INVALID_ARGUMENT (a null argument, a number out of range, a periodic axis of odd size:
- * gm_ising_run colours that with more than two), OUT_OF_MEMORY, UNSUPPORTED. Cost: a dozen masks
- * for each colour, which repeat with the rows (cubic: with two layers): none is larger than the
- * packed colour, nor than 32 bytes for each site of a row (of two layers).
+ * Errors: INVALID_ARGUMENT (a null argument, a number out of range or not finite, a periodic axis
+ * of odd size: gm_ising_run colours that with more than two), OUT_OF_MEMORY, UNSUPPORTED. Cost: a
+ * dozen masks for each colour, which repeat with the rows (cubic: with two layers): none is larger
+ * than the packed colour, nor than 32 bytes for each site of a row (of two layers).
  */
 gm_status gm_multispin_plan_create(gm_context *context, const gm_multispin_model *model,
                                    gm_multispin_plan **plan);
 void gm_multispin_plan_destroy(gm_multispin_plan *plan); /* NULL is fine */
 
 typedef struct gm_multispin_info {
-    int64_t sites, edges; /* |E| <= edges */
+    int64_t sites, edges;
     int64_t words;        /* of a packed chain */
+    double quantum;       /* of energies, as of gm_ising_info: E = quantum * integer; 1 if h = 0 */
+    double rounding;      /* the largest |J or h - its multiple of the quantum| */
+    int64_t energy_bound; /* no |E| / quantum is larger */
 } gm_multispin_info;
 
 gm_status gm_multispin_plan_info(const gm_multispin_plan *plan, gm_multispin_info *info);
@@ -100,8 +105,8 @@ gm_status gm_multispin_unpack(const gm_multispin_plan *plan, const gm_tensor *pa
  *     run        [in]      (first_sweep + sweeps) * words < 2^53
  *     beta       [in]      (chains) F64, a stride of 0 for one beta; any sign
  *     packed     [in,out]  (chains, words) U32, any strides
- *     result     [out]     as of gm_ising_run, in quanta of 1; a chain's status is OK or, where its
- *                          beta is not finite and it is left as it is, NON_FINITE. NULL: not wanted
+ *     result     [out]     as of gm_ising_run; a chain's status is OK or, where its beta is not
+ *                          finite and it is left as it is, NON_FINITE. NULL: not wanted
  *     workspace  [in,out]  as of gm_ising_run
  *
  * Errors, aliasing: as of gm_ising_run. Allocates nothing. Deterministic: see the top. Cost: for 32
