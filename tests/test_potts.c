@@ -267,7 +267,7 @@ static void threads_change_no_bits(void **state) {
     gm_potts_model model = {.q = 3};
     int32_t *ends = set_potts_lattice(&model, 2, (const int64_t[]){6, 6}, 1);
     const chain_model chains = potts_chains(&model);
-    check_threads(&chains, 133, "potts_lanes");
+    check_threads(&chains, 133, 20, "potts_lanes");
     free(ends);
 }
 
