@@ -213,16 +213,7 @@ static gm_status colour(gm_context *context, graph *g) {
         const gm_adjacency adjacency = {g->sites, g->first, g->neighbour, g->model->clamped};
         GM_TRY(gm_colour_sites(context, &adjacency, g->colour, g->place));
     }
-    g->colours = 0;
-    for (int32_t i = 0; i < g->sites; ++i) {
-        g->colours = g->colour[i] >= g->colours ? g->colour[i] + 1 : g->colours;
-    }
-    g->count = calloc((size_t)g->colours + 1, sizeof *g->count);
-    GM_CHECK(context, g->count != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
-    for (int32_t i = 0; i < g->sites; ++i) {
-        g->count[g->colour[i] < 0 ? g->colours : g->colour[i]] += 1;
-    }
-    return GM_STATUS_OK;
+    return gm_count_colours(context, g->colour, g->sites, &g->colours, &g->count);
 }
 
 /* ---- components ------------------------------------------------------------------------------ */

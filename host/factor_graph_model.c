@@ -216,15 +216,7 @@ static gm_status colour(gm_context *context, graph *g) {
     if (g->model->order == GM_ISING_COLOURED) {
         GM_TRY(colour_coloured(context, g));
     }
-    for (int32_t i = 0; i < g->variables; ++i) {
-        g->colours = g->colour[i] >= g->colours ? g->colour[i] + 1 : g->colours;
-    }
-    g->count = calloc((size_t)g->colours + 1, sizeof *g->count);
-    GM_CHECK(context, g->count != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
-    for (int32_t i = 0; i < g->variables; ++i) {
-        g->count[g->colour[i] < 0 ? g->colours : g->colour[i]] += 1;
-    }
-    return GM_STATUS_OK;
+    return gm_count_colours(context, g->colour, g->variables, &g->colours, &g->count);
 }
 
 /* ---- the problem ----------------------------------------------------------------------------- */
