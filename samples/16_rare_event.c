@@ -20,10 +20,10 @@
 
 #include <genmath/genmath.h>
 
-#include "try.h"
 #include <genmath/philox.h>
 
-#include "samples/picture.h"
+#include "picture.h"
+#include "try.h"
 
 GM_DENSITY(
     posterior, 1, 1,
