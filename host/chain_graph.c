@@ -278,18 +278,8 @@ static gm_status make_arrays(gm_context *context, gm_chain_graph *p, arrays *a) 
 }
 
 static void place_sites(graph *g, const arrays *a, const gm_chain_graph *p) {
-    const int32_t multiple = g->model->coloured ? 4 : 1;
     int32_t *next = g->count; /* its counts become positions */
-    int32_t start = 0;
-    for (int32_t c = 0; c <= g->colours; ++c) {
-        const int32_t count = next[c];
-        next[c] = start;
-        if (c < g->colours) {
-            a->colour[2 * c] = start;
-            a->colour[2 * c + 1] = start + count;
-            start += (count + multiple - 1) / multiple * multiple;
-        }
-    }
+    gm_place_colours(next, g->colours, g->model->coloured ? 4 : 1, a->colour);
     for (int32_t at = 0; at < p->positions; ++at) {
         a->site[at] = -1;
     }

@@ -161,3 +161,16 @@ gm_status gm_count_colours(gm_context *context, const int32_t *colour, int32_t s
     }
     return GM_STATUS_OK;
 }
+
+void gm_place_colours(int32_t *count, int32_t colours, int32_t multiple, int32_t *range) {
+    int32_t start = 0;
+    for (int32_t c = 0; c <= colours; ++c) {
+        const int32_t sites = count[c];
+        count[c] = start;
+        if (c < colours) {
+            range[2 * c] = start;
+            range[2 * c + 1] = start + sites;
+            start += (sites + multiple - 1) / multiple * multiple;
+        }
+    }
+}

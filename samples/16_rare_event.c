@@ -19,7 +19,6 @@
 #include <stdlib.h>
 
 #include <genmath/genmath.h>
-
 #include <genmath/philox.h>
 
 #include "picture.h"
