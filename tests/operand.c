@@ -36,6 +36,14 @@ void operand_free(operand *o) {
     *o = (operand){0};
 }
 
+void operand_keep_first(operand *first, operand *result) {
+    if (first->bytes == NULL) {
+        *first = *result;
+    } else {
+        operand_free(result);
+    }
+}
+
 void *operand_at(const operand *o, int64_t e) {
     int64_t offset = 0;
     for (int32_t axis = o->view.ndim - 1; axis >= 0; --axis) {

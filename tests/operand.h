@@ -29,6 +29,9 @@ typedef struct operand {
 operand operand_make(gm_dtype dtype, int32_t ndim, const int64_t *shape, layout how);
 void operand_free(operand *o);
 
+/* The first of several results stays to be compared with, later ones are freed. */
+void operand_keep_first(operand *first, operand *result);
+
 /* Where element e, counted in row-major order, is. */
 void *operand_at(const operand *o, int64_t e);
 /* Where all elements are, in row-major order; to be freed. */
