@@ -129,7 +129,7 @@ $(CUDA_MODULE): $(KERNELS:%.cu=$(B)/cuda/%.o)
 # The emulator's own files are compiled without a sanitizer in every configuration: they find the sanitizer at
 # run time and tell it what the order of threads is. Kernels and tests are instrumented.
 EMU_SELF_TESTS := test_block test_warp test_half test_functions test_runtime test_primitives \
-    test_seeded_bugs seeded_bugs
+    test_loads test_seeded_bugs seeded_bugs
 # vendor_*.cpp answer in the emu module what vendor libraries do in the cuda module.
 EMU_VENDOR := $(wildcard tests/emu/vendor_*.cpp)
 EMU_SOURCES := $(filter-out $(EMU_SELF_TESTS:%=tests/emu/%.cpp) tests/emu/unsupported.cpp $(EMU_VENDOR), \

@@ -213,16 +213,7 @@ static gm_status colour(gm_context *context, graph *g) {
         const gm_adjacency adjacency = {g->sites, g->first, g->neighbour, g->model->clamped};
         GM_TRY(gm_colour_sites(context, &adjacency, g->colour, g->place));
     }
-    g->colours = 0;
-    for (int32_t i = 0; i < g->sites; ++i) {
-        g->colours = g->colour[i] >= g->colours ? g->colour[i] + 1 : g->colours;
-    }
-    g->count = calloc((size_t)g->colours + 1, sizeof *g->count);
-    GM_CHECK(context, g->count != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
-    for (int32_t i = 0; i < g->sites; ++i) {
-        g->count[g->colour[i] < 0 ? g->colours : g->colour[i]] += 1;
-    }
-    return GM_STATUS_OK;
+    return gm_count_colours(context, g->colour, g->sites, &g->colours, &g->count);
 }
 
 /* ---- components ------------------------------------------------------------------------------ */
@@ -287,18 +278,8 @@ static gm_status make_arrays(gm_context *context, gm_chain_graph *p, arrays *a) 
 }
 
 static void place_sites(graph *g, const arrays *a, const gm_chain_graph *p) {
-    const int32_t multiple = g->model->coloured ? 4 : 1;
     int32_t *next = g->count; /* its counts become positions */
-    int32_t start = 0;
-    for (int32_t c = 0; c <= g->colours; ++c) {
-        const int32_t count = next[c];
-        next[c] = start;
-        if (c < g->colours) {
-            a->colour[2 * c] = start;
-            a->colour[2 * c + 1] = start + count;
-            start += (count + multiple - 1) / multiple * multiple;
-        }
-    }
+    gm_place_colours(next, g->colours, g->model->coloured ? 4 : 1, a->colour);
     for (int32_t at = 0; at < p->positions; ++at) {
         a->site[at] = -1;
     }

@@ -147,3 +147,30 @@ gm_status gm_colour_sites(gm_context *context, const gm_adjacency *graph, int32_
              "no memory for a plan");
     return GM_STATUS_OK;
 }
+
+gm_status gm_count_colours(gm_context *context, const int32_t *colour, int32_t sites,
+                           int32_t *colours, int32_t **count) {
+    *colours = 0;
+    for (int32_t i = 0; i < sites; ++i) {
+        *colours = colour[i] >= *colours ? colour[i] + 1 : *colours;
+    }
+    *count = calloc((size_t)*colours + 1, sizeof **count);
+    GM_CHECK(context, *count != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
+    for (int32_t i = 0; i < sites; ++i) {
+        (*count)[colour[i] < 0 ? *colours : colour[i]] += 1;
+    }
+    return GM_STATUS_OK;
+}
+
+void gm_place_colours(int32_t *count, int32_t colours, int32_t multiple, int32_t *range) {
+    int32_t start = 0;
+    for (int32_t c = 0; c <= colours; ++c) {
+        const int32_t sites = count[c];
+        count[c] = start;
+        if (c < colours) {
+            range[2 * c] = start;
+            range[2 * c + 1] = start + sites;
+            start += (sites + multiple - 1) / multiple * multiple;
+        }
+    }
+}

@@ -19,4 +19,16 @@ typedef struct gm_adjacency {
 gm_status gm_colour_sites(gm_context *context, const gm_adjacency *graph, int32_t *colour,
                           int32_t *scratch);
 
+/* How many colours there are, and how many sites have each, the clamped ones last: to be freed.
+ * Errors: OUT_OF_MEMORY. */
+gm_status gm_count_colours(gm_context *context, const int32_t *colour, int32_t sites,
+                           int32_t *colours, int32_t **count);
+
+/*
+ * Positions for the sites, colour by colour, each from a multiple of `multiple` on, the clamped
+ * ones last. count: as above, becomes the position of the first site of each; range: (colours, 2)
+ * [out] the first position of a colour and that after its last.
+ */
+void gm_place_colours(int32_t *count, int32_t colours, int32_t multiple, int32_t *range);
+
 #endif

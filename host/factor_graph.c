@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "host/chain_check.h"
 #include "host/factor_graph_model.h"
 
 struct gm_factor_graph_plan {
@@ -29,14 +30,8 @@ gm_status gm_factor_graph_plan_create(gm_context *context, const gm_factor_graph
     GM_CHECK(context, plan != NULL, GM_STATUS_INVALID_ARGUMENT, "plan is NULL");
     *plan = NULL;
     GM_CHECK(context, model != NULL, GM_STATUS_INVALID_ARGUMENT, "model is NULL");
-    const gm_backend *backend = GM_BACKEND_WITH(context, factor_run);
-    if (backend == NULL) {
-        return GM_STATUS_UNSUPPORTED;
-    }
-    gm_factor_graph_plan *made = calloc(1, sizeof *made);
-    GM_CHECK(context, made != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
-    made->context = context;
-    made->backend = backend;
+    gm_factor_graph_plan *made;
+    GM_NEW_PLAN(context, factor_run, made);
     const gm_status status = prepare(context, model, made);
     if (status != GM_STATUS_OK) {
         gm_factor_graph_plan_destroy(made);
@@ -65,23 +60,6 @@ gm_status gm_factor_graph_plan_info(const gm_factor_graph_plan *plan, gm_factor_
 }
 
 /* ---- a run ----------------------------------------------------------------------------------- */
-
-/* The noise has an address for every decision. */
-static gm_status check_sweeps(const gm_factor_graph_plan *plan, const gm_ising_sweeps *run) {
-    gm_context *context = plan->context;
-    GM_CHECK(context, run->sweeps >= 0, GM_STATUS_INVALID_ARGUMENT, "run.sweeps = %lld is negative",
-             (long long)run->sweeps);
-    uint64_t end;
-    GM_CHECK(context,
-             !__builtin_add_overflow(run->first_sweep, (uint64_t)run->sweeps, &end) &&
-                 !__builtin_mul_overflow(end, (uint64_t)plan->problem.blocks, &end) &&
-                 end < (uint64_t)1 << 48,
-             GM_STATUS_INVALID_ARGUMENT,
-             "run.first_sweep = %llu, sweeps = %lld: the noise of a chain lasts for 2^48 / %d",
-             (unsigned long long)run->first_sweep, (long long)run->sweeps,
-             (int)plan->problem.blocks);
-    return GM_STATUS_OK;
-}
 
 /* The tensors of a run, by the names the user knows them by. */
 enum { BETA, LABELS, COUNTS, LOG_POTENTIAL, STATUS, WORKSPACE, TENSORS };
@@ -156,7 +134,7 @@ gm_status gm_factor_graph_run(const gm_factor_graph_plan *plan, const gm_ising_s
     gm_call *call = &context->call;
     GM_CHECK(context, run != NULL, GM_STATUS_INVALID_ARGUMENT, "run is NULL");
     GM_CHECK(context, workspace != NULL, GM_STATUS_INVALID_ARGUMENT, "workspace is NULL");
-    GM_TRY(check_sweeps(plan, run));
+    GM_TRY(gm_check_sweeps(context, run, plan->problem.blocks, -1));
     GM_TRY(gm_check_output(context, names[LABELS], labels, 2, GM_DTYPE_BIT(GM_U8)));
     GM_TRY(gm_check_size(context, names[LABELS], labels, 1, plan->problem.variables,
                          "the model's variables"));

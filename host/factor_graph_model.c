@@ -216,15 +216,7 @@ static gm_status colour(gm_context *context, graph *g) {
     if (g->model->order == GM_ISING_COLOURED) {
         GM_TRY(colour_coloured(context, g));
     }
-    for (int32_t i = 0; i < g->variables; ++i) {
-        g->colours = g->colour[i] >= g->colours ? g->colour[i] + 1 : g->colours;
-    }
-    g->count = calloc((size_t)g->colours + 1, sizeof *g->count);
-    GM_CHECK(context, g->count != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
-    for (int32_t i = 0; i < g->variables; ++i) {
-        g->count[g->colour[i] < 0 ? g->colours : g->colour[i]] += 1;
-    }
-    return GM_STATUS_OK;
+    return gm_count_colours(context, g->colour, g->variables, &g->colours, &g->count);
 }
 
 /* ---- the problem ----------------------------------------------------------------------------- */
@@ -268,22 +260,14 @@ static gm_status make_arrays(gm_context *context, gm_factor_problem *p, arrays *
     return GM_STATUS_OK;
 }
 
-static int32_t padded(int32_t count, gm_ising_order order) {
-    return order == GM_ISING_COLOURED ? (count + 1) / 2 * 2 : count;
+/* Colours begin at multiples of it. */
+static int32_t multiple_of(gm_ising_order order) {
+    return order == GM_ISING_COLOURED ? 2 : 1;
 }
 
 static void place_variables(graph *g, const arrays *a, gm_factor_problem *p) {
     int32_t *next = g->count; /* its counts become positions */
-    int32_t start = 0;
-    for (int32_t c = 0; c <= g->colours; ++c) {
-        const int32_t count = next[c];
-        next[c] = start;
-        if (c < g->colours) {
-            a->colour[2 * c] = start;
-            a->colour[2 * c + 1] = start + count;
-            start += padded(count, p->order);
-        }
-    }
+    gm_place_colours(next, g->colours, multiple_of(p->order), a->colour);
     for (int32_t at = 0; at < p->positions; ++at) {
         a->variable[at] = -1;
     }
@@ -351,8 +335,9 @@ static gm_status plan_graph(gm_context *context, graph *g, gm_factor_problem *p,
         int32_t steps[GM_FACTOR_MOST_MEMBERS];
         p->entries += (int32_t)gm_factor_entries(m, a, steps);
     }
+    const int32_t multiple = multiple_of(m->order);
     for (int32_t c = 0; c < g->colours; ++c) {
-        p->positions += padded(g->count[c], m->order);
+        p->positions += (g->count[c] + multiple - 1) / multiple * multiple;
     }
     p->blocks = (p->positions + 1) / 2;
     p->positions += g->count[g->colours];

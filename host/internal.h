@@ -47,6 +47,20 @@ gm_status gm_fail(gm_context *context, gm_status status, const char *format, ...
                     #operation, (context)->backend->name),                                         \
             (const gm_backend *)NULL))
 
+/* Allocates a plan, zero but for its context and the backend that runs an operation; returns from the
+ * function where there is none. `made` points to a plan. */
+#define GM_NEW_PLAN(owner, operation, made)                                                        \
+    do {                                                                                           \
+        const gm_backend *const gm_new_backend = GM_BACKEND_WITH(owner, operation);                \
+        if (gm_new_backend == NULL) {                                                              \
+            return GM_STATUS_UNSUPPORTED;                                                          \
+        }                                                                                          \
+        (made) = calloc(1, sizeof *(made));                                                        \
+        GM_CHECK((owner), (made) != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");        \
+        (made)->context = (owner);                                                                 \
+        (made)->backend = gm_new_backend;                                                          \
+    } while (0)
+
 /* check.c: argument checks shared by the operations. `name` is how the user knows the argument. */
 
 #define GM_DTYPE_BIT(dtype) (1u << (dtype))

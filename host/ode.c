@@ -141,14 +141,8 @@ gm_status gm_ode_plan_create(gm_context *context, const gm_system *system,
     *plan = NULL;
     GM_TRY(gm_check_system(context, "system", system));
     GM_TRY(check_options(context, options));
-    const gm_backend *backend = GM_BACKEND_WITH(context, ode_solve);
-    if (backend == NULL) {
-        return GM_STATUS_UNSUPPORTED;
-    }
-    gm_ode_plan *made = calloc(1, sizeof *made);
-    GM_CHECK(context, made != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
-    made->context = context;
-    made->backend = backend;
+    gm_ode_plan *made;
+    GM_NEW_PLAN(context, ode_solve, made);
     const gm_status status = fill_plan(made, system, options);
     if (status != GM_STATUS_OK) {
         gm_ode_plan_destroy(made);

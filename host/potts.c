@@ -78,14 +78,8 @@ gm_status gm_potts_plan_create(gm_context *context, const gm_potts_model *model,
     GM_CHECK(context, plan != NULL, GM_STATUS_INVALID_ARGUMENT, "plan is NULL");
     *plan = NULL;
     GM_CHECK(context, model != NULL, GM_STATUS_INVALID_ARGUMENT, "model is NULL");
-    const gm_backend *backend = GM_BACKEND_WITH(context, potts_run);
-    if (backend == NULL) {
-        return GM_STATUS_UNSUPPORTED;
-    }
-    gm_potts_plan *made = calloc(1, sizeof *made);
-    GM_CHECK(context, made != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
-    made->context = context;
-    made->backend = backend;
+    gm_potts_plan *made;
+    GM_NEW_PLAN(context, potts_run, made);
     const gm_status status = prepare(context, model, made);
     if (status != GM_STATUS_OK) {
         gm_potts_plan_destroy(made);

@@ -196,14 +196,8 @@ gm_status gm_rbm_plan_create(gm_context *context, const gm_rbm_options *options,
     GM_CHECK(context, plan != NULL, GM_STATUS_INVALID_ARGUMENT, "plan is NULL");
     *plan = NULL;
     GM_TRY(check_options(context, options));
-    const gm_backend *backend = GM_BACKEND_WITH(context, rbm_run);
-    if (backend == NULL) {
-        return GM_STATUS_UNSUPPORTED;
-    }
-    gm_rbm_plan *made = calloc(1, sizeof *made);
-    GM_CHECK(context, made != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
-    made->context = context;
-    made->backend = backend;
+    gm_rbm_plan *made;
+    GM_NEW_PLAN(context, rbm_run, made);
     made->options = *options;
     const gm_status status = prepare(made);
     if (status != GM_STATUS_OK) {

@@ -58,14 +58,8 @@ gm_status gm_sde_plan_create(gm_context *context, const gm_sde *sde, const gm_sd
     *plan = NULL;
     GM_TRY(check_sde(context, sde));
     GM_TRY(check_options(context, sde, options));
-    const gm_backend *backend = GM_BACKEND_WITH(context, sde_solve);
-    if (backend == NULL) {
-        return GM_STATUS_UNSUPPORTED;
-    }
-    gm_sde_plan *made = calloc(1, sizeof *made);
-    GM_CHECK(context, made != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
-    made->context = context;
-    made->backend = backend;
+    gm_sde_plan *made;
+    GM_NEW_PLAN(context, sde_solve, made);
     made->problem = (gm_sde_problem){.sde = sde,
                                      .dtype = options->dtype,
                                      .t0 = options->t0,
@@ -75,8 +69,8 @@ gm_status gm_sde_plan_create(gm_context *context, const gm_sde *sde, const gm_sd
                                      .first_index = options->first_index,
                                      .save_every = options->save_every};
     const gm_status status =
-        backend->sde_prepare != NULL
-            ? backend->sde_prepare(&context->call, &made->problem, &made->state)
+        made->backend->sde_prepare != NULL
+            ? made->backend->sde_prepare(&context->call, &made->problem, &made->state)
             : GM_STATUS_OK;
     if (status != GM_STATUS_OK) {
         gm_sde_plan_destroy(made);

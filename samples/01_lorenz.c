@@ -9,6 +9,8 @@
 
 #include <genmath/genmath.h>
 
+#include "try.h"
+
 GM_SYSTEM(my_lorenz, 3 /* states */, 3 /* parameters */, {
     dydt[0] = p[0] * (y[1] - y[0]);
     dydt[1] = y[0] * (p[1] - y[2]) - y[1];
@@ -16,15 +18,6 @@ GM_SYSTEM(my_lorenz, 3 /* states */, 3 /* parameters */, {
 })
 
 enum { N = 10000 };
-
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        const gm_status status = (call);                                                           \
-        if (status != GM_STATUS_OK) {                                                              \
-            printf("%s: %s\n", gm_status_name(status), gm_last_error(context));                    \
-            return EXIT_FAILURE;                                                                   \
-        }                                                                                          \
-    } while (0)
 
 static double state[3][N], params[3][N];
 static int32_t accepted[N], statuses[N];

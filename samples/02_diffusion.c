@@ -11,16 +11,9 @@
 
 #include <genmath/diffusion.h>
 
-enum { SAMPLES = 20000, COMPONENTS = 3 };
+#include "try.h"
 
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        const gm_status status = (call);                                                           \
-        if (status != GM_STATUS_OK) {                                                              \
-            printf("%s: %s\n", gm_status_name(status), gm_last_error(context));                    \
-            return EXIT_FAILURE;                                                                   \
-        }                                                                                          \
-    } while (0)
+enum { SAMPLES = 20000, COMPONENTS = 3 };
 
 static const float means[COMPONENTS][2] = {{-1.0f, 0.0f}, {1.0f, 0.5f}, {0.0f, -1.0f}};
 static const float weights[COMPONENTS] = {0.5f, 0.3f, 0.2f};

@@ -10,21 +10,14 @@
 
 #include <genmath/genmath.h>
 
+#include "try.h"
+
 GM_SYSTEM(well, 1 /* state */, 1 /* parameter */, { dydt[0] = y[0] - y[0] * y[0] * y[0]; })
 GM_DIFFUSION_DIAGONAL(well, 1, 1, { g[0] = gm_sqrt(2 * p[0]); })
 
 enum { N = 40000, STEPS = 2000, BINS = 8 };
 static const double TEMPERATURE = 0.3, TIME = 10, EDGE = 2; /* bins cut [-2, 2] */
 static float x[N];
-
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        const gm_status status = (call);                                                           \
-        if (status != GM_STATUS_OK) {                                                              \
-            printf("%s: %s\n", gm_status_name(status), gm_last_error(context));                    \
-            return EXIT_FAILURE;                                                                   \
-        }                                                                                          \
-    } while (0)
 
 /* The integral of x^power exp(-U / D) from a to b, by the midpoint rule. */
 static double boltzmann(int power, double a, double b) {

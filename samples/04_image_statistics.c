@@ -10,16 +10,9 @@
 
 #include <genmath/genmath.h>
 
-enum { HEIGHT = 90, WIDTH = 160, COLOURS = 3, FRAMES = 60, RATE = 30, FROM = 15, TO = 45 };
+#include "try.h"
 
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        const gm_status status = (call);                                                           \
-        if (status != GM_STATUS_OK) {                                                              \
-            printf("%s: %s\n", gm_status_name(status), gm_last_error(context));                    \
-            return EXIT_FAILURE;                                                                   \
-        }                                                                                          \
-    } while (0)
+enum { HEIGHT = 90, WIDTH = 160, COLOURS = 3, FRAMES = 60, RATE = 30, FROM = 15, TO = 45 };
 
 static float video[HEIGHT][WIDTH][COLOURS][FRAMES];
 

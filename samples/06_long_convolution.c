@@ -10,16 +10,9 @@
 
 #include <genmath/genmath.h>
 
-enum { N = 4096, TERMS = 200 };
+#include "try.h"
 
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        const gm_status status = (call);                                                           \
-        if (status != GM_STATUS_OK) {                                                              \
-            printf("%s: %s\n", gm_status_name(status), gm_last_error(context));                    \
-            return EXIT_FAILURE;                                                                   \
-        }                                                                                          \
-    } while (0)
+enum { N = 4096, TERMS = 200 };
 
 /* exp(-2t) I_d(2t) = exp(-2t) sum_m t^(2m + d) / (m! (m + d)!), each term by its logarithm. */
 static double heat_kernel(int d, double t) {

@@ -10,16 +10,9 @@
 
 #include <genmath/genmath.h>
 
-enum { TOKENS = 1000, EXPERTS = 12, WIDTH = 32, HIDDEN = 64 };
+#include "try.h"
 
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        const gm_status status = (call);                                                           \
-        if (status != GM_STATUS_OK) {                                                              \
-            printf("%s: %s\n", gm_status_name(status), gm_last_error(context));                    \
-            return EXIT_FAILURE;                                                                   \
-        }                                                                                          \
-    } while (0)
+enum { TOKENS = 1000, EXPERTS = 12, WIDTH = 32, HIDDEN = 64 };
 
 /* Tokens sorted by expert: those of expert e are rows first[e] .. first[e + 1] - 1. */
 static double x[TOKENS][WIDTH], hidden[TOKENS][HIDDEN], y[TOKENS][WIDTH];

@@ -8,17 +8,9 @@
 #include <genmath/genmath.h>
 
 #include "picture.h"
+#include "try.h"
 
 enum { N = 1797, PIXELS = 64, SIDE = 8, RANKS = 6, SHOWN = 16, SKETCHED = 14 };
-
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        const gm_status status = (call);                                                           \
-        if (status != GM_STATUS_OK) {                                                              \
-            printf("%s: %s\n", gm_status_name(status), gm_last_error(context));                    \
-            return EXIT_FAILURE;                                                                   \
-        }                                                                                          \
-    } while (0)
 
 static const int ranks[RANKS] = {1, 2, 5, 10, 20, 40};
 static double digits[N * PIXELS], mean[PIXELS], s[PIXELS], vt[PIXELS * PIXELS];

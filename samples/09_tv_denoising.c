@@ -13,6 +13,7 @@
 #include <genmath/genmath.h>
 
 #include "picture.h"
+#include "try.h"
 
 enum {
     DIGIT = 8,
@@ -23,22 +24,6 @@ enum {
     W = COLUMNS * DIGIT * ZOOM
 };
 enum { CHECK_EVERY = 10, MOST = 3000 };
-
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        const gm_status status = (call);                                                           \
-        if (status != GM_STATUS_OK) {                                                              \
-            printf("%s: %s\n", gm_status_name(status), gm_last_error(context));                    \
-            return EXIT_FAILURE;                                                                   \
-        }                                                                                          \
-    } while (0)
-#define PASS(call)                                                                                 \
-    do {                                                                                           \
-        const gm_status passed = (call);                                                           \
-        if (passed != GM_STATUS_OK) {                                                              \
-            return passed;                                                                         \
-        }                                                                                          \
-    } while (0)
 
 static gm_context *context;
 static double clean[H * W], noisy[H * W], restored[H * W];

@@ -15,25 +15,10 @@
 #include <genmath/genmath.h>
 
 #include "picture.h"
+#include "try.h"
 
 enum { N = 500, SIDE = 8, PIXELS = SIDE * SIDE, K = 3, C = 16, O = 48, WINDOW = C * K * K };
 enum { CASES = 3, SHOWN = 12, MAPS = 6 };
-
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        const gm_status status = (call);                                                           \
-        if (status != GM_STATUS_OK) {                                                              \
-            printf("%s: %s\n", gm_status_name(status), gm_last_error(context));                    \
-            return EXIT_FAILURE;                                                                   \
-        }                                                                                          \
-    } while (0)
-#define PASS(call)                                                                                 \
-    do {                                                                                           \
-        const gm_status passed = (call);                                                           \
-        if (passed != GM_STATUS_OK) {                                                              \
-            return passed;                                                                         \
-        }                                                                                          \
-    } while (0)
 
 static gm_context *context;
 static double digits[N][PIXELS], maps[N][C][PIXELS], windows[N * 36][WINDOW];

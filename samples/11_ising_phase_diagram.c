@@ -17,18 +17,10 @@
 #include <genmath/genmath.h>
 
 #include "picture.h"
+#include "try.h"
 
 enum { L = 64, SITES = L * L, CHAINS = 64, RUNS = 9, SWEEPS = 3000 / RUNS };
 static const double COLD = 1.6, HOT = 3.2;
-
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        const gm_status status = (call);                                                           \
-        if (status != GM_STATUS_OK) {                                                              \
-            printf("%s: %s\n", gm_status_name(status), gm_last_error(context));                    \
-            return EXIT_FAILURE;                                                                   \
-        }                                                                                          \
-    } while (0)
 
 static int8_t spins[CHAINS * SITES];
 static double energy[RUNS][CHAINS], magnetisation[RUNS][CHAINS]; /* per site, of each run */

@@ -12,6 +12,8 @@
 
 #include <genmath/genmath.h>
 
+#include "try.h"
+
 /* p[0 .. 7]: the effects; p[8 .. 15]: their standard errors. */
 GM_DENSITY(
     schools, 10, 16,
@@ -38,15 +40,6 @@ GM_DENSITY(
 enum { CHAINS = 256, DRAWS = 500, WARM = 500, DIM = 10, KNOWN = 3 };
 static double start[DIM * CHAINS], draws[DRAWS * DIM * CHAINS], shown[KNOWN * DRAWS * CHAINS];
 static double known[KNOWN][5]; /* mean, standard error, R-hat, bulk and tail effective size */
-
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        const gm_status status = (call);                                                           \
-        if (status != GM_STATUS_OK) {                                                              \
-            printf("%s: %s\n", gm_status_name(status), gm_last_error(context));                    \
-            return EXIT_FAILURE;                                                                   \
-        }                                                                                          \
-    } while (0)
 
 /* The warm-up, and then the draws with the step sizes that it found. */
 static int sample(gm_context *context, const double *data) {

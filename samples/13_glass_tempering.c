@@ -23,6 +23,7 @@
 #include <genmath/philox.h>
 
 #include "picture.h"
+#include "try.h"
 
 enum {
     L = 6,
@@ -37,15 +38,6 @@ enum {
     BURN_IN = 40 /* pieces */
 };
 static const double COLD = 0.7, HOT = 2.5;
-
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        const gm_status status = (call);                                                           \
-        if (status != GM_STATUS_OK) {                                                              \
-            printf("%s: %s\n", gm_status_name(status), gm_last_error(context));                    \
-            return EXIT_FAILURE;                                                                   \
-        }                                                                                          \
-    } while (0)
 
 /* What is kept of a run; means over the pieces after the burn-in. */
 typedef struct summary {

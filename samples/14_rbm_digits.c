@@ -20,18 +20,10 @@
 #include <genmath/philox.h>
 
 #include "picture.h"
+#include "try.h"
 
 enum { N = 1797, TRAIN = 1500, SIDE = 8, NV = SIDE * SIDE, NH = 16, BATCH = 100 };
 enum { BATCHES = TRAIN / BATCH, EPOCHS = 40, EVERY = 2, ROUNDS = EPOCHS / EVERY, SWEEPS = 5 };
-
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        const gm_status status = (call);                                                           \
-        if (status != GM_STATUS_OK) {                                                              \
-            printf("%s: %s\n", gm_status_name(status), gm_last_error(context));                    \
-            return EXIT_FAILURE;                                                                   \
-        }                                                                                          \
-    } while (0)
 
 static double digits[N * NV], energy[N], shown[BATCH * NV], weights[NV * NH];
 static double curve[2][1 + ROUNDS];

@@ -18,18 +18,10 @@
 #include <genmath/philox.h>
 
 #include "picture.h"
+#include "try.h"
 
 enum { DIGITS = 10, PIXELS = 64, LEVELS = 9, EACH = 200, PROBES = LEVELS * DIGITS * EACH };
 enum { SHOWN = 2 }; /* the level of the picture: 0.05 apart, so a tenth */
-
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        const gm_status status = (call);                                                           \
-        if (status != GM_STATUS_OK) {                                                              \
-            printf("%s: %s\n", gm_status_name(status), gm_last_error(context));                    \
-            return EXIT_FAILURE;                                                                   \
-        }                                                                                          \
-    } while (0)
 
 static int8_t digits[DIGITS * PIXELS], probes[PROBES * PIXELS];
 static int8_t recalled[2][PROBES * PIXELS]; /* by each rule */

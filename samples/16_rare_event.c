@@ -21,7 +21,8 @@
 #include <genmath/genmath.h>
 #include <genmath/philox.h>
 
-#include "samples/picture.h"
+#include "picture.h"
+#include "try.h"
 
 GM_DENSITY(
     posterior, 1, 1,
@@ -32,15 +33,6 @@ GM_DENSITY(
     { grad[0] = p[0] - y[0] - y[0] / 10; })
 
 enum { DIM = 8, LEVELS = 6, SAMPLES = 2000, ESTIMATE = 20000, N = 20000, DRAWN = 4000, BINS = 60 };
-
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        const gm_status try_status = (call);                                                       \
-        if (try_status != GM_STATUS_OK) {                                                          \
-            printf("%s: %s\n", gm_status_name(try_status), gm_last_error(context));                \
-            return EXIT_FAILURE;                                                                   \
-        }                                                                                          \
-    } while (0)
 
 static gm_status direction(void *user, int64_t n, const double *points, double *scores) {
     (void)user;

@@ -18,19 +18,11 @@
 #include <genmath/philox.h>
 
 #include "picture.h"
+#include "try.h"
 
 enum { L = 6, SITES = L * L, CHAINS = 2800, SWEEPS = 80, POINTS = 6 };
 static const double COUPLING = 0.4;
 static const int64_t samples[POINTS] = {60, 130, 280, 600, 1300, CHAINS};
-
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        const gm_status status = (call);                                                           \
-        if (status != GM_STATUS_OK) {                                                              \
-            printf("%s: %s\n", gm_status_name(status), gm_last_error(context));                    \
-            return EXIT_FAILURE;                                                                   \
-        }                                                                                          \
-    } while (0)
 
 static double truth[SITES * SITES];
 static int8_t spins[CHAINS * SITES];

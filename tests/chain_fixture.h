@@ -195,6 +195,18 @@ static inline double z_score(const uint64_t *sums, int count, int64_t chains, in
     return error > 1e-12 * fabs(exact) ? mean / error : fabs(mean) <= 1e-12 * fabs(exact) ? 0 : 1e9;
 }
 
+/* z of the mean of values against an exact one. */
+static inline double deviation_of_mean(const double *values, int64_t count, double exact) {
+    double mean = 0, square = 0;
+    for (int64_t i = 0; i < count; ++i) {
+        mean += values[i] / (double)count;
+    }
+    for (int64_t i = 0; i < count; ++i) {
+        square += (values[i] - mean) * (values[i] - mean);
+    }
+    return (mean - exact) / sqrt(square / (double)(count - 1) / (double)count);
+}
+
 /*
  * Pearson's statistic over states with 10 or more expected, the rest as one, as a normal deviate
  * (Wilson and Hilferty, 1931). A state that cannot be reached must not be.

@@ -9,6 +9,7 @@
 
 #include <complex.h>
 #include <math.h>
+#include <time.h>
 
 #include <genmath/contract.h>
 
@@ -20,6 +21,12 @@ static inline double complex make_complex(double real, double imaginary) {
     double complex z;
     memcpy(&z, parts, sizeof z);
     return z;
+}
+
+static inline double milliseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return 1e3 * (double)now.tv_sec + 1e-6 * (double)now.tv_nsec;
 }
 
 typedef struct target {
@@ -42,6 +49,18 @@ int close_targets(void **state);
 
 /* A context on the cpu with so many threads; NULL where the cpu does not contract. */
 gm_context *open_threads(int32_t threads);
+
+/* Every type. */
+static const gm_dtype contract_types[] = {GM_F64, GM_F32,  GM_F16, GM_BF16,
+                                          GM_C64, GM_C128, GM_I8,  GM_I32};
+
+/* A type of outputs that goes with one of inputs. 16-bit ones have two: an odd choice is f32, where
+ * alone sums of their products are exact. */
+static inline gm_dtype output_of(gm_dtype input, int64_t choice) {
+    return input == GM_I8                                             ? GM_I32
+           : (input == GM_F16 || input == GM_BF16) && choice % 2 == 1 ? GM_F32
+                                                                      : input;
+}
 
 typedef enum layout {
     ROWS,     /* row-major, without gaps */

@@ -231,4 +231,36 @@ __attribute__((unused)) static void assert_sums(const target *t, const problem *
     }
 }
 
+/* ---- epilogues ------------------------------------------------------------------------------- */
+
+static const gm_contract_scale epilogue_scale = {.alpha = 2, .beta = -1};
+static const double epilogue_first = 3; /* what y holds before */
+
+/* y = relu(alpha x * w + beta y + bias), a bias for each channel; returns what that is by the sum
+ * written out, to be freed. */
+__attribute__((unused)) static double complex *run_epilogue(const target *t, const problem *plain,
+                                                            operands *o, block *bias) {
+    problem p = *plain;
+    *o = make_operands(&p, GM_F64, ROWS, UNITS, NO_RESULT, 21);
+    double complex *sum = convolve(&p, GM_CONV_FORWARD, o);
+    int64_t shape[5] = {1, p.outputs, 1, 1, 1};
+    uint64_t random = 4;
+    *bias = make_block(GM_F64, 2 + p.dims, shape, ROWS, INTEGERS, &random);
+    image there = upload(t->context, bias);
+    const gm_contract_epilogue epilogue = {.bias = &there.view, .activation = GM_ACTIVATION_RELU};
+    p.options.epilogue = &epilogue;
+    for (int64_t e = 0; e < elements_of(&o->y.view); ++e) {
+        set_element(&o->y, e, epilogue_first);
+    }
+    run_conv(t, &p, GM_CONV_FORWARD, &epilogue_scale, o);
+    drop(t->context, &there, bias, "the bias");
+    const int64_t positions = elements_of(&o->y.view) / (p.samples * p.outputs);
+    for (int64_t e = 0; e < elements_of(&o->y.view); ++e) {
+        const double b = creal(get_element(bias, e / positions % p.outputs));
+        sum[e] = fmax(
+            epilogue_scale.alpha * creal(sum[e]) + epilogue_scale.beta * epilogue_first + b, 0);
+    }
+    return sum;
+}
+
 #endif

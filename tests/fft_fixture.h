@@ -1,9 +1,8 @@
-/* What the tests of gm_fft_*, and of what is built on it, share: the backends, arrays of any type.
- */
+/* What the tests of gm_fft_*, and of what is built on it, share: arrays of any type, runs. */
 #ifndef GENMATH_TESTS_FFT_FIXTURE_H
 #define GENMATH_TESTS_FFT_FIXTURE_H
 
-#include "support.h"
+#include "targets.h"
 
 #include <complex.h>
 #include <float.h>
@@ -12,45 +11,6 @@
 #include <genmath/fft.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-
-typedef struct target {
-    const char *name;
-    gm_context_options options;
-    gm_context *context; /* NULL: not on this machine */
-} target;
-
-static target targets[] = {
-    {"ref", {.backend = GM_BACKEND_REF}, NULL},
-    {"cpu base", {.backend = GM_BACKEND_CPU, .isa = GM_ISA_BASE, .threads = 1}, NULL},
-    {"cpu avx2", {.backend = GM_BACKEND_CPU, .isa = GM_ISA_AVX2, .threads = 1}, NULL},
-    {"cpu avx512", {.backend = GM_BACKEND_CPU, .isa = GM_ISA_AVX512, .threads = 1}, NULL},
-    {"cpu, 3 threads", {.backend = GM_BACKEND_CPU, .threads = 3}, NULL},
-    {"emu", {.backend = GM_BACKEND_EMU}, NULL},
-    {"cuda", {.backend = GM_BACKEND_CUDA}, NULL},
-};
-enum { TARGETS = COUNT(targets), REF = 0, THREADED = 4, MODULES = 5 };
-
-#define FOR_EACH_TARGET(t)                                                                         \
-    for (target *t = targets; t < targets + TARGETS; ++t)                                          \
-        if (t->context != NULL)
-
-__attribute__((unused)) static int open_targets(void **state) {
-    (void)state;
-    for (int i = 0; i < TARGETS; ++i) {
-        if (gm_context_create(&targets[i].options, &targets[i].context) != GM_STATUS_OK) {
-            print_message("skip: %s: %s\n", targets[i].name, gm_last_error(NULL));
-        }
-    }
-    return targets[REF].context == NULL;
-}
-
-__attribute__((unused)) static int close_targets(void **state) {
-    (void)state;
-    for (int i = 0; i < TARGETS; ++i) {
-        gm_context_destroy(targets[i].context);
-    }
-    return 0;
-}
 
 /* ---- arrays ---------------------------------------------------------------------------------- */
 

@@ -7,6 +7,31 @@
 #include "tests/chain_law.h"
 #include "tests/ising_fixture.h"
 
+/* ---- models ---------------------------------------------------------------------------------- */
+
+/* Arrays of a small model on a lattice. */
+typedef struct law_numbers {
+    double coupling[MOST_EDGES], field[MOST_SITES];
+    uint8_t clamped[MOST_SITES];
+} law_numbers;
+
+/* J = j > 0; drawn +-|j| for j < 0, reals for j = 0. Every site has the field h, every fifth one is
+ * clamped if `clamp`. */
+static inline void set_numbers(gm_ising_model *m, law_numbers *n, uint64_t random, double j,
+                               double h, bool clamp) {
+    for (int64_t e = 0; e < m->edges; ++e) {
+        const double drawn = random_between(&random, -1, 1);
+        n->coupling[e] = j > 0 ? j : j < 0 ? copysign(j, drawn) : drawn;
+    }
+    for (int64_t i = 0; i < m->sites; ++i) {
+        n->field[i] = h;
+        n->clamped[i] = clamp && i % 5 == 0;
+    }
+    m->coupling = n->coupling;
+    m->field = h != 0 ? n->field : NULL;
+    m->clamped = clamp ? n->clamped : NULL;
+}
+
 /* ---- all states ------------------------------------------------------------------------------ */
 
 /* Bit i of a state: site i is up. */

@@ -1,32 +1,13 @@
 /*
  * Operands of the tensor tests: a view with guard bytes around it and poison between its elements,
- * in any layout, and the backends that operations run on.
+ * in any layout.
  */
 #ifndef GENMATH_TESTS_OPERAND_H
 #define GENMATH_TESTS_OPERAND_H
 
-#include "support.h"
+#include "targets.h"
 
 #include <genmath/tensor.h>
-
-typedef struct target {
-    const char *name;
-    gm_context_options options;
-    gm_context *context; /* NULL: not on this machine */
-} target;
-
-/* ref, cpu with each instruction set and with threads, emu, cuda. */
-enum { TARGETS = 7, FIRST_CPU = 1 };
-extern target backends[TARGETS];
-
-/* For cmocka_run_group_tests; what is not here is a printed, counted skip. */
-int open_backends(void **state);
-int close_backends(void **state);
-
-/* true and a message for a target that this machine has not. */
-#define FOR_EACH_TARGET(t)                                                                         \
-    for (const target *t = backends; t < backends + TARGETS; ++t)                                  \
-        if (t->context != NULL)
 
 typedef enum layout {
     PLAIN,
@@ -47,6 +28,9 @@ typedef struct operand {
 /* Every byte 0xff: NaN in every floating dtype, -1 in the integers. */
 operand operand_make(gm_dtype dtype, int32_t ndim, const int64_t *shape, layout how);
 void operand_free(operand *o);
+
+/* The first of several results stays to be compared with, later ones are freed. */
+void operand_keep_first(operand *first, operand *result);
 
 /* Where element e, counted in row-major order, is. */
 void *operand_at(const operand *o, int64_t e);

@@ -1,16 +1,9 @@
 /*
  * Contractions, exact: small integers, so that every order of summation gives the same bits, in
- * every type, layout and backend, against the sum written out in contract.c.
+ * every type, layout and backend, against the sum written out in contract.c. Sums by their length
+ * and order are in test_contract_sums.c.
  */
 #include "tests/contract.h"
-
-static const gm_dtype types[] = {GM_F64, GM_F32, GM_F16, GM_BF16, GM_C64, GM_C128, GM_I8, GM_I32};
-
-static gm_dtype output_of(gm_dtype input, int64_t choice) {
-    return input == GM_I8                                             ? GM_I32
-           : (input == GM_F16 || input == GM_BF16) && choice % 2 == 1 ? GM_F32
-                                                                      : input;
-}
 
 /* Small enough that the type and its partial products hold it exactly. */
 static bool is_exact(gm_dtype dtype, const oracle *o) {
@@ -35,7 +28,7 @@ static int check_case(const char *expression, const char *plain, int32_t count,
                       int type_count, int layouts, bool slow_too) {
     int ran = 0;
     for (int k = 0; k < type_count; ++k) {
-        const gm_dtype type = types[(type_first + k) % COUNT(types)];
+        const gm_dtype type = contract_types[(type_first + k) % COUNT(contract_types)];
         for (int how = 0; how < layouts; ++how) {
             uint64_t random = seed + (uint64_t)(97 * k + how);
             block inputs[GM_MAX_OPERANDS];
@@ -170,7 +163,7 @@ static void known_expressions(void **state) {
     for (int i = 0; i < COUNT(cases); ++i) {
         const known *c = &cases[i];
         ran += check_case(c->expression, c->plain != NULL ? c->plain : c->expression, c->count,
-                          c->ndims, c->shapes, (uint64_t)i, 0, COUNT(types), 5, true);
+                          c->ndims, c->shapes, (uint64_t)i, 0, COUNT(contract_types), 5, true);
     }
     printf("%d runs compared\n", ran);
     assert_true(ran > 2 * COUNT(cases));
@@ -244,7 +237,8 @@ static void random_expressions(void **state) {
             continue;
         }
         ran += check_case(d.expression, d.expression, d.count, d.ndims, d.shapes,
-                          next_random(&random) >> 8, done % COUNT(types), 1, 1, done % 20 == 0);
+                          next_random(&random) >> 8, done % COUNT(contract_types), 1, 1,
+                          done % 20 == 0);
         ++done;
     }
     printf("%d expressions, %d runs compared\n", done, ran);
@@ -297,38 +291,6 @@ static void printed_examples(void **state) {
         free_block(&both[0]);
         free_block(&both[1]);
         free_block(&out);
-    }
-}
-
-/* All ones: every element is the length of the sum, so a lost tail of any sum shows. */
-static void sums_of_ones(void **state) {
-    (void)state;
-    FOR_EACH_TARGET(t) {
-        for (int type = 0; type < COUNT(types); ++type) {
-            for (int64_t k = 1; k <= 4096; k += t->is_slow ? 211 : k < 300 ? 1 : 37) {
-                uint64_t random = 3;
-                const int64_t a[] = {3, k}, b[] = {k, 2}, d[] = {3, 2};
-                block inputs[] = {make_block(types[type], 2, a, ROWS, ONES, &random),
-                                  make_block(types[type], 2, b, ROWS, ONES, &random)};
-                inputs[0].view.stride[k % 2] = 0;
-                inputs[1].view.stride[0] = k % 3 == 0 ? 0 : inputs[1].view.stride[0];
-                const gm_dtype to = types[type] == GM_I8                              ? GM_I32
-                                    : types[type] == GM_F16 || types[type] == GM_BF16 ? GM_F32
-                                                                                      : types[type];
-                block out = make_block(to, 2, d, ROWS, POISON, &random);
-                run r = {.expression = "ik,kj->ij", .count = 2, .inputs = inputs};
-                run_on(t, &r, &out, false);
-                for (int e = 0; e < 6; ++e) {
-                    if (creal(get_element(&out, e)) != (double)k) {
-                        fail_msg("%s: %s: K = %lld gives %g", t->name, gm_dtype_name(types[type]),
-                                 (long long)k, creal(get_element(&out, e)));
-                    }
-                }
-                free_block(&inputs[0]);
-                free_block(&inputs[1]);
-                free_block(&out);
-            }
-        }
     }
 }
 
@@ -426,10 +388,10 @@ static void scales_and_addends(void **state) {
     static const gm_contract_scale scales[] = {{2, 0, 0, 0}, {1, 0, 1, 0},  {-1, 0, 2, 0},
                                                {0, 0, 3, 0}, {2, 1, -1, 3}, {0, 0, 0, 0}};
     FOR_EACH_TARGET(t) {
-        for (int i = 0; i < COUNT(expressions) * COUNT(scales) * COUNT(types); ++i) {
+        for (int i = 0; i < COUNT(expressions) * COUNT(scales) * COUNT(contract_types); ++i) {
             const int which = i % COUNT(expressions);
             const gm_contract_scale *s = &scales[i / COUNT(expressions) % COUNT(scales)];
-            const gm_dtype type = types[i / COUNT(expressions) / COUNT(scales)];
+            const gm_dtype type = contract_types[i / COUNT(expressions) / COUNT(scales)];
             const int32_t count = which == 2 ? 1 : which == 4 ? 3 : 2, ndim = which == 0 ? 3 : 2;
             uint64_t random = (uint64_t)i;
             block inputs[3];
@@ -484,121 +446,11 @@ static void scales_and_addends(void **state) {
     }
 }
 
-/*
- * Labels of one operand alone are summed before it meets the other, and a size of 1 multiplies no
- * work; but 16-bit types sum such labels in f32 with the rest, since a partial sum of theirs would
- * round, here 3001 to 3000.
- */
-static void lone_labels_are_summed_first(void **state) {
-    (void)state;
-    static const struct {
-        gm_dtype input, output;
-        int64_t a[2], b[2];
-        const char *expression;
-        double value, operations;
-    } lone[] = {
-        {GM_F64, GM_F64, {3001, 2}, {2, 3}, "ij,jk->k", 6002, 3001 * 2 + 2 * 2 * 3},
-        {GM_F64, GM_F64, {5, 1}, {4, 6}, "ij,jk->ik", 4, 4 * 6 + 5 * 6},
-        {GM_F16, GM_F32, {3001, 2}, {2, 3}, "ij,jk->k", 6002, 2 * 3001 * 2 * 3},
-        {GM_BF16, GM_F32, {2, 3}, {3001, 3}, "ij,kj->i", 9003, 2 * 3001 * 2 * 3},
-    };
-    FOR_EACH_TARGET(t) {
-        for (int i = 0; i < COUNT(lone); ++i) {
-            uint64_t random = 1;
-            block inputs[] = {make_block(lone[i].input, 2, lone[i].a, ROWS, ONES, &random),
-                              make_block(lone[i].input, 2, lone[i].b, ROWS, ONES, &random)};
-            block out = make_output(lone[i].expression, 2, inputs, lone[i].output, ROWS, &random);
-            run r = {.expression = lone[i].expression, .count = 2, .inputs = inputs};
-            run_on(t, &r, &out, false);
-            assert_true(t->is_reference || r.operations == lone[i].operations);
-            for (int64_t e = 0; e < elements_of(&out.view); ++e) {
-                assert_true(creal(get_element(&out, e)) == lone[i].value);
-            }
-            free_block(&out);
-            free_block(&inputs[0]);
-            free_block(&inputs[1]);
-        }
-    }
-}
-
-/*
- * Sums and outputs that are long enough for paths of their own: several rows against one vector at
- * once, with a rest of rows and of the sum, and on the cpu rows that go past the caches.
- */
-static void long_rows(void **state) {
-    (void)state;
-    static const struct {
-        const char *expression;
-        int64_t a[2], b[2];
-        int32_t dims_a, dims_b;
-        bool large;
-    } rows[] = {{"ij,j->i", {11, 1063}, {1063}, 2, 1, false},
-                {"ij,j->i", {4, 4096}, {4096}, 2, 1, false},
-                {"j,ij->i", {1063}, {7, 1063}, 1, 2, false},
-                {"ij->i", {9, 1033}, {0}, 2, 0, false},
-                {"ij,ij->i", {5, 1063}, {5, 1063}, 2, 2, false},
-                {"ij,ij->i", {37, 129}, {37, 129}, 2, 2, false},
-                {"i,j->ij", {4099}, {2053}, 1, 1, true}};
-    for (int i = 0; i < COUNT(rows); ++i) {
-        for (int type = 0; type < (rows[i].large ? 2 : 8); ++type) {
-            const gm_dtype dtype = types[type];
-            uint64_t random = (uint64_t)(8 * i + type);
-            const filling with = dtype == GM_F16 || dtype == GM_BF16 ? UNITS : INTEGERS;
-            block inputs[] = {make_block(dtype, rows[i].dims_a, rows[i].a, ROWS, with, &random),
-                              make_block(dtype, rows[i].dims_b, rows[i].b, ROWS, with, &random)};
-            const int32_t count = rows[i].dims_b > 0 ? 2 : 1;
-            oracle o = work_out(rows[i].expression, count, inputs);
-            run r = {.expression = rows[i].expression, .count = count, .inputs = inputs};
-            FOR_EACH_TARGET(t) {
-                if (rows[i].large && strncmp(t->name, "cpu", 3) != 0) {
-                    continue;
-                }
-                block out = make_output(rows[i].expression, count, inputs, output_of(dtype, 1),
-                                        ROWS, &random);
-                run_on(t, &r, &out, false);
-                assert_exact(t, rows[i].expression, &out, &o);
-                free_block(&out);
-            }
-            free_oracle(&o);
-            free_block(&inputs[0]);
-            free_block(&inputs[1]);
-        }
-    }
-}
-
-/* i8 and i32 wrap: products and sums modulo 2^32. */
-static void integers_wrap(void **state) {
-    (void)state;
-    FOR_EACH_TARGET(t) {
-        uint64_t random = 9;
-        const int64_t a[] = {3, 50}, b[] = {50, 4};
-        block inputs[] = {make_block(GM_I32, 2, a, ROWS, ONES, &random),
-                          make_block(GM_I32, 2, b, ROWS, ONES, &random)};
-        for (int e = 0; e < 200; ++e) {
-            set_element(&inputs[1], e, (double)(int32_t)(uint32_t)next_random(&random));
-            if (e < 150) {
-                set_element(&inputs[0], e, (double)(int32_t)(uint32_t)next_random(&random));
-            }
-        }
-        oracle o = work_out("ij,jk->ik", 2, inputs);
-        block out = make_output("ij,jk->ik", 2, inputs, GM_I32, ROWS, &random);
-        run r = {.expression = "ij,jk->ik", .count = 2, .inputs = inputs};
-        run_on(t, &r, &out, false);
-        assert_exact(t, "ij,jk->ik", &out, &o);
-        free_oracle(&o);
-        free_block(&out);
-        free_block(&inputs[0]);
-        free_block(&inputs[1]);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_expressions),  cmocka_unit_test(random_expressions),
-        cmocka_unit_test(printed_examples),   cmocka_unit_test(sums_of_ones),
-        cmocka_unit_test(the_most_labels),    cmocka_unit_test(the_most_operands),
-        cmocka_unit_test(scales_and_addends), cmocka_unit_test(integers_wrap),
-        cmocka_unit_test(long_rows),          cmocka_unit_test(lone_labels_are_summed_first),
+        cmocka_unit_test(known_expressions), cmocka_unit_test(random_expressions),
+        cmocka_unit_test(printed_examples),  cmocka_unit_test(the_most_labels),
+        cmocka_unit_test(the_most_operands), cmocka_unit_test(scales_and_addends),
     };
     return cmocka_run_group_tests(tests, open_targets, close_targets);
 }

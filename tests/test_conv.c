@@ -59,32 +59,14 @@ static void maps_are_adjoint(void **state) {
 /* alpha, beta, a bias for each channel and an activation, all in one pass. */
 static void scales_and_epilogues(void **state) {
     (void)state;
-    static const gm_contract_scale scale = {.alpha = 2, .beta = -1};
-    static const double first = 3;
     FOR_EACH_TARGET(t) {
         for (int which = 0; which < COUNT(problems) && !t->is_loops; ++which) {
-            problem p = problems[which];
-            operands o = make_operands(&p, GM_F64, ROWS, UNITS, NO_RESULT, 21);
-            double complex *sum = convolve(&p, GM_CONV_FORWARD, &o);
-            int64_t shape[5] = {1, p.outputs, 1, 1, 1};
-            uint64_t random = 4;
-            block bias = make_block(GM_F64, 2 + p.dims, shape, ROWS, INTEGERS, &random);
-            image there = upload(t->context, &bias);
-            const gm_contract_epilogue epilogue = {.bias = &there.view,
-                                                   .activation = GM_ACTIVATION_RELU};
-            p.options.epilogue = &epilogue;
-            for (int64_t e = 0; e < elements_of(&o.y.view); ++e) {
-                set_element(&o.y, e, first);
-            }
-            run_conv(t, &p, GM_CONV_FORWARD, &scale, &o);
-            drop(t->context, &there, &bias, "the bias");
-            const int64_t positions = elements_of(&o.y.view) / (p.samples * p.outputs);
-            for (int64_t e = 0; e < elements_of(&o.y.view); ++e) {
-                const double b = creal(get_element(&bias, e / positions % p.outputs));
-                sum[e] = fmax(scale.alpha * creal(sum[e]) + scale.beta * first + b, 0);
-            }
-            assert_sums(t, &p, GM_CONV_FORWARD, &o.y, sum);
-            free(sum);
+            const problem *p = &problems[which];
+            operands o;
+            block bias;
+            double complex *want = run_epilogue(t, p, &o, &bias);
+            assert_sums(t, p, GM_CONV_FORWARD, &o.y, want);
+            free(want);
             free_block(&bias);
             free_operands(&o);
         }

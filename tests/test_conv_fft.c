@@ -130,38 +130,25 @@ static void agrees_with_sum(void **state) {
  */
 static void scales_and_epilogues_by_transforms(void **state) {
     (void)state;
-    static const gm_contract_scale scale = {.alpha = 2, .beta = -1};
-    static const double first = 3;
     FOR_EACH_TARGET(t) {
         for (int which = 0; which < COUNT(problems) && !t->is_loops; ++which) {
-            problem p = by_transforms(&problems[which]);
-            operands o = make_operands(&p, GM_F64, ROWS, UNITS, NO_RESULT, 21);
-            double complex *sum = convolve(&p, GM_CONV_FORWARD, &o);
-            int64_t shape[5] = {1, p.outputs, 1, 1, 1};
-            uint64_t random = 4;
-            block bias = make_block(GM_F64, 2 + p.dims, shape, ROWS, INTEGERS, &random);
-            image there = upload(t->context, &bias);
-            const gm_contract_epilogue epilogue = {.bias = &there.view,
-                                                   .activation = GM_ACTIVATION_RELU};
-            p.options.epilogue = &epilogue;
-            for (int64_t e = 0; e < elements_of(&o.y.view); ++e) {
-                set_element(&o.y, e, first);
-            }
-            run_conv(t, &p, GM_CONV_FORWARD, &scale, &o);
-            drop(t->context, &there, &bias, "the bias");
+            const problem p = by_transforms(&problems[which]);
+            operands o;
+            block bias;
+            double complex *wanted = run_epilogue(t, &p, &o, &bias);
             const int64_t positions = elements_of(&o.y.view) / (p.samples * p.outputs);
             const double c = 4 * 0x1p-52 * (1 + log2(length_bound(&p)));
             for (int64_t e = 0; e < elements_of(&o.y.view); ++e) {
                 const double b = creal(get_element(&bias, e / positions % p.outputs));
-                const double want = fmax(scale.alpha * creal(sum[e]) + scale.beta * first + b, 0);
+                const double want = creal(wanted[e]);
                 const double bound =
-                    scale.alpha * c *
+                    epilogue_scale.alpha * c *
                         norms_of(&p, GM_CONV_FORWARD, &o, e / positions / p.outputs,
                                  e / positions % p.outputs) +
-                    4 * 0x1p-52 * (fabs(want) + first + fabs(b));
+                    4 * 0x1p-52 * (fabs(want) + epilogue_first + fabs(b));
                 assert_true(fabs(creal(get_element(&o.y, e)) - want) <= bound);
             }
-            free(sum);
+            free(wanted);
             free_block(&bias);
             free_operands(&o);
         }

@@ -171,11 +171,7 @@ static void test_casts(void **state) {
                                             gm_dtype_size((gm_dtype)to));
                     }
                 }
-                if (first.bytes == NULL) {
-                    first = got;
-                } else {
-                    operand_free(&got);
-                }
+                operand_keep_first(&first, &got);
             }
             operand_free(&first);
             operand_free(&in);
@@ -257,11 +253,7 @@ static void compare(int operation, const operand *a, const operand *b, const ope
                          operand_get(&got, e), operand_get(&first, e));
             }
         }
-        if (first.bytes == NULL) {
-            first = got;
-        } else {
-            operand_free(&got);
-        }
+        operand_keep_first(&first, &got);
     }
     operand_free(&first);
     operand_free(&want);

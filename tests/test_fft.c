@@ -254,8 +254,8 @@ static void compare_with_reference(gm_fft_kind kind, bool single, int64_t n) {
     gm_tensor expected = make(out_type(kind, single), 2, out_shape);
     gm_tensor got = make(out_type(kind, single), 2, out_shape);
     const gm_fft_options o = options_1d(kind, single, n);
-    run(&targets[REF], &o, &x, &expected);
-    for (target *t = targets + 1; t < targets + TARGETS; ++t) {
+    run(&backends[REF], &o, &x, &expected);
+    for (const target *t = backends + 1; t < backends + TARGETS; ++t) {
         if (t->context == NULL) {
             continue;
         }
@@ -315,7 +315,7 @@ static void test_several_axes(void **state) {
             gm_tensor x = make_random(in_type(kind, single), 4, in_shape, i);
             gm_tensor expected = make(out_type(kind, single), 4, out_shape);
             gm_tensor got = make(out_type(kind, single), 4, out_shape);
-            run(&targets[REF], &o, &x, &expected);
+            run(&backends[REF], &o, &x, &expected);
             FOR_EACH_TARGET(t) {
                 run(t, &o, &x, &got);
                 double norm;
@@ -338,5 +338,5 @@ int main(void) {
         cmocka_unit_test(test_known_seven),       cmocka_unit_test(test_pure_tone),
         cmocka_unit_test(test_against_reference), cmocka_unit_test(test_several_axes),
     };
-    return cmocka_run_group_tests(tests, open_targets, close_targets);
+    return cmocka_run_group_tests(tests, open_backends, close_backends);
 }

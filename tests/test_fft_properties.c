@@ -25,7 +25,7 @@ static void test_inverse_and_norm(void **state) {
                            b = options_1d(inverse_of(kind), single, n);
             o.norm = b.norm = norm;
             FOR_EACH_TARGET(t) {
-                if (t == &targets[REF] && n > 300) {
+                if (t == &backends[REF] && n > 300) {
                     continue; /* the sums themselves: minutes */
                 }
                 run(t, &o, &x, &y);
@@ -125,7 +125,7 @@ static void test_real_symmetry(void **state) {
                 const double complex expected = k < half(n) ? get(&fx, k) : conj(get(&fx, n - k));
                 assert_true(cabs(get(&fz, k) - expected) <= 2 * bound(false, n) * norm);
             }
-            if (t != &targets[REF] && n % 2 == 0) {
+            if (t != &backends[REF] && n % 2 == 0) {
                 assert_true(cimag(get(&fx, 0)) == 0 && cimag(get(&fx, n / 2)) == 0);
             }
         }
@@ -171,7 +171,7 @@ static void test_batch_and_threads(void **state) {
         const size_t line = (size_t)out_shape[1] * gm_dtype_size(y.dtype);
         const gm_fft_options o = options_1d(kind, false, n);
         FOR_EACH_TARGET(t) {
-            if (t == &targets[REF] && n > 300) {
+            if (t == &backends[REF] && n > 300) {
                 continue;
             }
             run(t, &o, &x, &y);
@@ -181,7 +181,7 @@ static void test_batch_and_threads(void **state) {
             run(t, &o, &one, &out);
             assert_memory_equal(out.data, (char *)y.data + 17 * line, line);
         }
-        run(&targets[THREADED], &o, &x, &y);
+        run(&backends[THREADED], &o, &x, &y);
         gm_context *best;
         assert_int_equal(gm_context_create(
                              &(gm_context_options){.backend = GM_BACKEND_CPU, .threads = 1}, &best),
@@ -191,7 +191,7 @@ static void test_batch_and_threads(void **state) {
         assert_memory_equal(y.data, z.data, (size_t)batch * line);
         put(&x, 16 * in_shape[1], NAN);
         put(&x, 18 * in_shape[1] + in_shape[1] / 2, INFINITY);
-        run(&targets[THREADED], &o, &x, &z);
+        run(&backends[THREADED], &o, &x, &z);
         assert_memory_equal((char *)y.data + 17 * line, (char *)z.data + 17 * line, line);
         assert_true(isnan(creal(get(&z, 16 * out_shape[1]))));
         gm_context_destroy(best);
@@ -330,9 +330,9 @@ static void test_kernel_names(void **state) {
     const gm_tensor view = gm_tensor_1d(x, GM_C128, 2);
     const gm_fft_options o = options_1d(GM_FFT_FORWARD, false, 2);
     for (int i = 0; i < 4; ++i) {
-        if (targets[i].context != NULL) {
-            run(&targets[i], &o, &view, &view);
-            assert_string_equal(gm_last_kernel(targets[i].context), expected[i]);
+        if (backends[i].context != NULL) {
+            run(&backends[i], &o, &view, &view);
+            assert_string_equal(gm_last_kernel(backends[i].context), expected[i]);
         }
     }
 }
@@ -369,8 +369,8 @@ static void test_module_rows(void **state) {
             put(&source, e % in_shape[1] * batch + e / in_shape[1], get(&x, e));
         }
         const gm_fft_options o = options_1d(kind, single, n);
-        run(&targets[THREADED], &o, &x, &expected);
-        for (target *t = targets + MODULES; t < targets + TARGETS; ++t) {
+        run(&backends[THREADED], &o, &x, &expected);
+        for (const target *t = backends + MODULES; t < backends + TARGETS; ++t) {
             if (t->context == NULL) {
                 continue;
             }
@@ -407,8 +407,8 @@ static void test_long_line(void **state) {
                   z = make_1d(GM_F32, n);
         const gm_fft_options o = options_1d(GM_FFT_REAL_TO_COMPLEX, true, n);
         const gm_fft_options b = options_1d(GM_FFT_COMPLEX_TO_REAL, true, n);
-        run(&targets[THREADED], &o, &x, &y);
-        run(&targets[THREADED], &b, &y, &z);
+        run(&backends[THREADED], &o, &x, &y);
+        run(&backends[THREADED], &b, &y, &z);
         double norm;
         assert_true(distance(&z, &x, 0, n, &norm) <= 2 * bound(true, n) * norm);
         free(x.data), free(y.data), free(z.data);
@@ -431,5 +431,5 @@ int main(void) {
         cmocka_unit_test(test_module_rows),
         cmocka_unit_test(test_long_line),
     };
-    return cmocka_run_group_tests(tests, open_targets, close_targets);
+    return cmocka_run_group_tests(tests, open_backends, close_backends);
 }

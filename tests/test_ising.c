@@ -371,7 +371,7 @@ static void threads_change_no_bits(void **state) {
         gm_ising_model model = {0};
         int32_t *ends = set_lattice(&model, 2, (const int64_t[]){cases[k].side, cases[k].side}, 1);
         const chain_model chains = ising_chains(&model);
-        check_threads(&chains, cases[k].chains, k == 0 ? "ising_lanes" : "ising_sites");
+        check_threads(&chains, cases[k].chains, 20, k == 0 ? "ising_lanes" : "ising_sites");
         free(ends);
     }
 }

@@ -63,8 +63,7 @@ static const exact_case cases[] = {
 typedef struct exact_model {
     gm_ising_model model;
     int32_t *ends;
-    double coupling[MOST_EDGES], field[MOST_SITES];
-    uint8_t clamped[MOST_SITES];
+    law_numbers numbers;
 } exact_model;
 
 static void make_model(const exact_case *c, exact_model *made) {
@@ -74,18 +73,7 @@ static void make_model(const exact_case *c, exact_model *made) {
     made->ends = c->rows == 1
                      ? set_lattice(m, 1, (const int64_t[]){c->columns}, c->periodic)
                      : set_lattice(m, 2, (const int64_t[]){c->rows, c->columns}, c->periodic);
-    uint64_t random = 6;
-    for (int64_t e = 0; e < m->edges; ++e) {
-        const double drawn = random_between(&random, -1, 1);
-        made->coupling[e] = c->j > 0 ? c->j : c->j < 0 ? copysign(c->j, drawn) : drawn;
-    }
-    for (int64_t i = 0; i < m->sites; ++i) {
-        made->field[i] = c->h;
-        made->clamped[i] = c->clamp && i % 5 == 0;
-    }
-    m->coupling = made->coupling;
-    m->field = c->h != 0 ? made->field : NULL;
-    m->clamped = c->clamp ? made->clamped : NULL;
+    set_numbers(m, &made->numbers, 6, c->j, c->h, c->clamp);
 }
 
 /* ---- moments and products over a sweep ------------------------------------------------------- */

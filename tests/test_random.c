@@ -2,62 +2,14 @@
  * gm_random_fill_*: every backend this machine can run, every instruction set, against the
  * reference and the known answers. philox.h itself is tested in test_noise.c.
  */
+#include "targets.h"
+
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include <genmath/philox.h>
 #include <genmath/random.h>
-
-/* ---- the backends ---------------------------------------------------------------------------- */
-
-typedef struct target {
-    const char *name;
-    gm_context_options options;
-    gm_context *context; /* NULL: not on this machine */
-} target;
-
-static target targets[] = {
-    {"ref", {.backend = GM_BACKEND_REF}, NULL},
-    {"cpu base", {.backend = GM_BACKEND_CPU, .isa = GM_ISA_BASE, .threads = 1}, NULL},
-    {"cpu avx2", {.backend = GM_BACKEND_CPU, .isa = GM_ISA_AVX2, .threads = 1}, NULL},
-    {"cpu avx512", {.backend = GM_BACKEND_CPU, .isa = GM_ISA_AVX512, .threads = 1}, NULL},
-    {"cpu, 3 threads", {.backend = GM_BACKEND_CPU, .threads = 3}, NULL},
-    {"emu", {.backend = GM_BACKEND_EMU}, NULL},
-    {"cuda", {.backend = GM_BACKEND_CUDA}, NULL},
-};
-enum { TARGETS = sizeof targets / sizeof *targets };
-
-static int open_targets(void **state) {
-    (void)state;
-    int skipped = 0;
-    for (int i = 0; i < TARGETS; ++i) {
-        if (gm_context_create(&targets[i].options, &targets[i].context) != GM_STATUS_OK) {
-            print_message("skipped: %s: %s\n", targets[i].name, gm_last_error(NULL));
-            ++skipped;
-        }
-    }
-    print_message("%d of %d backends, %d skipped\n", TARGETS - skipped, TARGETS, skipped);
-    return targets[0].context == NULL;
-}
-
-static int close_targets(void **state) {
-    (void)state;
-    for (int i = 0; i < TARGETS; ++i) {
-        gm_context_destroy(targets[i].context);
-    }
-    return 0;
-}
 
 /* ---- the functions under one name ------------------------------------------------------------ */
 
@@ -140,7 +92,7 @@ static void fill_view(const target *t, const fill_case *f, gm_random_stream stre
 static void reference(const fill_case *f, gm_random_stream stream, int64_t n, uint8_t *host) {
     const size_t bytes = (size_t)n * gm_dtype_size(f->dtype);
     uint8_t *guarded = malloc(bytes + 2 * GUARD);
-    fill_view(&targets[0], f, stream, gm_tensor_1d(NULL, f->dtype, n), 0, bytes, guarded);
+    fill_view(&backends[0], f, stream, gm_tensor_1d(NULL, f->dtype, n), 0, bytes, guarded);
     memcpy(host, guarded + GUARD, bytes);
     free(guarded);
 }
@@ -157,7 +109,7 @@ static void reference(const fill_case *f, gm_random_stream stream, int64_t n, ui
 static void test_errors(void **state) {
     (void)state;
     for (int i = 0; i < TARGETS; ++i) {
-        gm_context *c = targets[i].context;
+        gm_context *c = backends[i].context;
         if (c == NULL) {
             continue;
         }
@@ -225,13 +177,13 @@ static void test_elements_are_the_draws_stated(void **state) {
     enum { N = 41 };
     const gm_random_stream s = {0x123456789abcdef0u, (UINT64_C(1) << 34) - 18, GM_STREAM_USER + 3};
     for (int i = 0; i < TARGETS; ++i) {
-        if (targets[i].context == NULL) {
+        if (backends[i].context == NULL) {
             continue;
         }
         uint8_t host[N * 8 + 2 * GUARD];
         for (int k = 0; k < FILLS; ++k) {
             const fill_case *f = &fills[k];
-            fill_view(&targets[i], f, s, gm_tensor_1d(NULL, f->dtype, N), 0,
+            fill_view(&backends[i], f, s, gm_tensor_1d(NULL, f->dtype, N), 0,
                       N * gm_dtype_size(f->dtype), host);
             for (uint64_t e = 0; e < N; ++e) {
                 const uint64_t p = s.index + e;
@@ -292,7 +244,7 @@ static void test_curand_known_answers(void **state) {
             d[i] = strtod(at, &at);
         }
         for (int i = 0; i < TARGETS; ++i) {
-            gm_context *c = targets[i].context;
+            gm_context *c = backends[i].context;
             if (c == NULL) {
                 continue;
             }
@@ -340,15 +292,15 @@ static void test_contiguous_agrees_with_reference(void **state) {
             for (size_t j = 0; j < sizeof sizes / sizeof *sizes; ++j) {
                 const size_t bytes = (size_t)sizes[j] * size;
                 for (int i = 1; i < TARGETS && sizes[j] <= largest; ++i) {
-                    if (targets[i].context == NULL ||
-                        (targets[i].options.backend == GM_BACKEND_EMU && sizes[j] > 1025)) {
+                    if (backends[i].context == NULL ||
+                        (backends[i].options.backend == GM_BACKEND_EMU && sizes[j] > 1025)) {
                         continue;
                     }
-                    fill_view(&targets[i], &fills[k], s,
+                    fill_view(&backends[i], &fills[k], s,
                               gm_tensor_1d(NULL, fills[k].dtype, sizes[j]), 0, bytes, got);
                     if (memcmp(got + GUARD, expected, bytes) != 0) {
                         fail_msg("%s, %s: n = %lld, first = %llu: not the reference's bits",
-                                 targets[i].name, fills[k].name, (long long)sizes[j],
+                                 backends[i].name, fills[k].name, (long long)sizes[j],
                                  (unsigned long long)firsts[a]);
                     }
                     for (int g = 0; g < GUARD; ++g) {
@@ -377,11 +329,11 @@ static void test_slices_make_the_whole(void **state) {
         const size_t size = gm_dtype_size(fills[k].dtype);
         reference(&fills[k], s, N, whole);
         for (int i = 0; i < TARGETS; ++i) {
-            for (size_t j = 0; targets[i].context != NULL && j + 1 < sizeof cuts / sizeof *cuts;
+            for (size_t j = 0; backends[i].context != NULL && j + 1 < sizeof cuts / sizeof *cuts;
                  ++j) {
                 const gm_random_stream slice = {s.seed, s.index + (uint64_t)cuts[j], s.stream};
                 const int64_t n = cuts[j + 1] - cuts[j];
-                fill_view(&targets[i], &fills[k], slice, gm_tensor_1d(NULL, fills[k].dtype, n), 0,
+                fill_view(&backends[i], &fills[k], slice, gm_tensor_1d(NULL, fills[k].dtype, n), 0,
                           (size_t)n * size, part);
                 assert_memory_equal(part + GUARD, whole + (size_t)cuts[j] * size, (size_t)n * size);
             }
@@ -433,10 +385,10 @@ static void test_views(void **state) {
                 elements *= view->shape[axis];
             }
             for (int i = 0; i < TARGETS; ++i) {
-                if (targets[i].context == NULL) {
+                if (backends[i].context == NULL) {
                     continue;
                 }
-                fill_view(&targets[i], &fills[k], s, t, view->first * (int64_t)size,
+                fill_view(&backends[i], &fills[k], s, t, view->first * (int64_t)size,
                           (size_t)view->span * size, got);
                 for (int64_t e = 0; e < elements; ++e) {
                     int64_t offset = view->first, rest = e;
@@ -446,7 +398,7 @@ static void test_views(void **state) {
                     }
                     uint8_t *at = got + GUARD + (size_t)offset * size;
                     if (memcmp(at, expected + (size_t)e * size, size) != 0) {
-                        fail_msg("%s, %s: view %zu, element %lld", targets[i].name, fills[k].name,
+                        fail_msg("%s, %s: view %zu, element %lld", backends[i].name, fills[k].name,
                                  v, (long long)e);
                     }
                     memset(at, 0xa5, size);
@@ -462,10 +414,10 @@ static void test_views(void **state) {
 static void test_zero_elements(void **state) {
     (void)state;
     for (int i = 0; i < TARGETS; ++i) {
-        for (int k = 0; targets[i].context != NULL && k < FILLS; ++k) {
+        for (int k = 0; backends[i].context != NULL && k < FILLS; ++k) {
             gm_tensor t = gm_tensor_2d(NULL, fills[k].dtype, 0, 5);
             const gm_random_stream last = {1, UINT64_MAX, 0};
-            assert_ok(targets[i].context, fills[k].fill(targets[i].context, &last, &t));
+            assert_ok(backends[i].context, fills[k].fill(backends[i].context, &last, &t));
         }
     }
 }
@@ -476,12 +428,13 @@ static void test_kernel_names(void **state) {
     static const char *const expected[] = {"random_fill_ref", "random_fill_base",
                                            "random_fill_avx2", "random_fill_avx512"};
     for (int i = 0; i < 4; ++i) {
-        if (targets[i].context != NULL) {
+        if (backends[i].context != NULL) {
             float out[4];
             const gm_tensor t = gm_tensor_1d(out, GM_F32, 4);
             const gm_random_stream s = {0, 0, 0};
-            assert_ok(targets[i].context, gm_random_fill_normal(targets[i].context, &s, 0, 1, &t));
-            assert_string_equal(gm_last_kernel(targets[i].context), expected[i]);
+            assert_ok(backends[i].context,
+                      gm_random_fill_normal(backends[i].context, &s, 0, 1, &t));
+            assert_string_equal(gm_last_kernel(backends[i].context), expected[i]);
         }
     }
 }
@@ -497,5 +450,5 @@ int main(void) {
         cmocka_unit_test(test_zero_elements),
         cmocka_unit_test(test_kernel_names),
     };
-    return cmocka_run_group_tests(tests, open_targets, close_targets);
+    return cmocka_run_group_tests(tests, open_backends, close_backends);
 }

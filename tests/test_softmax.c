@@ -172,11 +172,7 @@ static void test_against_reference(void **state) {
                                  operand_get(&got, e), operand_get(&first, e));
                     }
                 }
-                if (first.bytes == NULL) {
-                    first = got;
-                } else {
-                    operand_free(&got);
-                }
+                operand_keep_first(&first, &got);
             }
             operand_free(&first);
             operand_free(&want);

@@ -256,7 +256,7 @@ static void test_against_sums(void **state) {
                                        {33, 31}, {101, 53}, {40, 131}, {128, 128}};
     FOR_EACH_TARGET(t) {
         for (size_t i = 0; i < COUNT(sizes) * COUNT(tested) * COUNT(types); ++i) {
-            if (t >= &targets[MODULES] && i % 5 != 0 && getenv("GENMATH_TEST_FULL") == NULL) {
+            if (t >= &backends[MODULES] && i % 5 != 0 && getenv("GENMATH_TEST_FULL") == NULL) {
                 continue; /* every kind, type and size still comes, not each with each */
             }
             const int64_t *size = sizes[i / COUNT(types) / COUNT(tested)];
@@ -278,7 +278,7 @@ static void test_long_causal(void **state) {
               x = make_random(GM_F64, 2, (int64_t[]){1, n}, 8);
     gm_tensor y = make(GM_F64, 2, (int64_t[]){1, n});
     const gm_structured_options o = {.kind = GM_CONVOLVE_CAUSAL, .m = n, .n = n};
-    run_structured(&targets[THREADED], &o, &(gm_structured_arrays){.kernel = &k, .x = &x, .y = &y});
+    run_structured(&backends[THREADED], &o, &(gm_structured_arrays){.kernel = &k, .x = &x, .y = &y});
     double nk, nx;
     distance(&k, &k, 0, n, &nk);
     distance(&x, &x, 0, n, &nx);
@@ -324,7 +324,7 @@ static void test_solve(void **state) {
                 const double rc = creal(get(&rcond, r));
                 assert_true(rc > 0.15 && rc <= 1);
                 /* An eigenvalue is off by up to bound |lambda| <= bound sqrt(n) max |lambda|. */
-                expected[r] = t == &targets[REF] ? rc : expected[r];
+                expected[r] = t == &backends[REF] ? rc : expected[r];
                 assert_true(fabs(rc - expected[r]) <=
                             2 * bound(is_single(type), n) * sqrt((double)n));
             }
@@ -408,5 +408,5 @@ int main(void) {
         cmocka_unit_test(test_batch_and_views),
         cmocka_unit_test(test_zero_sizes),
     };
-    return cmocka_run_group_tests(tests, open_targets, close_targets);
+    return cmocka_run_group_tests(tests, open_backends, close_backends);
 }

@@ -13,8 +13,6 @@
 #include "tests/ising_law.h"
 #include "tests/tempering_fixture.h"
 
-#define Z_BOUND 5.2
-
 /* ---- the law at every level ------------------------------------------------------------------ */
 
 enum { LADDERS = 4000, LEVELS = 5, SWAPS = 4 };
@@ -22,8 +20,7 @@ enum { LADDERS = 4000, LEVELS = 5, SWAPS = 4 };
 typedef struct small_glass {
     gm_ising_model model;
     int32_t *ends;
-    double coupling[MOST_EDGES], field[MOST_SITES];
-    uint8_t clamped[MOST_SITES];
+    law_numbers numbers;
 } small_glass;
 
 typedef struct law_case {
@@ -52,18 +49,7 @@ static void make_small_glass(const law_case *c, small_glass *made) {
     gm_ising_model *m = &made->model;
     *m = (gm_ising_model){.spins = c->spins, .update = c->update};
     made->ends = set_lattice(m, 2, (const int64_t[]){3, 3}, 0);
-    uint64_t random = 8;
-    for (int64_t e = 0; e < m->edges; ++e) {
-        const double drawn = random_between(&random, -1, 1);
-        made->coupling[e] = c->j > 0 ? c->j : c->j < 0 ? copysign(c->j, drawn) : drawn;
-    }
-    for (int64_t i = 0; i < m->sites; ++i) {
-        made->field[i] = c->h;
-        made->clamped[i] = c->clamp && i % 5 == 0;
-    }
-    m->coupling = made->coupling;
-    m->field = made->field;
-    m->clamped = c->clamp ? made->clamped : NULL;
+    set_numbers(m, &made->numbers, 8, c->j, c->h, c->clamp);
 }
 
 /* Chain k of each ladder in a state drawn from the law at level k. */
@@ -77,18 +63,6 @@ static void draw_ladders(const law *laws, ladders *l) {
         }
     }
     free(drawn);
-}
-
-/* z of the mean of values against an exact one. */
-static double z_of(const double *values, int64_t count, double exact) {
-    double mean = 0, square = 0;
-    for (int64_t i = 0; i < count; ++i) {
-        mean += values[i] / (double)count;
-    }
-    for (int64_t i = 0; i < count; ++i) {
-        square += (values[i] - mean) * (values[i] - mean);
-    }
-    return (mean - exact) / sqrt(square / (double)(count - 1) / (double)count);
 }
 
 static void check_level(const law_case *c, const ladders *l, const law *law_at, int64_t level,
@@ -109,7 +83,7 @@ static void check_level(const law_case *c, const ladders *l, const law *law_at, 
             const int64_t at = (i * LEVELS + level) * GM_ISING_SUMS + which[q];
             values[i] = unit * gm_ising_sum_value(l->sums + 2 * at) / SWAPS;
         }
-        const double z = z_of(values, l->count, exact[q]);
+        const double z = deviation_of_mean(values, l->count, exact[q]);
         if (!(fabs(z) < Z_BOUND)) {
             fail_msg("%s, level %d, sum %d: z = %.2f", c->name, (int)level, which[q], z);
         }
@@ -140,7 +114,7 @@ static void check_pair(const law_case *c, const ladders *l, int64_t pair, double
                 values[count++] = sum / (double)counts[GM_TEMPERING_TRIED];
             }
         }
-        const double z = z_of(values, count, exact);
+        const double z = deviation_of_mean(values, count, exact);
         if (!(count > LADDERS / 2 && fabs(z) < Z_BOUND)) {
             fail_msg("%s, pair %d, %s: z = %.2f", c->name, (int)pair,
                      what == 0 ? "accepted" : "probability", z);

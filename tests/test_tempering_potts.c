@@ -80,18 +80,6 @@ static void draw_law(double beta, uint64_t seed, int64_t chains, int64_t step, u
     }
 }
 
-/* z of a mean of values. */
-static double z_of(const double *values, int64_t count, double exact) {
-    double mean = 0, square = 0;
-    for (int64_t i = 0; i < count; ++i) {
-        mean += values[i] / (double)count;
-    }
-    for (int64_t i = 0; i < count; ++i) {
-        square += (values[i] - mean) * (values[i] - mean);
-    }
-    return (mean - exact) / sqrt(square / (double)(count - 1) / (double)count);
-}
-
 /* ---- tempering ------------------------------------------------------------------------------- */
 
 typedef struct ladders {
@@ -203,7 +191,7 @@ static void every_level_has_its_law(void **state) {
             for (int i = 0; i < LADDERS; ++i) {
                 values[i] = unit * gm_ising_sum_value(l->sums[i * LEVELS + k][which[q]]) / SWAPS;
             }
-            const double z = z_of(values, LADDERS, exact[q]);
+            const double z = deviation_of_mean(values, LADDERS, exact[q]);
             if (!(fabs(z) < Z_BOUND)) {
                 fail_msg("level %d: sum %d is off by %.1f standard errors", k, which[q], z);
             }
@@ -263,7 +251,7 @@ static void weights_estimate_the_partition_function(void **state) {
         grounds += energy_of(x) == best;
         log_weight[i] = exp(log_weight[i]);
     }
-    const double z = z_of(log_weight, ANNEALED, partition(1.2) / STATES);
+    const double z = deviation_of_mean(log_weight, ANNEALED, partition(1.2) / STATES);
     if (!(fabs(z) < Z_BOUND)) {
         fail_msg("the mean weight is off by %.1f standard errors", z);
     }

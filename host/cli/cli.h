@@ -62,6 +62,10 @@ extern const struct argp gm_cli_common_argp;
  */
 void gm_cli_parse(const struct argp *parser, int argc, char **argv, void *input);
 
+/* The number of a name among those there are, else an argp error. */
+int gm_cli_parse_name(const struct argp_state *state, const char *option, const char *text,
+                      const char *const *names, int count);
+
 /* The whole of text as a number in low .. high, else argp_error, which exits with 2. */
 int64_t gm_cli_parse_integer(const struct argp_state *state, const char *option, const char *text,
                              int64_t low, int64_t high);

@@ -47,17 +47,6 @@ typedef struct settings {
     gm_contract_options options;
 } settings;
 
-static int find_name(const struct argp_state *state, const char *option, const char *text,
-                     const char *const *names, int count) {
-    for (int i = 0; i < count; ++i) {
-        if (strcmp(text, names[i]) == 0) {
-            return i;
-        }
-    }
-    argp_error(state, "--%s '%s': not one of those there are", option, text);
-    return 0;
-}
-
 static void take_argument(settings *s, const struct argp_state *state, const char *text) {
     if (s->expression == NULL) {
         s->expression = text;
@@ -84,10 +73,10 @@ static error_t parse(int key, char *text, struct argp_state *state) {
         s->explain = true;
         return 0;
     case KEY_MATH:
-        s->options.math = (gm_contract_math)find_name(state, "math", text, maths, 4);
+        s->options.math = (gm_contract_math)gm_cli_parse_name(state, "math", text, maths, 4);
         return 0;
     case KEY_ORDER:
-        s->options.order = (gm_contract_order)find_name(state, "order", text, orders, 4);
+        s->options.order = (gm_contract_order)gm_cli_parse_name(state, "order", text, orders, 4);
         return 0;
     case KEY_MEMORY:
         s->options.memory_limit = gm_cli_parse_integer(state, "memory", text, 1, INT64_MAX);
@@ -97,7 +86,7 @@ static error_t parse(int key, char *text, struct argp_state *state) {
         return 0;
     case KEY_RESULT:
         s->has_result = true;
-        s->result = (gm_dtype)(GM_F32 + find_name(state, "result", text, types, 3));
+        s->result = (gm_dtype)(GM_F32 + gm_cli_parse_name(state, "result", text, types, 3));
         return 0;
     case ARGP_KEY_ARG:
         take_argument(s, state, text);

@@ -25,7 +25,7 @@ static const struct argp_option common_options[] = {
     {"quiet", 'q', NULL, 0, "no progress line", 0},
     {0}};
 
-static int parse_name(const struct argp_state *state, const char *option, const char *text,
+int gm_cli_parse_name(const struct argp_state *state, const char *option, const char *text,
                       const char *const *names, int count) {
     for (int i = 0; i < count; ++i) {
         if (strcmp(text, names[i]) == 0) {
@@ -75,10 +75,11 @@ static error_t parse_common(int key, char *argument, struct argp_state *state) {
     gm_cli_options *options = state->input;
     switch (key) {
     case 'b':
-        options->backend = (gm_backend_id)parse_name(state, "backend", argument, backends, 5);
+        options->backend =
+            (gm_backend_id)gm_cli_parse_name(state, "backend", argument, backends, 5);
         return 0;
     case 'i':
-        options->isa = (gm_isa)parse_name(state, "isa", argument, isas, 4);
+        options->isa = (gm_isa)gm_cli_parse_name(state, "isa", argument, isas, 4);
         return 0;
     case KEY_THREADS:
         options->threads = (int32_t)gm_cli_parse_integer(state, "threads", argument, 1, 4096);

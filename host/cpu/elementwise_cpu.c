@@ -37,17 +37,8 @@ typedef struct place {
     int64_t step[GM_LAYOUT_TENSORS];
 } place;
 
-#define FN(name) name##_f32
-#define REAL float
-#include "host/cpu/elementwise_type.inc"
-#undef FN
-#undef REAL
-
-#define FN(name) name##_f64
-#define REAL double
-#include "host/cpu/elementwise_type.inc"
-#undef FN
-#undef REAL
+#define BOTH_REALS "host/cpu/elementwise_type.inc"
+#include "host/cpu/both_reals.inc"
 
 #define COPY_LOOP(type)                                                                            \
     for (int32_t i = 0; i < n; ++i) {                                                              \

@@ -13,17 +13,8 @@ enum { LANES = 16, TASK_TERMS = 1 << 13 /* tens of microseconds */ };
 #define PASTE_(a, b) a##_##b
 #define PASTE(a, b) PASTE_(a, b)
 
-#define FN(name) name##_f32
-#define REAL float
-#include "host/cpu/rbm_rows.inc"
-#undef FN
-#undef REAL
-
-#define FN(name) name##_f64
-#define REAL double
-#include "host/cpu/rbm_rows.inc"
-#undef FN
-#undef REAL
+#define BOTH_REALS "host/cpu/rbm_rows.inc"
+#include "host/cpu/both_reals.inc"
 
 typedef struct rbm_job {
     const gm_rbm_args *args;

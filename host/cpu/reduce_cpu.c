@@ -20,17 +20,8 @@ enum {
 #define PASTE_(a, b) a##_##b
 #define PASTE(a, b) PASTE_(a, b)
 
-#define FN(name) name##_f32
-#define REAL float
-#include "host/cpu/reduce_type.inc"
-#undef FN
-#undef REAL
-
-#define FN(name) name##_f64
-#define REAL double
-#include "host/cpu/reduce_type.inc"
-#undef FN
-#undef REAL
+#define BOTH_REALS "host/cpu/reduce_type.inc"
+#include "host/cpu/both_reals.inc"
 
 /* Named by what runs: the vector instructions. */
 static const char *const reduce_names[] = {"reduce_base", "reduce_base", "reduce_avx2",

@@ -77,22 +77,10 @@ static gm_status check(gm_context *context, int32_t modes, gm_cp_job *j) {
 /* ---- memory ------------------------------------------------------------------------------------
  */
 
-static gm_linalg_matrix operand(const gm_cp_job *j, int64_t rows, int64_t columns) {
-    static double place;
-    gm_linalg_matrix m = {.data = &place,
-                          .dtype = j->td.dtype,
-                          .rows = rows,
-                          .columns = columns,
-                          .row_stride = columns,
-                          .column_stride = 1,
-                          .extra = {1, 1}};
-    m.batch_stride[0] = rows * columns;
-    return m;
-}
-
 static gm_status need(gm_cp_job *j, int64_t longest) {
-    const gm_linalg_matrix v = operand(j, j->r, j->r), b = operand(j, j->r, longest);
-    const gm_linalg_matrix number = operand(j, 1, 1);
+    const gm_linalg_matrix v = gm_td_described(&j->td, j->r, j->r, true),
+                           b = gm_td_described(&j->td, j->r, longest, true);
+    const gm_linalg_matrix number = gm_td_described(&j->td, 1, 1, true);
     gm_linalg_args args = {.in = {v}, .out = {v}, .status = number, .rcond = number};
     GM_TRY(gm_td_need(&j->td, GM_LINALG_CHOLESKY, j->problems, args));
     args = (gm_linalg_args){.in = {v, b}, .out = {b}};

@@ -118,8 +118,7 @@ gm_status gm_td_need(gm_td *td, gm_linalg_kind kind, int64_t problems, gm_linalg
     return GM_STATUS_OK;
 }
 
-/* A row-major matrix as the linear algebra describes it; a place that is not NULL means wanted. */
-static gm_linalg_matrix described(const gm_td *td, int64_t rows, int64_t columns, bool wanted) {
+gm_linalg_matrix gm_td_described(const gm_td *td, int64_t rows, int64_t columns, bool wanted) {
     static double place;
     gm_linalg_matrix m = {.data = wanted ? &place : NULL,
                           .dtype = td->dtype,
@@ -134,20 +133,20 @@ static gm_linalg_matrix described(const gm_td *td, int64_t rows, int64_t columns
 
 gm_status gm_td_need_qr(gm_td *td, int64_t problems, int64_t m, int64_t n, bool q, bool r) {
     const int64_t k = m < n ? m : n;
-    gm_linalg_args args = {.in = {described(td, m, n, true)}};
-    args.out[0] = described(td, m, k, q);
-    args.out[1] = described(td, k, n, r);
-    args.status = described(td, 1, 1, true);
+    gm_linalg_args args = {.in = {gm_td_described(td, m, n, true)}};
+    args.out[0] = gm_td_described(td, m, k, q);
+    args.out[1] = gm_td_described(td, k, n, r);
+    args.status = gm_td_described(td, 1, 1, true);
     return gm_td_need(td, GM_LINALG_QR, problems, args);
 }
 
 gm_status gm_td_need_svd(gm_td *td, int64_t problems, int64_t m, int64_t n, int64_t rank, bool u,
                          bool vt) {
-    gm_linalg_args args = {.in = {described(td, m, n, true)}};
-    args.out[0] = described(td, m, rank, u);
-    args.out[1] = described(td, rank, 1, true);
-    args.out[2] = described(td, rank, n, vt);
-    args.status = described(td, 1, 1, true);
+    gm_linalg_args args = {.in = {gm_td_described(td, m, n, true)}};
+    args.out[0] = gm_td_described(td, m, rank, u);
+    args.out[1] = gm_td_described(td, rank, 1, true);
+    args.out[2] = gm_td_described(td, rank, n, vt);
+    args.status = gm_td_described(td, 1, 1, true);
     return gm_td_need(td, GM_LINALG_SVD, problems, args);
 }
 

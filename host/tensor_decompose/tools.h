@@ -66,6 +66,8 @@ void *gm_td_at(const gm_td *td, const void *data, int64_t offset);
 /* Notes what a call of linear algebra will need. args: the type, the batch and the workspace are
  * filled in here; sizes, and which outputs there are, by the caller. */
 gm_status gm_td_need(gm_td *td, gm_linalg_kind kind, int64_t problems, gm_linalg_args args);
+/* A row-major matrix for args; wanted: not NULL. */
+gm_linalg_matrix gm_td_described(const gm_td *td, int64_t rows, int64_t columns, bool wanted);
 gm_status gm_td_need_qr(gm_td *td, int64_t problems, int64_t m, int64_t n, bool q, bool r);
 gm_status gm_td_need_svd(gm_td *td, int64_t problems, int64_t m, int64_t n, int64_t rank, bool u,
                          bool vt);
