@@ -479,9 +479,9 @@ static void every_kernel_runs(void **state) {
         int32_t q;
         gm_ising_order order;
         const char *kernel, *few;
-    } cases[] = {{500, 3, GM_ISING_COLOURED, "potts_coloured_global", "potts_chains"},
-                 {500, 10, GM_ISING_COLOURED, "potts_coloured_global", "potts_chains"},
-                 {10, 3, GM_ISING_COLOURED, "potts_coloured_resident", "potts_chains"},
+    } cases[] = {{500, 3, GM_ISING_COLOURED, "potts_coloured_global", "potts_sites"},
+                 {500, 10, GM_ISING_COLOURED, "potts_coloured_global", "potts_sites"},
+                 {10, 3, GM_ISING_COLOURED, "potts_coloured_resident", "potts_sites"},
                  {10, 3, GM_ISING_RASTER, "potts_sequential", "potts_chains"}};
     for (int k = 0; k < COUNT(cases); ++k) {
         gm_potts_model model = {.q = cases[k].q, .order = cases[k].order};
@@ -511,29 +511,49 @@ static void every_kernel_runs(void **state) {
     }
 }
 
+/* Many chains, and few that the threads share; the reference has the same bits. */
 static void threads_change_no_bits(void **state) {
     (void)state;
-    enum { chains = 133, sites = 36 };
-    gm_potts_model model = {.q = 3};
-    int32_t *ends = set_potts_lattice(&model, 2, (const int64_t[]){6, 6}, 1);
-    uint8_t labels[chains * sites];
-    uint64_t sums[chains * 2 * GM_POTTS_SUMS], expected = 0;
-    double beta[chains];
-    set_betas(beta, chains);
-    for (int threads = 1; threads <= 5; ++threads) {
-        subject s = {.name = "cpu"};
-        const gm_context_options wanted = {.backend = GM_BACKEND_CPU, .threads = threads};
-        ASSERT_OK(NULL, gm_context_create(&wanted, &s.context));
-        draw_labels(2, &model, chains, labels);
-        const labels_run r = {chains, {.seed = 8, .sweeps = 20}, beta, labels, sums, NULL, false};
-        run_labels(&s, &model, &r);
-        assert_string_equal(gm_last_kernel(s.context), "potts_lanes");
-        const uint64_t got = hash_of(labels, sizeof labels) ^ hash_of(sums, sizeof sums);
-        expected = threads == 1 ? got : expected;
-        assert_true(got == expected);
-        gm_context_destroy(s.context);
+    static const struct {
+        int64_t chains, side, sweeps;
+        int32_t q;
+        gm_potts_update update;
+    } cases[] = {{133, 6, 20, 3, GM_POTTS_HEAT_BATH},
+                 {2, 192, 3, 3, GM_POTTS_HEAT_BATH},
+                 {1, 192, 2, 20, GM_POTTS_HEAT_BATH},
+                 {3, 160, 3, 5, GM_POTTS_METROPOLIS}};
+    for (int k = 0; k < COUNT(cases); ++k) {
+        const int64_t chains = cases[k].chains, side = cases[k].side;
+        gm_potts_model model = {.q = cases[k].q, .update = cases[k].update};
+        int32_t *ends = set_potts_lattice(&model, 2, (const int64_t[]){side, side}, 1);
+        const size_t size = (size_t)(chains * side * side);
+        const size_t sums_size = (size_t)chains * 2 * GM_POTTS_SUMS * sizeof(uint64_t);
+        uint8_t *labels = malloc(size);
+        uint64_t *sums = malloc(sums_size), expected = 0;
+        double beta[133];
+        set_betas(beta, chains);
+        for (int threads = 0; threads <= 5; ++threads) { /* 0: the reference */
+            subject s = {.name = threads == 0 ? "ref" : "cpu", .is_reference = threads == 0};
+            const gm_context_options wanted = {.backend =
+                                                   threads == 0 ? GM_BACKEND_REF : GM_BACKEND_CPU,
+                                               .threads = threads == 0 ? 1 : threads};
+            ASSERT_OK(NULL, gm_context_create(&wanted, &s.context));
+            draw_labels(2, &model, chains, labels);
+            const labels_run r = {
+                chains, {.seed = 8, .sweeps = cases[k].sweeps}, beta, labels, sums, NULL, false};
+            run_labels(&s, &model, &r);
+            assert_string_equal(gm_last_kernel(s.context), threads == 0 ? "potts_ref"
+                                                           : k == 0     ? "potts_lanes"
+                                                                        : "potts_sites");
+            const uint64_t got = hash_of(labels, size) ^ hash_of(sums, sums_size);
+            expected = threads == 0 ? got : expected;
+            assert_true(got == expected);
+            gm_context_destroy(s.context);
+        }
+        free(labels);
+        free(sums);
+        free(ends);
     }
-    free(ends);
 }
 
 /* ---- what the sums say ----------------------------------------------------------------------- */
