@@ -219,7 +219,8 @@ static void test_cuts(void **state) {
     free(n);
 }
 
-/* A ring that no block's shared memory holds; an odd one, which takes three colours. */
+/* A ring that no block's shared memory holds; an odd one, which takes three colours; and pools of
+ * one to five threads, which share it. */
 static void test_large(void **state) {
     (void)state;
     enum { V = 240001 };
@@ -228,7 +229,10 @@ static void test_large(void **state) {
     int64_t *first = malloc((V + 1) * sizeof *first);
     double *table = malloc(4 * V * sizeof *table);
     uint8_t *labels = malloc(V), *expected = malloc(V);
+    uint64_t *counts = malloc(2 * V * sizeof *counts),
+             *expected_counts = malloc(2 * V * sizeof *counts);
     assert_true(cardinality != NULL && member != NULL && first != NULL && table != NULL);
+    assert_true(labels != NULL && expected != NULL && counts != NULL && expected_counts != NULL);
     uint64_t random = 41;
     for (int i = 0; i < V; ++i) {
         cardinality[i] = 2;
@@ -247,7 +251,14 @@ static void test_large(void **state) {
                                          .member = member,
                                          .table = table};
     double beta = 1, potential, expected_potential = 0;
-    FOR_EACH_SUBJECT(s) {
+    for (int k = 0; k < subject_count + 5; ++k) {
+        subject threaded = {.name = "cpu, threads"};
+        const subject *s = k < subject_count ? &subjects[k] : &threaded;
+        if (s == &threaded) {
+            const gm_context_options wanted = {.backend = GM_BACKEND_CPU,
+                                               .threads = k - subject_count + 1};
+            ASSERT_OK(NULL, gm_context_create(&wanted, &threaded.context));
+        }
         gm_factor_graph_plan *plan;
         gm_factor_graph_info info;
         memset(labels, 0, V);
@@ -259,6 +270,7 @@ static void test_large(void **state) {
                                             .sweeps = {.seed = 7, .sweeps = 1},
                                             .beta = &beta,
                                             .labels = labels,
+                                            .counts = counts,
                                             .log_potential = &potential});
         gm_factor_graph_plan_destroy(plan);
         if (s->is_kernel) {
@@ -266,13 +278,21 @@ static void test_large(void **state) {
         }
         if (s->is_reference) {
             memcpy(expected, labels, V);
+            memcpy(expected_counts, counts, 2 * V * sizeof *counts);
             expected_potential = potential;
             /* V numbers to half a unit of 2^18 each */
             ASSERT_NEAR(s, potential, potential_of(&model, labels), V * 0x1p-36);
         }
         assert_memory_equal(labels, expected, V);
+        assert_memory_equal(counts, expected_counts, 2 * V * sizeof *counts);
         assert_true(potential == expected_potential);
+        if (s == &threaded) {
+            assert_string_equal(gm_last_kernel(s->context), "factor_graph_sites");
+            gm_context_destroy(threaded.context);
+        }
     }
+    free(counts);
+    free(expected_counts);
     free(cardinality);
     free(member);
     free(first);

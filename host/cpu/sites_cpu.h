@@ -1,5 +1,5 @@
 /* What the ways of few chains have in common, in which the threads share each colour of a chain in
- * spans that do not depend on their number: ising_sites_cpu.c, potts_sites_cpu.c. */
+ * spans that do not depend on their number: *_sites_cpu.c. */
 #ifndef GENMATH_HOST_CPU_SITES_H
 #define GENMATH_HOST_CPU_SITES_H
 
