@@ -149,6 +149,13 @@ static void test_bits(void **state) {
             run_bits(s, n, 19, BIT_CHAINS - 19, 0, BIT_SWEEPS, false, parts);
             expect_same_bits(s, expected, parts);
             free(parts);
+            bits *few = start_bits(n);
+            for (int first = 0; first < BIT_CHAINS; first += 3) {
+                const int left = BIT_CHAINS - first;
+                run_bits(s, n, first, left < 3 ? left : 3, 0, BIT_SWEEPS, first % 2 != 0, few);
+            }
+            expect_same_bits(s, expected, few);
+            free(few);
         }
         free(start);
         free(expected);
