@@ -323,7 +323,7 @@ static void test_hard_constraints(void **state) {
     }
     uint8_t expected[64 * 6];
     FOR_EACH_SUBJECT(s) {
-        uint8_t labels[64 * 6], before[64 * 6];
+        uint8_t labels[64 * 6], before[64 * 6], few[64 * 6];
         double beta[64], potential[64 * 3];
         int32_t status[64];
         for (int w = 0; w < 64; ++w) {
@@ -332,13 +332,34 @@ static void test_hard_constraints(void **state) {
                 before[6 * w + i] = labels[6 * w + i] = (uint8_t)(w >> i & 1);
             }
         }
-        run_net(s, n,
-                &(const factor_run){.chains = 64,
-                                    .sweeps = {.seed = 2, .sweeps = 3},
-                                    .beta = beta,
-                                    .labels = labels,
-                                    .log_potential = potential,
-                                    .status = status});
+        memcpy(few, labels, sizeof few);
+        factor_run r = {.chains = 64,
+                        .sweeps = {.seed = 2, .sweeps = 3},
+                        .beta = beta,
+                        .labels = labels,
+                        .log_potential = potential,
+                        .status = status};
+        run_net(s, n, &r);
+        int stopped = 0;
+        for (int first = 0; first < 63; first += 3) { /* the same, three at a time */
+            int32_t few_status[3];
+            double few_potential[3 * 3];
+            r.chains = 3;
+            r.sweeps.first_chain = (uint64_t)first;
+            r.beta = beta + first;
+            r.labels = few + 6 * first;
+            r.log_potential = few_potential;
+            r.status = few_status;
+            run_net(s, n, &r);
+            assert_memory_equal(few_status, status + first, sizeof few_status);
+            for (int k = 0; k < 9; ++k) {
+                const double x = few_potential[k], y = potential[3 * first + k];
+                assert_true(x == y || (isnan(x) && isnan(y)));
+            }
+            stopped += status[first] != GM_STATUS_OK && status[first + 1] == GM_STATUS_OK;
+        }
+        assert_true(stopped > 0); /* and what one has met stays its own */
+        assert_memory_equal(few, labels, 63 * 6);
         int words = 0;
         for (int w = 0; w < 64; ++w) {
             bool is_word = true;
@@ -406,7 +427,9 @@ static void test_no_label(void **state) {
     add_factor(n, 0, -1, -1, -1)[2] = -INFINITY;
     double *second = add_factor(n, 1, -1, -1, -1);
     second[0] = second[1] = -INFINITY;
-    for (int k = 0; k < 3; ++k) {
+    add_factor(n, 0, 1, -1, -1); /* two colours */
+    for (int run = 0; run < 6; ++run) {
+        const int k = run % 3, chains = run < 3 ? 5 : 2;
         n->model.order = orders[k];
         FOR_EACH_SUBJECT(s) {
             uint8_t labels[10] = {1, 2, 1, 2, 1, 2, 1, 2, 1, 2};
@@ -415,7 +438,7 @@ static void test_no_label(void **state) {
             double potential[15];
             int32_t status[5];
             run_net(s, n,
-                    &(const factor_run){.chains = 5,
+                    &(const factor_run){.chains = chains,
                                         .sweeps = {.sweeps = 3},
                                         .beta = beta,
                                         .labels = labels,
@@ -423,7 +446,7 @@ static void test_no_label(void **state) {
                                         .reduced = true,
                                         .log_potential = potential,
                                         .status = status});
-            for (int c = 0; c < 5; ++c) { /* in random order the other one may come twice */
+            for (int c = 0; c < chains; ++c) { /* in random order the other one may come twice */
                 const bool stopped = status[c] == GM_STATUS_NON_FINITE;
                 assert_true(stopped || (k == 1 && status[c] == GM_STATUS_OK));
                 assert_true(labels[2 * c] == 1 && labels[2 * c + 1] == 2);
