@@ -1,24 +1,56 @@
 /*
- * What the kernels of discrete models share: the arrays of a graph on the device, blocks by its
- * colours, a chain's status. A graph is gm_ising_problem or gm_chain_graph: the names are the same.
+ * What the kernels of discrete models share: plans, the arrays of a graph on the device, blocks by
+ * its colours, a chain's status. A graph is gm_ising_problem, gm_chain_graph or, but for its
+ * arrays, gm_factor_problem: the names are the same.
  */
 #pragma once
+
+#include <new>
 
 #include "kernels/launch.cuh"
 
 namespace gm {
 
-constexpr unsigned CHAIN_MOST_THREADS = 256; /* a block of a chain; four positions a thread */
+constexpr unsigned CHAIN_MOST_THREADS = 256; /* a block of a chain */
 
-/* Four positions a thread of the largest colour, whole warps. */
-template <class Graph> unsigned chain_block(const Graph &g) {
+/* So many positions a thread of the largest colour, whole warps. */
+template <class Graph> unsigned chain_block(const Graph &g, unsigned each) {
     int32_t largest = 1;
     for (int32_t c = 0; c < g.colours; ++c) {
         const int32_t count = g.colour[2 * c + 1] - g.colour[2 * c];
         largest = count > largest ? count : largest;
     }
-    const unsigned warps = (static_cast<unsigned>(largest) + 127) / 128;
+    const unsigned warps = (static_cast<unsigned>(largest) + 32 * each - 1) / (32 * each);
     return 32 * warps < CHAIN_MOST_THREADS ? 32 * warps : CHAIN_MOST_THREADS;
+}
+
+/* A plan with its defaults; NULL: no memory, and the call has failed. */
+template <class Plan> Plan *chain_plan(gm_call *call, void **state) {
+    Plan *plan = new (std::nothrow) Plan;
+    if (plan == nullptr) {
+        (void)gm_call_fail(call, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
+    }
+    *state = plan;
+    return plan;
+}
+
+/* Whether a chain's state fits into a block's shared memory beside `fixed` bytes: then bytes are
+ * both, and the kernel that keeps it there may use as much. */
+template <class Kernel>
+gm_status chain_memory(gm_call *call, Kernel kernel, size_t fixed, size_t state, bool *resident,
+                       size_t *bytes) {
+    int most = 0;
+    gm_status status = check_cuda(
+        call, cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, call->device),
+        "cudaDeviceGetAttribute");
+    *resident = fixed + state <= static_cast<size_t>(most);
+    *bytes = fixed + (*resident ? state : 0);
+    if (status == GM_STATUS_OK && *resident) {
+        status = check_cuda(
+            call, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, most),
+            "cudaFuncSetAttribute");
+    }
+    return status;
 }
 
 /* One allocation for all arrays, in the order of the graph's pointers; fields: of a position. */

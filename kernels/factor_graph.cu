@@ -23,17 +23,14 @@
  *
  * Versions: (1) this one. Not yet timed on a GPU.
  */
-#include <new>
-
 #include "host/factor_graph_args.h"
 #include "kernels/block.cuh"
-#include "kernels/launch.cuh"
+#include "kernels/chain_graph.cuh"
 #include "kernels/module.cuh"
 
 namespace gm {
 namespace {
 
-constexpr unsigned MOST_THREADS = 256; /* a block of a chain; two positions a thread */
 constexpr unsigned SEQUENTIAL_THREADS = 64;
 constexpr int CHUNK = 8; /* labels whose sums are in registers */
 
@@ -280,7 +277,7 @@ __device__ inline gm_status run_block(const factor_job &job, const chain_view &c
 }
 
 template <bool resident>
-__global__ void __launch_bounds__(MOST_THREADS, COLOURED_BLOCKS)
+__global__ void __launch_bounds__(CHAIN_MOST_THREADS, COLOURED_BLOCKS)
     factor_coloured(const GM_GRID_CONSTANT factor_job job) {
     GM_SHARED(factor_shared, shared);
     const gm_factor_problem &p = job.p;
@@ -389,17 +386,6 @@ struct factor_plan {
     bool resident = false;
 };
 
-/* Two positions a thread of the largest colour, whole warps. */
-unsigned block_for(const gm_factor_problem &p) {
-    int32_t largest = 1;
-    for (int32_t c = 0; c < p.colours; ++c) {
-        const int32_t count = p.colour[2 * c + 1] - p.colour[2 * c];
-        largest = count > largest ? count : largest;
-    }
-    const unsigned warps = (static_cast<unsigned>(largest) + 63) / 64;
-    return 32 * warps < MOST_THREADS ? 32 * warps : MOST_THREADS;
-}
-
 /* The address on the device of an array of the problem. */
 template <class T> void move_array(const T *&array, const void *from, void *to) {
     const size_t offset = static_cast<size_t>(reinterpret_cast<const char *>(array) -
@@ -428,36 +414,19 @@ gm_status copy_problem(gm_call *call, const gm_factor_problem &p, factor_plan *p
     return status;
 }
 
-/* Whether the labels fit into shared memory, and the kernel's permission to use as much. */
-gm_status choose_memory(gm_call *call, const gm_factor_problem &p, factor_plan *plan) {
-    int most = 0;
-    gm_status status = check_cuda(
-        call, cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, call->device),
-        "cudaDeviceGetAttribute");
-    const size_t positions = static_cast<size_t>(p.positions);
-    plan->resident = sizeof(factor_shared) + positions <= static_cast<size_t>(most);
-    plan->shared_bytes = sizeof(factor_shared) + (plan->resident ? positions : 0);
-    if (status == GM_STATUS_OK && plan->resident) {
-        status = check_cuda(call,
-                            cudaFuncSetAttribute(factor_coloured<true>,
-                                                 cudaFuncAttributeMaxDynamicSharedMemorySize, most),
-                            "cudaFuncSetAttribute");
-    }
-    return status;
-}
-
 } // namespace
 
 gm_status factor_prepare(gm_call *call, const gm_factor_problem *problem, void **state) {
-    factor_plan *plan = new (std::nothrow) factor_plan;
+    factor_plan *plan = chain_plan<factor_plan>(call, state);
     if (plan == nullptr) {
-        return gm_call_fail(call, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
+        return GM_STATUS_OUT_OF_MEMORY;
     }
-    *state = plan;
     plan->problem = *problem;
     plan->problem.memory = nullptr;
-    plan->threads = block_for(*problem);
-    const gm_status status = choose_memory(call, *problem, plan);
+    plan->threads = chain_block(*problem, 2);
+    const gm_status status =
+        chain_memory(call, factor_coloured<true>, sizeof(factor_shared),
+                     static_cast<size_t>(problem->positions), &plan->resident, &plan->shared_bytes);
     return status == GM_STATUS_OK ? copy_problem(call, *problem, plan) : status;
 }
 

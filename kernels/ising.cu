@@ -25,8 +25,6 @@
  *
  * Versions: (1) this one. Not yet timed on a GPU.
  */
-#include <new>
-
 #include "kernels/block.cuh"
 #include "kernels/ising_chain.cuh"
 #include "kernels/module.cuh"
@@ -274,25 +272,14 @@ struct ising_plan {
 gm_status choose_memory(gm_call *call, const gm_ising_problem &p, ising_plan *plan) {
     const size_t rows = p.reach <= GM_ISING_TABLE_REACH ? static_cast<size_t>(p.reach) + 1 : 0;
     const size_t fixed = sizeof(ising_shared) + rows * sizeof(uint32_t);
-    int most = 0;
-    gm_status status = check_cuda(
-        call, cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, call->device),
+    const gm_status status = check_cuda(
+        call,
+        cudaDeviceGetAttribute(&plan->processors, cudaDevAttrMultiProcessorCount, call->device),
         "cudaDeviceGetAttribute");
-    if (status == GM_STATUS_OK) {
-        status = check_cuda(
-            call,
-            cudaDeviceGetAttribute(&plan->processors, cudaDevAttrMultiProcessorCount, call->device),
-            "cudaDeviceGetAttribute");
-    }
-    plan->resident = fixed + static_cast<size_t>(p.positions) <= static_cast<size_t>(most);
-    plan->shared_bytes = fixed + (plan->resident ? static_cast<size_t>(p.positions) : 0);
-    if (status == GM_STATUS_OK && plan->resident) {
-        status = check_cuda(call,
-                            cudaFuncSetAttribute(ising_coloured<true>,
-                                                 cudaFuncAttributeMaxDynamicSharedMemorySize, most),
-                            "cudaFuncSetAttribute");
-    }
-    return status;
+    return status == GM_STATUS_OK
+               ? chain_memory(call, ising_coloured<true>, fixed, static_cast<size_t>(p.positions),
+                              &plan->resident, &plan->shared_bytes)
+               : status;
 }
 
 /* ---- which kernel ---------------------------------------------------------------------------- */
@@ -387,13 +374,12 @@ const ising_row &choose(const gm_ising_problem &p, const ising_plan &plan, int64
 } // namespace
 
 gm_status ising_prepare(gm_call *call, const gm_ising_problem *problem, void **state) {
-    ising_plan *plan = new (std::nothrow) ising_plan;
+    ising_plan *plan = chain_plan<ising_plan>(call, state);
     if (plan == nullptr) {
-        return gm_call_fail(call, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
+        return GM_STATUS_OUT_OF_MEMORY;
     }
-    *state = plan;
     plan->problem = *problem;
-    plan->threads = chain_block(*problem);
+    plan->threads = chain_block(*problem, 4);
     const gm_status status = choose_memory(call, *problem, plan);
     return status == GM_STATUS_OK ? chain_copy(call, *problem, 1, &plan->problem, &plan->memory)
                                   : status;

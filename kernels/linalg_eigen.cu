@@ -43,9 +43,6 @@ template <class C> struct eigen_scratch {
           w(memory.take<C>(d.n)), column(memory.take<C>(d.n)), last(memory.take<real_type<C>>(d.n)),
           permutation(memory.take<int>(d.n)) {
     }
-    __device__ const tile<C> &matrix() const {
-        return h;
-    }
 };
 
 /* ---- Hessenberg form ------------------------------------------------------------------------- */
@@ -294,7 +291,7 @@ template <class C> struct complex_entries {
     }
 };
 
-struct eigen_item : spectral_item<eigen_item> {
+struct eigen_item {
     template <class C> using scratch = eigen_scratch<C>;
     static constexpr vendor_spectrum_kind kind = VENDOR_GENERAL;
     static constexpr int step = 1;
@@ -352,17 +349,23 @@ struct eigen_item : spectral_item<eigen_item> {
     }
 
     template <class C, class Group>
-    static __device__ bool decompose(const Group &g, const gm_linalg_args &args,
-                                     const scratch<C> &s, real_type<C> norm) {
+    static __device__ outcome<real_type<C>> run(const Group &g, const gm_linalg_args &args,
+                                                int64_t problem, const scratch<C> &s,
+                                                const dims &) {
+        using R = real_type<C>;
         const int n = static_cast<int>(args.in[0].rows);
-        to_hessenberg<real_type<C>>(g, s, n);
-        if (!to_triangle(g, s, n, norm)) {
-            return false;
+        const loaded<R> a = load_scaled(g, entries<C>(args, problem), n, n, step, s.h);
+        if (!a.finite) {
+            return failed<R>(GM_STATUS_NON_FINITE);
+        }
+        to_hessenberg<R>(g, s, n);
+        if (!to_triangle(g, s, n, a.norm)) {
+            return failed<R>(GM_STATUS_NOT_CONVERGED);
         }
         if (wants_vectors(args)) {
-            find_vectors(g, s, n, norm);
+            find_vectors(g, s, n, a.norm);
         }
-        return true;
+        return conclude<C>(g, args, problem, s, a);
     }
 };
 

@@ -25,8 +25,6 @@
  *
  * Versions: (1) this one. Not yet timed on a GPU.
  */
-#include <new>
-
 #include "host/potts_args.h"
 #include "kernels/block.cuh"
 #include "kernels/chain_graph.cuh"
@@ -437,33 +435,21 @@ potts_kernel coloured_kernel(bool resident, bool few) {
 /* Whether the labels fit beside the table, and the kernel's permission to use as much. */
 gm_status choose_memory(gm_call *call, const gm_potts_problem &p, potts_plan *plan) {
     const size_t rows = gm_potts_has_table(&p) ? static_cast<size_t>(p.span) + 1 : 0;
-    const size_t positions = static_cast<size_t>(p.graph.positions);
-    const size_t fixed = sizeof(potts_shared) + rows * sizeof(uint64_t);
-    int most = 0;
-    gm_status status = check_cuda(
-        call, cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, call->device),
-        "cudaDeviceGetAttribute");
-    plan->resident = fixed + positions <= static_cast<size_t>(most);
-    plan->shared_bytes = fixed + (plan->resident ? positions : 0);
-    if (status == GM_STATUS_OK && plan->resident) {
-        status = check_cuda(call,
-                            cudaFuncSetAttribute(coloured_kernel(true, p.q <= FEW_LABELS),
-                                                 cudaFuncAttributeMaxDynamicSharedMemorySize, most),
-                            "cudaFuncSetAttribute");
-    }
-    return status;
+    return chain_memory(call, coloured_kernel(true, p.q <= FEW_LABELS),
+                        sizeof(potts_shared) + rows * sizeof(uint64_t),
+                        static_cast<size_t>(p.graph.positions), &plan->resident,
+                        &plan->shared_bytes);
 }
 
 } // namespace
 
 gm_status potts_prepare(gm_call *call, const gm_potts_problem *problem, void **state) {
-    potts_plan *plan = new (std::nothrow) potts_plan;
+    potts_plan *plan = chain_plan<potts_plan>(call, state);
     if (plan == nullptr) {
-        return gm_call_fail(call, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
+        return GM_STATUS_OUT_OF_MEMORY;
     }
-    *state = plan;
     plan->problem = *problem;
-    plan->threads = chain_block(problem->graph);
+    plan->threads = chain_block(problem->graph, 4);
     const gm_status status = choose_memory(call, *problem, plan);
     return status == GM_STATUS_OK ? chain_copy(call, problem->graph, problem->graph.labels,
                                                &plan->problem.graph, &plan->memory)

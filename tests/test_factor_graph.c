@@ -149,6 +149,13 @@ static void test_bits(void **state) {
             run_bits(s, n, 19, BIT_CHAINS - 19, 0, BIT_SWEEPS, false, parts);
             expect_same_bits(s, expected, parts);
             free(parts);
+            bits *few = start_bits(n);
+            for (int first = 0; first < BIT_CHAINS; first += 3) {
+                const int left = BIT_CHAINS - first;
+                run_bits(s, n, first, left < 3 ? left : 3, 0, BIT_SWEEPS, first % 2 != 0, few);
+            }
+            expect_same_bits(s, expected, few);
+            free(few);
         }
         free(start);
         free(expected);
@@ -219,7 +226,8 @@ static void test_cuts(void **state) {
     free(n);
 }
 
-/* A ring that no block's shared memory holds; an odd one, which takes three colours. */
+/* A ring that no block's shared memory holds; an odd one, which takes three colours; and pools of
+ * one to five threads, which share it. */
 static void test_large(void **state) {
     (void)state;
     enum { V = 240001 };
@@ -228,7 +236,10 @@ static void test_large(void **state) {
     int64_t *first = malloc((V + 1) * sizeof *first);
     double *table = malloc(4 * V * sizeof *table);
     uint8_t *labels = malloc(V), *expected = malloc(V);
+    uint64_t *counts = malloc(2 * V * sizeof *counts),
+             *expected_counts = malloc(2 * V * sizeof *counts);
     assert_true(cardinality != NULL && member != NULL && first != NULL && table != NULL);
+    assert_true(labels != NULL && expected != NULL && counts != NULL && expected_counts != NULL);
     uint64_t random = 41;
     for (int i = 0; i < V; ++i) {
         cardinality[i] = 2;
@@ -247,7 +258,14 @@ static void test_large(void **state) {
                                          .member = member,
                                          .table = table};
     double beta = 1, potential, expected_potential = 0;
-    FOR_EACH_SUBJECT(s) {
+    for (int k = 0; k < subject_count + 5; ++k) {
+        subject threaded = {.name = "cpu, threads"};
+        const subject *s = k < subject_count ? &subjects[k] : &threaded;
+        if (s == &threaded) {
+            const gm_context_options wanted = {.backend = GM_BACKEND_CPU,
+                                               .threads = k - subject_count + 1};
+            ASSERT_OK(NULL, gm_context_create(&wanted, &threaded.context));
+        }
         gm_factor_graph_plan *plan;
         gm_factor_graph_info info;
         memset(labels, 0, V);
@@ -259,6 +277,7 @@ static void test_large(void **state) {
                                             .sweeps = {.seed = 7, .sweeps = 1},
                                             .beta = &beta,
                                             .labels = labels,
+                                            .counts = counts,
                                             .log_potential = &potential});
         gm_factor_graph_plan_destroy(plan);
         if (s->is_kernel) {
@@ -266,13 +285,21 @@ static void test_large(void **state) {
         }
         if (s->is_reference) {
             memcpy(expected, labels, V);
+            memcpy(expected_counts, counts, 2 * V * sizeof *counts);
             expected_potential = potential;
             /* V numbers to half a unit of 2^18 each */
             ASSERT_NEAR(s, potential, potential_of(&model, labels), V * 0x1p-36);
         }
         assert_memory_equal(labels, expected, V);
+        assert_memory_equal(counts, expected_counts, 2 * V * sizeof *counts);
         assert_true(potential == expected_potential);
+        if (s == &threaded) {
+            assert_string_equal(gm_last_kernel(s->context), "factor_graph_sites");
+            gm_context_destroy(threaded.context);
+        }
     }
+    free(counts);
+    free(expected_counts);
     free(cardinality);
     free(member);
     free(first);
@@ -296,7 +323,7 @@ static void test_hard_constraints(void **state) {
     }
     uint8_t expected[64 * 6];
     FOR_EACH_SUBJECT(s) {
-        uint8_t labels[64 * 6], before[64 * 6];
+        uint8_t labels[64 * 6], before[64 * 6], few[64 * 6];
         double beta[64], potential[64 * 3];
         int32_t status[64];
         for (int w = 0; w < 64; ++w) {
@@ -305,13 +332,34 @@ static void test_hard_constraints(void **state) {
                 before[6 * w + i] = labels[6 * w + i] = (uint8_t)(w >> i & 1);
             }
         }
-        run_net(s, n,
-                &(const factor_run){.chains = 64,
-                                    .sweeps = {.seed = 2, .sweeps = 3},
-                                    .beta = beta,
-                                    .labels = labels,
-                                    .log_potential = potential,
-                                    .status = status});
+        memcpy(few, labels, sizeof few);
+        factor_run r = {.chains = 64,
+                        .sweeps = {.seed = 2, .sweeps = 3},
+                        .beta = beta,
+                        .labels = labels,
+                        .log_potential = potential,
+                        .status = status};
+        run_net(s, n, &r);
+        int stopped = 0;
+        for (int first = 0; first < 63; first += 3) { /* the same, three at a time */
+            int32_t few_status[3];
+            double few_potential[3 * 3];
+            r.chains = 3;
+            r.sweeps.first_chain = (uint64_t)first;
+            r.beta = beta + first;
+            r.labels = few + 6 * first;
+            r.log_potential = few_potential;
+            r.status = few_status;
+            run_net(s, n, &r);
+            assert_memory_equal(few_status, status + first, sizeof few_status);
+            for (int k = 0; k < 9; ++k) {
+                const double x = few_potential[k], y = potential[3 * first + k];
+                assert_true(x == y || (isnan(x) && isnan(y)));
+            }
+            stopped += status[first] != GM_STATUS_OK && status[first + 1] == GM_STATUS_OK;
+        }
+        assert_true(stopped > 0); /* and what one has met stays its own */
+        assert_memory_equal(few, labels, 63 * 6);
         int words = 0;
         for (int w = 0; w < 64; ++w) {
             bool is_word = true;
@@ -379,7 +427,9 @@ static void test_no_label(void **state) {
     add_factor(n, 0, -1, -1, -1)[2] = -INFINITY;
     double *second = add_factor(n, 1, -1, -1, -1);
     second[0] = second[1] = -INFINITY;
-    for (int k = 0; k < 3; ++k) {
+    add_factor(n, 0, 1, -1, -1); /* two colours */
+    for (int run = 0; run < 6; ++run) {
+        const int k = run % 3, chains = run < 3 ? 5 : 2;
         n->model.order = orders[k];
         FOR_EACH_SUBJECT(s) {
             uint8_t labels[10] = {1, 2, 1, 2, 1, 2, 1, 2, 1, 2};
@@ -388,7 +438,7 @@ static void test_no_label(void **state) {
             double potential[15];
             int32_t status[5];
             run_net(s, n,
-                    &(const factor_run){.chains = 5,
+                    &(const factor_run){.chains = chains,
                                         .sweeps = {.sweeps = 3},
                                         .beta = beta,
                                         .labels = labels,
@@ -396,7 +446,7 @@ static void test_no_label(void **state) {
                                         .reduced = true,
                                         .log_potential = potential,
                                         .status = status});
-            for (int c = 0; c < 5; ++c) { /* in random order the other one may come twice */
+            for (int c = 0; c < chains; ++c) { /* in random order the other one may come twice */
                 const bool stopped = status[c] == GM_STATUS_NON_FINITE;
                 assert_true(stopped || (k == 1 && status[c] == GM_STATUS_OK));
                 assert_true(labels[2 * c] == 1 && labels[2 * c + 1] == 2);

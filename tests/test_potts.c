@@ -226,9 +226,9 @@ static void every_kernel_runs(void **state) {
         int32_t q;
         gm_ising_order order;
         const char *kernel, *few;
-    } cases[] = {{500, 3, GM_ISING_COLOURED, "potts_coloured_global", "potts_chains"},
-                 {500, 10, GM_ISING_COLOURED, "potts_coloured_global", "potts_chains"},
-                 {10, 3, GM_ISING_COLOURED, "potts_coloured_resident", "potts_chains"},
+    } cases[] = {{500, 3, GM_ISING_COLOURED, "potts_coloured_global", "potts_sites"},
+                 {500, 10, GM_ISING_COLOURED, "potts_coloured_global", "potts_sites"},
+                 {10, 3, GM_ISING_COLOURED, "potts_coloured_resident", "potts_sites"},
                  {10, 3, GM_ISING_RASTER, "potts_sequential", "potts_chains"}};
     for (int k = 0; k < COUNT(cases); ++k) {
         gm_potts_model model = {.q = cases[k].q, .order = cases[k].order};
@@ -262,13 +262,26 @@ static void every_kernel_runs(void **state) {
     }
 }
 
+/* Many chains, and few that the threads share; the reference has the same bits. */
 static void threads_change_no_bits(void **state) {
     (void)state;
-    gm_potts_model model = {.q = 3};
-    int32_t *ends = set_potts_lattice(&model, 2, (const int64_t[]){6, 6}, 1);
-    const chain_model chains = potts_chains(&model);
-    check_threads(&chains, 133, 20, "potts_lanes");
-    free(ends);
+    static const struct {
+        int64_t chains, side, sweeps;
+        int32_t q;
+        gm_potts_update update;
+    } cases[] = {{133, 6, 20, 3, GM_POTTS_HEAT_BATH},
+                 {2, 192, 3, 3, GM_POTTS_HEAT_BATH},
+                 {1, 192, 2, 20, GM_POTTS_HEAT_BATH},
+                 {3, 160, 3, 5, GM_POTTS_METROPOLIS}};
+    for (int k = 0; k < COUNT(cases); ++k) {
+        gm_potts_model model = {.q = cases[k].q, .update = cases[k].update};
+        const int64_t size[2] = {cases[k].side, cases[k].side};
+        int32_t *ends = set_potts_lattice(&model, 2, size, 1);
+        const chain_model chains = potts_chains(&model);
+        check_threads(&chains, cases[k].chains, cases[k].sweeps,
+                      k == 0 ? "potts_lanes" : "potts_sites");
+        free(ends);
+    }
 }
 
 /* ---- what the sums say ----------------------------------------------------------------------- */

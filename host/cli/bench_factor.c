@@ -58,7 +58,9 @@ static void teardown_factor(gm_context *context, void *state) {
     X(pairs, "factor graph pairs", "n=1000 labels=2 chains=64 sweeps=16", 1000, 2, 0, 64, 16,      \
       1000.0 * 64 * 16)                                                                            \
     X(triples, "factor graph triples", "n=200 labels=5 chains=256 sweeps=4", 200, 5, 1, 256, 4,    \
-      200.0 * 256 * 4)
+      200.0 * 256 * 4)                                                                             \
+    X(large, "factor graph pairs", "n=100000 labels=2 chains=1 sweeps=4", 100000, 2, 0, 1, 4,      \
+      100000.0 * 4)
 
 #define DEFINE(name, operation, shape, variables, labels, triples, chains, sweeps, updates)        \
     static gm_status setup_##name(gm_context *context, void **state) {                             \

@@ -64,7 +64,9 @@ static void teardown_potts(gm_context *context, void *state) {
     X(many, "potts square", "q=64 32x32 chains=64 sweeps=2", 32, 0, 64, 64, 2, 1024.0 * 64 * 2)    \
     X(glass, "potts degree 6", "q=3 n=1000 chains=64 sweeps=16", 0, 0, 3, 64, 16,                  \
       1000.0 * 64 * 16)                                                                            \
-    X(real, "potts degree 6 real", "q=3 n=1000 chains=64 sweeps=4", 0, 1, 3, 64, 4, 1000.0 * 64 * 4)
+    X(real, "potts degree 6 real", "q=3 n=1000 chains=64 sweeps=4", 0, 1, 3, 64, 4,                \
+      1000.0 * 64 * 4)                                                                             \
+    X(large, "potts square", "q=3 512x512 chains=1 sweeps=4", 512, 0, 3, 1, 4, 262144.0 * 4)
 
 #define DEFINE(name, operation, shape, side, real, q, chains, sweeps, updates)                     \
     static gm_status setup_##name(gm_context *context, void **state) {                             \

@@ -1,16 +1,15 @@
 /*
  * gm_factor_graph_run on vectors and threads: 16 chains go through the sweep side by side, one lane
  * each, so that a variable's factors and its Philox block number are the same in all lanes, and
- * tables are gathered from. A thread takes one group of chains after another. The random order, in
- * which each chain is at another variable, and few chains are run as the reference does it, a
- * thread a chain.
+ * tables are gathered from. A thread takes one group of chains after another. Few chains are run by
+ * factor_sites_cpu.c; the random order, in which each chain is at another variable, as the
+ * reference does it, a thread a chain.
  */
 #include <math.h>
 #include <string.h>
 
 #include "host/cpu/cpu.h"
-#include "host/factor_graph_args.h"
-#include "host/internal.h"
+#include "host/cpu/factor_cpu.h"
 #include "host/ref/ref.h"
 
 enum {
@@ -48,11 +47,16 @@ static size_t scratch_of(const gm_factor_problem *p) {
            round_up((size_t)p->positions * LANES);
 }
 
+/* Whether the threads share each chain. */
+static bool takes_sites(const gm_factor_problem *p, int64_t chains) {
+    return p->order == GM_ISING_COLOURED && chains < FEWEST_LANES;
+}
+
 size_t gm_cpu_factor_workspace(gm_call *call, const gm_factor_problem *problem, void *state,
                                int64_t chains) {
     (void)state;
-    (void)chains;
-    return scratch_of(problem) * (size_t)gm_pool_threads(call->pool);
+    return takes_sites(problem, chains) ? gm_cpu_factor_sites_workspace(call, problem)
+                                        : scratch_of(problem) * (size_t)gm_pool_threads(call->pool);
 }
 
 /* ---- a sweep --------------------------------------------------------------------------------- */
@@ -315,7 +319,10 @@ gm_status gm_cpu_factor_run(gm_call *call, const gm_factor_problem *problem, voi
     (void)state;
     job j = {problem, arrays, call->isa, scratch_of(problem)};
     gm_ref_factor_clear(problem, arrays);
-    if (problem->order != GM_ISING_RANDOM && arrays->chains >= FEWEST_LANES) {
+    if (takes_sites(problem, arrays->chains)) {
+        call->kernel = "factor_graph_sites";
+        gm_cpu_factor_sites(call, problem, arrays);
+    } else if (problem->order != GM_ISING_RANDOM && arrays->chains >= FEWEST_LANES) {
         call->kernel = "factor_graph_lanes";
         gm_parallel_for(call->pool, (arrays->chains + LANES - 1) / LANES, run_group, &j);
     } else {

@@ -8,23 +8,18 @@
 #include <string.h>
 
 #include "host/cpu/ising_cpu.h"
-
-enum {
-    QUADS = 32,  /* Philox blocks drawn at once */
-    SPAN = 8192, /* positions a task: tens of microseconds */
-    LINE = 64    /* bytes that no two threads write into */
-};
+#include "host/cpu/sites_cpu.h"
 
 typedef struct totals {
     int64_t energy, magnetisation, flips;
 } totals;
-_Static_assert(sizeof(totals) <= LINE, "one line a thread");
+_Static_assert(sizeof(totals) <= GM_SITES_LINE, "one line a thread");
 
 typedef struct chain {
     const gm_ising_problem *problem;
     int8_t *spins;   /* (positions) */
     uint32_t *table; /* (reach + 1); NULL: computed */
-    char *lines;     /* a thread's totals at LINE * thread */
+    char *lines;     /* a thread's totals at GM_SITES_LINE * thread */
     uint64_t seed, number, sweep;
     double beta;
     int32_t sign;
@@ -32,17 +27,13 @@ typedef struct chain {
     void (*update)(struct chain *c, int32_t first, int32_t last, totals *sum);
 } chain;
 
-static size_t padded(size_t bytes) {
-    return (bytes + LINE - 1) / LINE * LINE;
-}
-
 static size_t table_bytes(const gm_ising_problem *p) {
-    return gm_ising_has_table(p) ? padded(((size_t)p->reach + 1) * sizeof(uint32_t)) : 0;
+    return gm_ising_has_table(p) ? gm_sites_padded(((size_t)p->reach + 1) * sizeof(uint32_t)) : 0;
 }
 
 size_t gm_cpu_ising_sites_workspace(gm_call *call, const gm_ising_problem *problem) {
-    return padded((size_t)problem->positions) + table_bytes(problem) +
-           LINE * (size_t)gm_pool_threads(call->pool);
+    return gm_sites_padded((size_t)problem->positions) + table_bytes(problem) +
+           GM_SITES_LINE * (size_t)gm_pool_threads(call->pool);
 }
 
 /* ---- a colour -------------------------------------------------------------------------------- */
@@ -73,18 +64,10 @@ GM_INLINE void update_site(chain *c, int32_t at, uint32_t word, totals *sum) {
 
 /* Positions first to last - 1; first is a multiple of four. */
 GM_INLINE void update_span(chain *c, int32_t first, int32_t last, totals *sum) {
-    for (int32_t at = first; at < last; at += 4 * QUADS) {
-        uint32_t words[4][QUADS];
-        GM_LANE_LOOP
-        for (int32_t q = 0; q < QUADS; ++q) {
-            const gm_words w =
-                gm_ising_words(c->seed, c->number, c->sweep, c->problem->blocks, at / 4 + q);
-            words[0][q] = w.w0;
-            words[1][q] = w.w1;
-            words[2][q] = w.w2;
-            words[3][q] = w.w3;
-        }
-        const int32_t count = last - at < 4 * QUADS ? last - at : 4 * QUADS;
+    for (int32_t at = first; at < last; at += GM_SITES_DRAWN) {
+        uint32_t words[4][GM_SITES_QUADS];
+        gm_sites_draw(c->seed, c->number, c->sweep, c->problem->blocks, at, words);
+        const int32_t count = last - at < GM_SITES_DRAWN ? last - at : GM_SITES_DRAWN;
         for (int32_t i = 0; i < count; ++i) {
             update_site(c, at + i, words[i % 4][i / 4], sum);
         }
@@ -102,9 +85,9 @@ DEFINE_UPDATE(avx512, GM_TARGET_AVX512)
 /* Task `number` of the colour at hand. */
 static void run_span(void *argument, int64_t number, int32_t thread) {
     chain *c = argument;
-    const int32_t first = c->first + (int32_t)number * SPAN;
-    const int32_t last = c->last - first < SPAN ? c->last : first + SPAN;
-    totals *shared = (totals *)(void *)(c->lines + LINE * thread);
+    const int32_t first = c->first + (int32_t)number * GM_SITES_SPAN;
+    const int32_t last = c->last - first < GM_SITES_SPAN ? c->last : first + GM_SITES_SPAN;
+    totals *shared = (totals *)(void *)(c->lines + GM_SITES_LINE * thread);
     totals sum = *shared;
     c->update(c, first, last, &sum);
     *shared = sum;
@@ -129,7 +112,7 @@ static totals begin(const chain *c) {
 /* Adds up and clears what the threads have. */
 static void collect(const chain *c, int32_t threads, totals *now) {
     for (int32_t t = 0; t < threads; ++t) {
-        totals *shared = (totals *)(void *)(c->lines + LINE * t);
+        totals *shared = (totals *)(void *)(c->lines + GM_SITES_LINE * t);
         now->energy += shared->energy;
         now->magnetisation += shared->magnetisation;
         now->flips += shared->flips;
@@ -147,7 +130,7 @@ static int64_t run_sweeps(gm_call *call, chain *c, const gm_ising_arrays *a, uin
         for (int32_t colour = 0; colour < p->colours; ++colour) {
             c->first = p->colour[2 * colour];
             c->last = p->colour[2 * colour + 1];
-            gm_parallel_for(call->pool, (c->last - c->first + SPAN - 1) / SPAN, run_span, c);
+            gm_parallel_for(call->pool, gm_sites_tasks(c->last - c->first), run_span, c);
         }
         collect(c, gm_pool_threads(call->pool), &now);
         gm_ising_measure(sums, before.energy, before.magnetisation, now.energy, now.magnetisation);
@@ -197,7 +180,7 @@ static void run_chain(gm_call *call, chain *c, const gm_ising_arrays *a, int64_t
 void gm_cpu_ising_sites(gm_call *call, const gm_ising_problem *problem,
                         const gm_ising_arrays *arrays) {
     char *memory = arrays->workspace;
-    const size_t spins = padded((size_t)problem->positions);
+    const size_t spins = gm_sites_padded((size_t)problem->positions);
     chain c = {.problem = problem, .spins = (int8_t *)memory, .seed = arrays->seed};
     c.table =
         gm_ising_rows(problem, arrays->sweeps) > 0 ? (uint32_t *)(void *)(memory + spins) : NULL;
@@ -205,7 +188,7 @@ void gm_cpu_ising_sites(gm_call *call, const gm_ising_problem *problem,
     c.update = call->isa == GM_ISA_AVX512 ? update_avx512
                : call->isa == GM_ISA_AVX2 ? update_avx2
                                           : update_base;
-    memset(c.lines, 0, LINE * (size_t)gm_pool_threads(call->pool));
+    memset(c.lines, 0, GM_SITES_LINE * (size_t)gm_pool_threads(call->pool));
     for (int64_t i = 0; i < arrays->chains; ++i) {
         run_chain(call, &c, arrays, i);
     }

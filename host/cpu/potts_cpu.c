@@ -1,8 +1,8 @@
 /*
  * gm_potts_run on vectors and threads: 32 chains go through the sweep side by side, one lane each,
  * so that a site's neighbours, couplings and Philox block number are the same in all lanes. A
- * thread takes one group of chains after another. Few chains, and the random order, in which each
- * chain is at another site, are run as the reference does it, a thread a chain.
+ * thread takes one group of chains after another. Few chains are run by potts_sites_cpu.c; the
+ * random order, in which each chain is at another site, as the reference does it, a thread a chain.
  *
  * Local fields: for up to FEW_LABELS labels every neighbour's label is compared with every one of
  * them, in vectors; for more, each lane adds to the field of the label that it finds.
@@ -11,8 +11,7 @@
 #include <string.h>
 
 #include "host/cpu/cpu.h"
-#include "host/internal.h"
-#include "host/potts_args.h"
+#include "host/cpu/potts_cpu.h"
 #include "host/ref/ref.h"
 
 enum {
@@ -59,6 +58,7 @@ static size_t scratch_of(const gm_potts_problem *p) {
            (q + rows_of(p) * LANES) * sizeof(uint64_t);
 }
 
+/* Fewer chains than this are faster one by one: where its threads can share a chain, they are. */
 static bool runs_in_lanes(const gm_potts_problem *p, int64_t chains) {
     return p->order != GM_ISING_RANDOM && chains >= FEWEST_LANES;
 }
@@ -66,9 +66,10 @@ static bool runs_in_lanes(const gm_potts_problem *p, int64_t chains) {
 size_t gm_cpu_potts_workspace(gm_call *call, const gm_potts_problem *problem, void *state,
                               int64_t chains) {
     (void)state;
-    return runs_in_lanes(problem, chains)
-               ? scratch_of(problem) * (size_t)gm_pool_threads(call->pool)
-               : 0;
+    if (runs_in_lanes(problem, chains)) {
+        return scratch_of(problem) * (size_t)gm_pool_threads(call->pool);
+    }
+    return problem->order == GM_ISING_COLOURED ? gm_cpu_potts_sites_workspace(call, problem) : 0;
 }
 
 /* ---- an update ------------------------------------------------------------------------------- */
@@ -406,6 +407,9 @@ gm_status gm_cpu_potts_run(gm_call *call, const gm_potts_problem *problem, void 
     if (runs_in_lanes(problem, arrays->chains)) {
         call->kernel = "potts_lanes";
         gm_parallel_for(call->pool, (arrays->chains + LANES - 1) / LANES, run_group, &j);
+    } else if (problem->order == GM_ISING_COLOURED) {
+        call->kernel = "potts_sites";
+        gm_cpu_potts_sites(call, problem, arrays);
     } else {
         call->kernel = "potts_chains";
         gm_parallel_for(call->pool, arrays->chains, run_chain, &j);
