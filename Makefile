@@ -91,7 +91,7 @@ KERNELS := $(wildcard kernels/*.cu)
 EMBEDDED := genmath/compiler.h genmath/detail/arithmetic.h genmath/detail/trig.h \
     genmath/math.h genmath/philox.h genmath/detail/chain_noise.h host/step_factor.h \
     kernels/ensemble.cuh kernels/ode_rk4.cuh kernels/ode_erk.cuh kernels/sde_em.cuh \
-    kernels/mcmc_chain.cuh kernels/importance_draw.cuh kernels/functions.cuh
+    kernels/density_rows.cuh kernels/mcmc_chain.cuh kernels/importance_draw.cuh kernels/functions.cuh
 EMBEDDED_FILES := $(foreach h,$(EMBEDDED),$(firstword $(wildcard include/$(h) $(h))))
 
 # The headers that NVRTC needs to compile a user's system, as C++ string literals.

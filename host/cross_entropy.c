@@ -72,6 +72,8 @@ static gm_status check_score(gm_context *context, int32_t dim,
     GM_CHECK(context,
              score->density == NULL || score->density->params == 0 || score->params != NULL,
              invalid, "score.params is NULL: the density has parameters");
+    GM_CHECK(context, score->density == NULL || score->density->columns == 0, invalid,
+             "score.density is one over data, which is not taken here");
     return GM_STATUS_OK;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "host/chain_model.h"
+#include "host/density_check.h"
 #include "host/internal.h"
 #include "host/mcmc_args.h"
 #include "host/tempering_args.h"
@@ -218,6 +219,11 @@ static gm_status check_arrays(const gm_density_tempering_plan *plan, int64_t dra
     if (result != NULL) {
         GM_TRY(check_results(plan, draws, result, a, list));
     }
+    gm_density_data unused;
+    GM_TRY(gm_check_density_data(c, "state.data", s->data, density, plan->problem->dtype, &unused));
+    for (int i = 0; i < list->count; ++i) {
+        GM_TRY(gm_check_disjoint(c, list->name[i], list->tensor[i], "state.data", s->data, false));
+    }
     GM_TRY(check_input(plan, list, "state.params", s->params, density->params, chains));
     return check_input(plan, list, "state.scale", s->scale, density->dim, chains);
 }
@@ -257,7 +263,8 @@ static gm_status run_stretches(const gm_density_tempering_plan *plan, int64_t fi
                                  .params = state->params,
                                  .step = &step,
                                  .scale = state->scale,
-                                 .beta = &beta};
+                                 .beta = &beta,
+                                 .data = state->data};
     const gm_mcmc_result result = {.state = state->state,
                                    .accepted = &accepted,
                                    .status = status,

@@ -187,6 +187,7 @@ gm_status gm_importance_draw_from(const gm_importance_plan *plan, uint64_t first
     GM_CHECK(context, n <= (1LL << 32), GM_STATUS_INVALID_ARGUMENT,
              "%lld samples of a problem: 2^32 at most", (long long)n);
     gm_importance_arrays a = {.problems = k, .n = n};
+    GM_TRY(gm_check_density_data(context, "input.data", input->data, p->density, p->dtype, &a.data));
     const char *const because = "the density's sizes, and the number of samples";
     const array_view inputs[] = {
         {"input.mean",
@@ -229,6 +230,14 @@ gm_status gm_importance_draw_from(const gm_importance_plan *plan, uint64_t first
          because,
          (void **)&a.params,
          a.params_stride},
+        {"input.data",
+         input->data,
+         p->dtype,
+         2,
+         {a.data.rows, p->density != NULL ? p->density->columns : 0},
+         because,
+         (void **)&a.data.data,
+         a.data.stride},
     };
     const array_view outputs[] = {
         {"samples.points",
@@ -256,7 +265,7 @@ gm_status gm_importance_draw_from(const gm_importance_plan *plan, uint64_t first
          &a.log_proposal,
          a.log_proposal_stride},
     };
-    GM_TRY(take_views(context, inputs, 5, outputs, 3));
+    GM_TRY(take_views(context, inputs, 6, outputs, 3));
     return k == 0 || n == 0 ? GM_STATUS_OK
                             : plan->backend->importance_draw(&context->call, p, plan->state, &a);
 }

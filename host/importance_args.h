@@ -6,6 +6,8 @@
 #include <genmath/importance.h>
 #include <genmath/philox.h>
 
+#include "host/density_data.h"
+
 typedef struct gm_importance_problem {
     const gm_density *density; /* NULL: none */
     int32_t dim, params;
@@ -20,6 +22,7 @@ typedef struct gm_importance_arrays {
     void *drawn, *log_target, *log_proposal;
     int64_t mean_stride[2], scale_stride[2], factor_stride[3], points_stride[3], params_stride[2];
     int64_t drawn_stride[3], log_target_stride[2], log_proposal_stride[2];
+    gm_density_data data;
 } gm_importance_arrays;
 
 /* Estimates of a problem, and of each function. */

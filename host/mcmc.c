@@ -56,8 +56,11 @@ gm_status gm_mcmc_plan_create(gm_context *context, const gm_density *density,
     GM_TRY(check_options(context, options));
     if (options->check != NULL) {
         char message[256];
-        const gm_status found =
-            gm_density_check(density, options->check, options->check + density->dim, message);
+        const double *params = options->check + density->dim;
+        const gm_status found = density->columns == 0
+                                    ? gm_density_check(density, options->check, params, message)
+                                    : gm_density_check_data(density, options->check, params, 1,
+                                                            params + density->params, message);
         GM_CHECK(context, found == GM_STATUS_OK, GM_STATUS_INVALID_ARGUMENT,
                  "density %s at options.check: %s", density->name, message);
     }
@@ -135,7 +138,7 @@ static gm_status check_view(gm_context *context, const array_view *view, bool wr
 
 enum { INPUTS = 6, OUTPUTS = 10 };
 
-static gm_status check_views(gm_context *context, const array_view *inputs,
+static gm_status check_views(gm_context *context, const array_view *inputs, const gm_tensor *data,
                              const array_view *outputs) {
     const gm_tensor *state = inputs[0].tensor;
     GM_TRY(gm_check_tensor(context, "input.state", state, 2, GM_DTYPE_BIT(inputs[0].dtype)));
@@ -153,6 +156,8 @@ static gm_status check_views(gm_context *context, const array_view *inputs,
             GM_TRY(gm_check_disjoint(context, outputs[i].name, outputs[i].tensor, inputs[j].name,
                                      inputs[j].tensor, i == 0 && j == 0));
         }
+        GM_TRY(gm_check_disjoint(context, outputs[i].name, outputs[i].tensor, "input.data", data,
+                                 false));
         for (int j = 0; j < i; ++j) {
             GM_TRY(gm_check_disjoint(context, outputs[i].name, outputs[i].tensor, outputs[j].name,
                                      outputs[j].tensor, false));
@@ -247,7 +252,9 @@ gm_status gm_mcmc_run(const gm_mcmc_plan *plan, int64_t first_step, const gm_mcm
         {"result.scale", result->scale, 2, type, dim, by_dim, &a.end_scale, a.end_scale_stride},
         {"result.log_density", result->log_density, 1, type, 0, NULL, &a.logp, a.logp_stride},
     };
-    GM_TRY(check_views(context, inputs, outputs));
+    GM_TRY(gm_check_density_data(context, "input.data", input->data, problem->density, type,
+                                 &a.data));
+    GM_TRY(check_views(context, inputs, input->data, outputs));
     GM_TRY(check_firsts(context, problem, input, result));
     take(inputs, INPUTS);
     take(outputs, OUTPUTS);

@@ -4,6 +4,8 @@
 
 #include <genmath/mcmc.h>
 
+#include "host/density_data.h"
+
 typedef struct gm_mcmc_problem {
     const gm_density *density;
     gm_dtype dtype;
@@ -31,6 +33,7 @@ typedef struct gm_mcmc_arrays {
     int64_t end_stride[2], draws_stride[3], mean_stride[2], variance_stride[2];
     int64_t end_step_stride[1], accepted_stride[1], outside_stride[1], status_stride[1],
         logp_stride[1], end_scale_stride[2];
+    gm_density_data data;
 } gm_mcmc_arrays;
 
 /* gm_mcmc_mass. NULL: not wanted. Strides in elements: of draw, component, chain; row, column. */

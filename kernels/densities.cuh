@@ -9,6 +9,9 @@
 
 #include <genmath/density.h>
 
+#include "host/density_data.h"
+#include "kernels/density_rows.cuh"
+
 #define GM_KERNEL_BODY(function, out, ...)                                                         \
     template <typename real>                                                                       \
     __device__ __forceinline__ static void function([[maybe_unused]] real t,                       \
@@ -21,6 +24,7 @@
     struct name {                                                                                  \
         static constexpr int max_dim = dimension;                                                  \
         static constexpr int max_params = parameters;                                              \
+        static constexpr int max_columns = 0;                                                      \
         static const char *source() {                                                              \
             return #log_p;                                                                         \
         }                                                                                          \
@@ -42,17 +46,39 @@ namespace builtin {
 #include "host/densities_list.h"
 }
 
+static_assert(ROW_BLOCK == GM_ROW_BLOCK, "the same sums on every backend");
+
+template <typename real> data_rows<real> rows_of(const gm_density_data &data) {
+    return {static_cast<const real *>(data.data), data.rows, {data.stride[0], data.stride[1]}};
+}
+
 #ifndef __CUDACC__
 /* A user's density through its scalar functions: what the emulator runs in place of a compiled
  * body. */
 struct host_density {
     static constexpr int max_dim = GM_MAX_SYSTEM_DIM, max_params = GM_MAX_SYSTEM_PARAMS;
+    static constexpr int max_columns = GM_MAX_DATA_COLUMNS;
     const gm_density *density;
     int dim() const {
         return density->dim;
     }
     int params() const {
         return density->params;
+    }
+    int columns() const {
+        return density->columns;
+    }
+    void row(const float *d, const float *y, const float *p, float *logp) const {
+        density->row_f32(d, y, p, logp);
+    }
+    void row(const double *d, const double *y, const double *p, double *logp) const {
+        density->row_f64(d, y, p, logp);
+    }
+    void row_gradient(const float *d, const float *y, const float *p, float *grad) const {
+        density->row_gradient_f32(d, y, p, grad);
+    }
+    void row_gradient(const double *d, const double *y, const double *p, double *grad) const {
+        density->row_gradient_f64(d, y, p, grad);
     }
     void log_density(float t, const float *y, const float *p, float *logp) const {
         density->log_density_f32(t, y, p, logp);

@@ -14,7 +14,7 @@ namespace {
 
 /* No target: samples alone, of as many coordinates as the plan says. */
 struct no_density {
-    static constexpr int max_dim = GM_MAX_SYSTEM_DIM, max_params = 0;
+    static constexpr int max_dim = GM_MAX_SYSTEM_DIM, max_params = 0, max_columns = 0;
     int coordinates;
     __device__ int dim() const {
         return coordinates;
@@ -67,7 +67,7 @@ const builtin_row builtin_rows[] = {GM_BUILTIN_DENSITIES(GM_ROW)};
 
 builtin_launch find_builtin(const gm_density &density) {
     for (const builtin_row &row : builtin_rows) {
-        if (row.dim == density.dim && row.params == density.params &&
+        if (density.columns == 0 && row.dim == density.dim && row.params == density.params &&
             strcmp(row.source(), density.source) == 0) {
             return row.launch;
         }
@@ -110,6 +110,7 @@ importance_params<real> make_params(const gm_importance_problem &p, const gm_imp
     memcpy(k.drawn_stride, a.drawn_stride, sizeof k.drawn_stride);
     memcpy(k.log_target_stride, a.log_target_stride, sizeof k.log_target_stride);
     memcpy(k.log_proposal_stride, a.log_proposal_stride, sizeof k.log_proposal_stride);
+    k.data = rows_of<real>(a.data);
     return k;
 }
 

@@ -10,7 +10,7 @@
 
 #include <genmath/philox.h>
 
-#include "kernels/ensemble.cuh"
+#include "kernels/density_rows.cuh"
 
 namespace gm {
 
@@ -21,6 +21,7 @@ template <typename real> struct importance_params {
     real *drawn, *log_target, *log_proposal;
     int64_t mean_stride[2], scale_stride[2], factor_stride[3], points_stride[3], params_stride[2];
     int64_t drawn_stride[3], log_target_stride[2], log_proposal_stride[2];
+    data_rows<real> data;
 };
 
 __device__ __forceinline__ void proposal_normals(const importance_params<float> &a, uint64_t index,
@@ -115,7 +116,7 @@ __device__ __forceinline__ void importance_sample(const Density &density,
         p[r] = a.params[k * a.params_stride[0] + r * a.params_stride[1]];
     }
     real log_p = static_cast<real>(gm_from_bits_f32(0x7fc00000u));
-    density.log_density(static_cast<real>(0), x, p, &log_p);
+    log_density_of(density, a.data, x, p, &log_p);
     a.log_target[k * a.log_target_stride[0] + i * a.log_target_stride[1]] = log_p;
 }
 

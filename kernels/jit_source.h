@@ -55,10 +55,11 @@ inline std::string cast_literals(const char *body) {
     return out;
 }
 
-inline std::string body_function(const char *name, const char *output, const char *body) {
+inline std::string body_function(const char *name, const char *output, const char *body,
+                                 const char *first = "real t") {
     return std::string("    template <typename real>\n"
                        "    __device__ __forceinline__ static void ") +
-           name + "(real t, const real *y, const real *p, real *" + output + ") {\n#line 1 \"" +
+           name + "(" + first + ", const real *y, const real *p, real *" + output + ") {\n#line 1 \"" +
            name + "\"\n" + cast_literals(body) + "\n    }\n";
 }
 
@@ -92,6 +93,16 @@ inline std::string jit_program(const gm_system &system, const gm_sde *sde, bool 
            "> a) {\n    gm::" + params + "_trajectory(user_system(), a);\n}\n";
 }
 
+/* What a density over data has besides. */
+inline std::string row_functions(const gm_density &density) {
+    return density.columns == 0
+               ? std::string()
+               : constant_function("int", "columns", density.columns) +
+                     body_function("row", "logp", density.row_source, "const real *d") +
+                     body_function("row_gradient", "grad", density.row_gradient_source,
+                                   "const real *d");
+}
+
 /* The same over a density: chains, or samples of a proposal. */
 inline std::string density_program(const gm_density &density, bool is_double, const char *header,
                                    const char *params, const char *function) {
@@ -99,8 +110,9 @@ inline std::string density_program(const gm_density &density, bool is_double, co
            ".cuh\"\nstruct user_density {\n"
            "    static constexpr int max_dim = " +
            std::to_string(density.dim) + ", max_params = " + std::to_string(density.params) +
-           ";\n" + constant_function("int", "dim", density.dim) +
-           constant_function("int", "params", density.params) +
+           ", max_columns = " + std::to_string(density.columns) + ";\n" +
+           constant_function("int", "dim", density.dim) +
+           constant_function("int", "params", density.params) + row_functions(density) +
            body_function("log_density", "logp", density.source) +
            body_function("gradient", "grad", density.gradient_source) +
            "};\nextern \"C\" __global__ void __launch_bounds__(gm::ENSEMBLE_BLOCK)\n"

@@ -52,7 +52,7 @@ const builtin_row builtin_rows[] = {GM_BUILTIN_DENSITIES(GM_ROW)};
 
 builtin_launch find_builtin(const gm_density &density) {
     for (const builtin_row &row : builtin_rows) {
-        if (row.dim == density.dim && row.params == density.params &&
+        if (density.columns == 0 && row.dim == density.dim && row.params == density.params &&
             strcmp(row.source(), density.source) == 0 &&
             strcmp(row.gradient_source(), density.gradient_source) == 0) {
             return row.launch;
@@ -118,6 +118,7 @@ mcmc_params<real> make_params(const gm_mcmc_problem &p, const gm_mcmc_arrays &a)
     memcpy(k.status_stride, a.status_stride, sizeof k.status_stride);
     memcpy(k.end_scale_stride, a.end_scale_stride, sizeof k.end_scale_stride);
     memcpy(k.logp_stride, a.logp_stride, sizeof k.logp_stride);
+    k.data = rows_of<real>(a.data);
     return k;
 }
 

@@ -15,13 +15,14 @@
  * Bound: instruction issue of the gradient; at most 5 dim registers (doubles: twice that) are live,
  * so that from about 40 floats on they spill to local memory. A factor is read where it lies, by
  * all threads of a warp at once if they share it; what it multiplies goes through local memory, so
- * that the arrays above stay registers.
+ * that the arrays above stay registers. Over data the rows of density_rows.cuh are the bound: as
+ * many loads as columns a row and evaluation.
  */
 #pragma once
 
 #include <genmath/detail/chain_noise.h>
 
-#include "kernels/ensemble.cuh"
+#include "kernels/density_rows.cuh"
 #include "kernels/functions.cuh"
 
 namespace gm {
@@ -42,6 +43,7 @@ template <typename real> struct mcmc_params {
     int64_t end_stride[2], draws_stride[3], mean_stride[2], variance_stride[2];
     int64_t end_step_stride[1], accepted_stride[1], outside_stride[1], status_stride[1],
         logp_stride[1], end_scale_stride[2];
+    data_rows<real> data;
 };
 
 /* Noise in the precision asked for. */
@@ -177,17 +179,17 @@ __device__ __forceinline__ real propose(const Density &density, const mcmc_param
         add_kinetic(density, half, s);
         kick(density, a, s.g, half, s);
         drift(density, a, s.y, s);
-        density.gradient(static_cast<real>(0), s.y_new, s.p, s.g_new);
+        gradient_of(density, a.data, s.y_new, s.p, s.g_new);
         for (int32_t l = 1; l < length; ++l) {
             kick(density, a, s.g_new, static_cast<real>(1), s);
             drift(density, a, s.y_new, s);
-            density.gradient(static_cast<real>(0), s.y_new, s.p, s.g_new);
+            gradient_of(density, a.data, s.y_new, s.p, s.g_new);
         }
     }
     if (a.method == MCMC_ULA) {
         return 0;
     }
-    density.log_density(static_cast<real>(0), s.y_new, s.p, &s.logp_new);
+    log_density_of(density, a.data, s.y_new, s.p, &s.logp_new);
     if (a.method != MCMC_RWM) {
         kick(density, a, s.g_new, half, s);
         add_kinetic(density, -half, s);
@@ -236,7 +238,7 @@ __device__ __forceinline__ void sweep(const Density &density, const mcmc_params<
         GM_UNROLL for (int c = 0; c < density.dim(); ++c) {
             s.y_new[c] = c == at ? s.y[c] + s.size * (s.scale[c] * to) : s.y[c];
         }
-        density.log_density(static_cast<real>(0), s.y_new, s.p, &s.logp_new);
+        log_density_of(density, a.data, s.y_new, s.p, &s.logp_new);
         const real ratio = s.beta * (s.logp_new - s.logp);
         const bool finite = all_finite(density, s.y_new) && is_finite(ratio);
         const int64_t decision = step * density.dim() + u;
@@ -319,10 +321,10 @@ __device__ __forceinline__ void start_chain(const Density &density, const mcmc_p
         s.g[c] = s.g_new[c] = s.mean[c] = s.square[c] = 0;
     }
     if (a.method != MCMC_ULA) {
-        density.log_density(static_cast<real>(0), s.y, s.p, &s.logp);
+        log_density_of(density, a.data, s.y, s.p, &s.logp);
     }
     if (a.method != MCMC_RWM && a.method != MCMC_COMPONENT) {
-        density.gradient(static_cast<real>(0), s.y, s.p, s.g);
+        gradient_of(density, a.data, s.y, s.p, s.g);
     }
     const bool finite = all_finite(density, s.y) && all_finite(density, s.g) && is_finite(s.logp);
     s.status = !valid ? INVALID_ARGUMENT : finite ? OK : NON_FINITE;
@@ -389,7 +391,7 @@ __device__ __forceinline__ void mcmc_chain(const Density &density, const mcmc_pa
         }
     }
     if (a.method == MCMC_ULA && a.logp != nullptr) {
-        density.log_density(static_cast<real>(0), s.y, s.p, &s.logp);
+        log_density_of(density, a.data, s.y, s.p, &s.logp);
     }
     store_chain(density, a, i, s);
 }

@@ -128,7 +128,8 @@ static void temper(const subject *s, density_ladders *l) {
     gm_tensor params = gm_tensor_2d(p.view.data, p.dtype, p.shape[0], l->count * l->temperatures);
     params.stride[0] = 1;
     params.stride[1] = 0;
-    const gm_density_tempering_state state = {&a[0].view, &a[1].view, &a[2].view, &params, NULL};
+    const gm_density_tempering_state state = {&a[0].view, &a[1].view, &a[2].view,
+                                              &params,    NULL,       NULL};
     const gm_density_tempering_result result = {&a[3].view, &a[4].view, &a[5].view, &a[6].view,
                                                 &a[7].view, &a[8].view, &a[9].view};
     gm_workspace workspace = {0};

@@ -15,7 +15,10 @@ typedef struct chains {
     const double *factor;                               /* (dim, dim, chains), or NULL */
     bool shared; /* params, step, scale, beta and factor have one column, read with a stride of 0 */
     bool turned; /* a chain's components side by side in every array */
-    bool in_place; /* result.state is input.state */
+    bool in_place;      /* result.state is input.state */
+    const double *data; /* (rows, columns), row-major, of a density over data */
+    int64_t rows;
+    int data_layout; /* see data_upload */
 } chains;
 
 typedef struct chains_result {
@@ -95,6 +98,39 @@ static inline void *chain_download(gm_context *context, chain_array *a, int64_t 
     return values;
 }
 
+/* The data of a density in memory row by row (0), column by column (1), or backwards with
+ * gaps of NaN (2); a guard on both sides. */
+static inline chain_array data_upload(gm_context *context, gm_dtype dtype, int64_t rows,
+                                      int64_t columns, int how, const double *values) {
+    const int64_t size = (int64_t)gm_dtype_size(dtype), step = 2 * columns + 3;
+    const int64_t held = how == 2 ? rows * step : rows * columns;
+    const int64_t stride[] = {how == 0   ? columns
+                              : how == 1 ? 1
+                                         : -step,
+                              how == 0   ? 1
+                              : how == 1 ? rows
+                                         : 2};
+    const int64_t base = how == 2 && rows > 0 ? (rows - 1) * step : 0;
+    chain_array a = {.bytes = (size_t)(held * size + 2 * CHAIN_GUARD)};
+    unsigned char *host = malloc(a.bytes);
+    void *memory;
+    assert_non_null(host);
+    memset(host, 0xff, a.bytes);
+    for (int64_t i = 0; i < rows * columns; ++i) {
+        const int64_t at = base + i / columns * stride[0] + i % columns * stride[1];
+        const float narrow = (float)values[i];
+        memcpy(host + CHAIN_GUARD + at * size, dtype == GM_F64 ? (const void *)&values[i] : &narrow,
+               (size_t)size);
+    }
+    ASSERT_OK(context, gm_memory_alloc(context, a.bytes, &memory));
+    ASSERT_OK(context, gm_memory_upload(context, memory, host, a.bytes));
+    free(host);
+    a.memory = memory;
+    a.tensor = (gm_tensor){
+        a.memory + CHAIN_GUARD + base * size, dtype, 2, {rows, columns}, {stride[0], stride[1]}};
+    return a;
+}
+
 /* Runs and fails the test unless the call succeeds. */
 static inline chains_result run_chains(const subject *s, const chains *in) {
     gm_context *context = s->context;
@@ -126,12 +162,15 @@ static inline chains_result run_chains(const subject *s, const chains *in) {
     for (int i = 0; i < 3; ++i) {
         counts[i] = chain_upload(context, GM_I32, 1, 1, 1, n, false, false, NULL);
     }
+    chain_array data =
+        data_upload(context, dtype, in->rows, in->density->columns, in->data_layout, in->data);
     const gm_mcmc_input input = {&start.tensor,
                                  params > 0 ? &p.tensor : NULL,
                                  &h.tensor,
                                  in->scale != NULL ? &scale.tensor : NULL,
                                  in->beta != NULL ? &beta.tensor : NULL,
-                                 in->factor != NULL ? &factors : NULL};
+                                 in->factor != NULL ? &factors : NULL,
+                                 in->density->columns > 0 ? &data.tensor : NULL};
     const bool adapts = in->options.target > 0, by_scale = in->options.method == GM_MCMC_COMPONENT;
     const gm_mcmc_result result = {.state = &end.tensor,
                                    .draws = draws > 0 ? &kept.tensor : NULL,
@@ -153,6 +192,7 @@ static inline chains_result run_chains(const subject *s, const chains *in) {
     ASSERT_OK(context, gm_memory_free(context, scale.memory));
     ASSERT_OK(context, gm_memory_free(context, beta.memory));
     ASSERT_OK(context, gm_memory_free(context, factor.memory));
+    ASSERT_OK(context, gm_memory_free(context, data.memory));
     return (chains_result){.state = chain_download(context, &end, 1, dim, n, turned),
                            .draws = chain_download(context, &kept, draws, dim, n, turned),
                            .mean = chain_download(context, &mean, 1, dim, n, turned),

@@ -114,6 +114,12 @@ int main(int, char **arguments) {
     density.gradient_source = "{ grad[0] = 0.1; grad[1] = y[0]; grad[2] = -0.5 * y[2]; }";
     write(folder + "chain.cu", gm::jit_density_program(density, false));
     write(folder + "weight.cu", gm::jit_importance_program(density, false));
+    density.columns = 2;
+    density.row_source = "{ logp[0] = -0.5 * (d[1] - y[0] * d[0]) * (d[1] - y[0] * d[0]); }";
+    density.row_gradient_source = "{ grad[0] = (d[1] - y[0] * d[0]) * d[0]; grad[1] = 0.1 * d[1];"
+                                  " grad[2] = gm_exp(-0.5 * y[2]); }";
+    write(folder + "chain_data.cu", gm::jit_density_program(density, false));
+    write(folder + "weight_data.cu", gm::jit_importance_program(density, false));
     std::string bad = gm::jit_program(system, nullptr, false, false);
     for (size_t at; (at = bad.find("(real)0.1")) != std::string::npos;) {
         bad.erase(at, 6);
@@ -158,7 +164,7 @@ kept() {
 # Those that take long to compile wait for the long tests.
 slow='kernels/(reduce|linalg_|contract_(direct|small|group|tensor)|diffusion)'
 found='' skipped=''
-printf '%s\n' "$folder"/{rk4,erk,em,chain,weight,bad,calls}.cu >"$folder/list"
+printf '%s\n' "$folder"/{rk4,erk,em,chain,weight,chain_data,weight_data,bad,calls}.cu >"$folder/list"
 for file in $files; do
     if ! kept "$file"; then
         if [[ $file =~ $slow ]] && [ -z "${GENMATH_TEST_FULL:-}" ]; then
@@ -202,7 +208,7 @@ check() {
         echo "ok: $1: $count float kernels without a double-precision instruction"
     fi
 }
-for program in rk4 erk em chain weight; do
+for program in rk4 erk em chain weight chain_data weight_data; do
     check "a user's system, $program" "$program" gm_user_kernel '^$' 1
 done
 for file in $found; do

@@ -455,7 +455,7 @@ static void wrong_runs_are_refused(void **state) {
                     thick = gm_tensor_2d(held, GM_F64, 2, 15);
     _Alignas(64) static char scratch[4096];
     gm_workspace w = {scratch, sizeof scratch}, small = {scratch, 64};
-    const gm_density_tempering_state right = {v[0], v[1], v[2], &params, NULL};
+    const gm_density_tempering_state right = {v[0], v[1], v[2], &params, NULL, NULL};
     ASSERT_FAILS(NULL, gm_density_tempering_run(NULL, 0, 3, &right, NULL, &w),
                  GM_STATUS_INVALID_ARGUMENT, "plan is NULL");
     ASSERT_FAILS(c, gm_density_tempering_run(plan, 0, 3, NULL, NULL, &w),
@@ -470,19 +470,19 @@ static void wrong_runs_are_refused(void **state) {
                  GM_STATUS_INVALID_ARGUMENT, "first_swap");
     ASSERT_FAILS(c, gm_density_tempering_run(plan, 0, 3, &right, NULL, &small),
                  GM_STATUS_WORKSPACE_TOO_SMALL, "workspace.bytes = 64");
-    const gm_density_tempering_state states[] = {{NULL, v[1], v[2], &params, NULL},
-                                                 {v[0], NULL, v[2], &params, NULL},
-                                                 {v[0], v[1], NULL, &params, NULL},
-                                                 {v[0], v[1], v[2], NULL, NULL},
-                                                 {v[0], v[1], v[2], v[0], NULL}};
+    const gm_density_tempering_state states[] = {{NULL, v[1], v[2], &params, NULL, NULL},
+                                                 {v[0], NULL, v[2], &params, NULL, NULL},
+                                                 {v[0], v[1], NULL, &params, NULL, NULL},
+                                                 {v[0], v[1], v[2], NULL, NULL, NULL},
+                                                 {v[0], v[1], v[2], v[0], NULL, NULL}};
     static const char *const texts[] = {"state.state is NULL", "state.level", "state.label is NULL",
                                         "state.params is NULL", "overlap"};
     for (int i = 0; i < COUNT(states); ++i) {
         ASSERT_FAILS(c, gm_density_tempering_run(plan, 0, 3, &states[i], NULL, &w),
                      GM_STATUS_INVALID_ARGUMENT, texts[i]);
     }
-    const gm_density_tempering_state wide = {v[0], v[1], v[2], &thick, NULL},
-                                     scale = {v[0], v[1], v[2], &params, &thick};
+    const gm_density_tempering_state wide = {v[0], v[1], v[2], &thick, NULL, NULL},
+                                     scale = {v[0], v[1], v[2], &params, &thick, NULL};
     ASSERT_FAILS(c, gm_density_tempering_run(plan, 0, 3, &wide, NULL, &w), GM_STATUS_SHAPE_MISMATCH,
                  "state.params.shape[0] = 2");
     ASSERT_FAILS(c, gm_density_tempering_run(plan, 0, 3, &scale, NULL, &w),

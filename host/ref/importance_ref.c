@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "host/importance_args.h"
+#include "host/ref/density_terms.h"
 #include "host/ref/ref.h"
 #include "host/strided.h"
 
@@ -53,7 +54,7 @@ static double propose(const gm_importance_problem *p, const gm_importance_arrays
 
 void gm_ref_importance_sample(const gm_importance_problem *p, const gm_importance_arrays *a,
                               int64_t k, int64_t i) {
-    double x[GM_MAX_SYSTEM_DIM] = {0}, params[GM_MAX_SYSTEM_PARAMS], log_q = NAN, log_p = NAN;
+    double x[GM_MAX_SYSTEM_DIM] = {0}, params[GM_MAX_SYSTEM_PARAMS], log_q = NAN;
     if (a->points == NULL) {
         log_q = propose(p, a, k, i, x);
     }
@@ -80,7 +81,7 @@ void gm_ref_importance_sample(const gm_importance_problem *p, const gm_importanc
         params[r] =
             gm_load_real(a->params, p->dtype, k * a->params_stride[0] + r * a->params_stride[1]);
     }
-    p->density->log_density_f64(0, x, params, &log_p);
+    const double log_p = gm_ref_log_density(p->density, &a->data, p->dtype, x, params);
     gm_store_real(a->log_target, p->dtype,
                   k * a->log_target_stride[0] + i * a->log_target_stride[1], log_p);
 }

@@ -10,6 +10,7 @@
 #include <genmath/detail/chain_noise.h>
 
 #include "host/mcmc_args.h"
+#include "host/ref/density_terms.h"
 #include "host/ref/ref.h"
 #include "host/strided.h"
 
@@ -17,6 +18,7 @@
 
 typedef struct chain {
     const gm_mcmc_problem *problem;
+    const gm_density_data *data;
     uint64_t index;
     double y[DIM], params[GM_MAX_SYSTEM_PARAMS], factor[DIM][DIM], h, beta;
     double mean[DIM], square[DIM];   /* of the steps made: mean, sum of squares about it */
@@ -26,13 +28,11 @@ typedef struct chain {
 } chain;
 
 static double log_density(const chain *c, const double *y) {
-    double value = NAN;
-    c->problem->density->log_density_f64(0, y, c->params, &value);
-    return value;
+    return gm_ref_log_density(c->problem->density, c->data, c->problem->dtype, y, c->params);
 }
 
 static void gradient(const chain *c, const double *y, double *g) {
-    c->problem->density->gradient_f64(0, y, c->params, g);
+    gm_ref_gradient(c->problem->density, c->data, c->problem->dtype, y, c->params, g);
 }
 
 /* What a chain samples: p to the power of beta. */
@@ -366,7 +366,7 @@ static void store(const chain *c, const gm_mcmc_arrays *a, int64_t i) {
 }
 
 static void run_one(const gm_mcmc_problem *p, const gm_mcmc_arrays *a, int64_t i) {
-    chain c = {.problem = p, .index = p->first_index + (uint64_t)i};
+    chain c = {.problem = p, .data = &a->data, .index = p->first_index + (uint64_t)i};
     load(&c, a, i);
     for (int64_t step = 0; step < p->steps; ++step) {
         if (c.status == GM_STATUS_OK) {

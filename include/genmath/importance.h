@@ -49,6 +49,8 @@ typedef struct gm_importance_input {
                               * positive diagonal; what is above it is not read */
     const gm_tensor *points; /* (k, dim, n): where mean is NULL */
     const gm_tensor *params; /* (k, params); NULL for a density without */
+    const gm_tensor *data;   /* (rows, columns): of the density, shared by all problems; NULL for a
+                              * density without */
 } gm_importance_input;
 
 /* Each may be NULL: not wanted. points gives n, or log_target or log_proposal if it is NULL. */

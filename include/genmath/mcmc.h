@@ -60,8 +60,9 @@ typedef struct gm_mcmc_options {
                         * (COMPONENT: each scale) is adapted to during this call, see below */
     uint64_t seed;     /* the key of the noise */
     uint64_t first_index; /* of chain 0 among the chains this call has a slice of */
-    const double *check;  /* NULL, or a state and then the parameters, in host memory: the plan
-                           * tries the density there first, see gm_density_check */
+    const double *check;  /* NULL, or a state, then the parameters, then of a density over data one
+                           * row of it, in host memory: the plan tries the density there first, see
+                           * gm_density_check */
 } gm_mcmc_options;
 
 typedef struct gm_mcmc_plan gm_mcmc_plan;
@@ -84,6 +85,8 @@ typedef struct gm_mcmc_input {
     const gm_tensor *beta;   /* (n): inverse temperature, > 0; NULL: 1 */
     const gm_tensor *factor; /* (dim, dim, n): S, in place of scale; NULL: diagonal; not for
                               * COMPONENT. What is above the diagonal is not read */
+    const gm_tensor *data;   /* (rows, columns): of the density, shared by all chains; rows may be
+                              * 0; NULL for a density without */
 } gm_mcmc_input;
 
 /*
@@ -134,8 +137,8 @@ typedef struct gm_mcmc_result {
  * Determinism: equal bits for any number of threads and any batch; an accept decision compares
  * floats, so that backends agree in distribution, and bit for bit only where their rounding does.
  * Cost per step and chain: dim normals, a log density (COMPONENT: dim), a gradient per leapfrog
- * step; with a factor two products by a triangle for each. A factor that chains share (stride 0) is
- * the fast one. Allocates nothing.
+ * step, each over all rows of the data; with a factor two products by a triangle for each. A factor
+ * that chains share (stride 0) is the fast one. Allocates nothing.
  */
 gm_status gm_mcmc_run(const gm_mcmc_plan *plan, int64_t first_step, const gm_mcmc_input *input,
                       const gm_mcmc_result *result);
