@@ -91,7 +91,8 @@ KERNELS := $(wildcard kernels/*.cu)
 EMBEDDED := genmath/compiler.h genmath/detail/arithmetic.h genmath/detail/trig.h \
     genmath/math.h genmath/philox.h genmath/detail/chain_noise.h host/step_factor.h \
     kernels/ensemble.cuh kernels/ode_rk4.cuh kernels/ode_erk.cuh kernels/sde_em.cuh \
-    kernels/density_rows.cuh kernels/mcmc_chain.cuh kernels/importance_draw.cuh kernels/functions.cuh
+    kernels/density_rows.cuh kernels/functions.cuh kernels/mcmc_chain.cuh kernels/importance_draw.cuh \
+    genmath/detail/gibbs_math.h genmath/detail/gibbs_noise.h kernels/gibbs_chain.cuh
 EMBEDDED_FILES := $(foreach h,$(EMBEDDED),$(firstword $(wildcard include/$(h) $(h))))
 
 # The headers that NVRTC needs to compile a user's system, as C++ string literals.

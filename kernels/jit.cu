@@ -10,6 +10,7 @@
 #include <nvrtc.h>
 #include <vector>
 
+#include "kernels/gibbs_source.h"
 #include "kernels/jit_cache.h"
 #include "kernels/jit_source.h"
 #include "kernels/launch.cuh"
@@ -206,6 +207,10 @@ gm_status jit_mcmc(gm_call *call, const gm_density &density, gm_dtype dtype, jit
 gm_status jit_importance(gm_call *call, const gm_density &density, gm_dtype dtype,
                          jit_kernel **kernel) {
     return build(call, density.name, jit_importance_program(density, dtype == GM_F64), kernel);
+}
+
+gm_status jit_gibbs(gm_call *call, const gm_gibbs &gibbs, gm_dtype dtype, jit_kernel **kernel) {
+    return build(call, gibbs.name, jit_gibbs_program(gibbs, dtype == GM_F64), kernel);
 }
 
 gm_status jit_launch(gm_call *call, const jit_kernel *kernel, unsigned blocks, unsigned threads,

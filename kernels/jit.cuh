@@ -5,6 +5,7 @@
 #pragma once
 
 #include <genmath/density.h>
+#include <genmath/gibbs.h>
 #include <genmath/sde.h>
 
 #include "host/backend.h"
@@ -29,6 +30,7 @@ gm_status jit_sde(gm_call *call, const gm_sde &sde, gm_dtype dtype, jit_kernel *
 gm_status jit_mcmc(gm_call *call, const gm_density &density, gm_dtype dtype, jit_kernel **kernel);
 gm_status jit_importance(gm_call *call, const gm_density &density, gm_dtype dtype,
                          jit_kernel **kernel);
+gm_status jit_gibbs(gm_call *call, const gm_gibbs &gibbs, gm_dtype dtype, jit_kernel **kernel);
 
 /* Launches a one-dimensional grid with one argument, a struct. Does not wait. */
 gm_status jit_launch(gm_call *call, const jit_kernel *kernel, unsigned blocks, unsigned threads,

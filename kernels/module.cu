@@ -175,6 +175,9 @@ const gm_backend backend = {
     multispin_run,
     multispin_convert,
     multispin_release,
+    gibbs_prepare,
+    gibbs_run,
+    gibbs_release,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

@@ -95,6 +95,10 @@ gm_status multispin_run(gm_call *call, const gm_multispin_problem *problem, void
 gm_status multispin_convert(gm_call *call, const gm_multispin_problem *problem, void *state,
                             const gm_multispin_spins *spins);
 void multispin_release(gm_call *call, void *state);
+gm_status gibbs_prepare(gm_call *call, const gm_gibbs_problem *problem, void **state);
+gm_status gibbs_run(gm_call *call, const gm_gibbs_problem *problem, void *state,
+                    const gm_gibbs_arrays *arrays);
+void gibbs_release(gm_call *call, void *state);
 
 /* The library's own function is not linked into a module. */
 inline const char *gm_dtype_text(gm_dtype dtype) {

@@ -54,4 +54,5 @@ const gm_backend gm_backend_cpu = {
     .multispin_workspace = gm_cpu_multispin_workspace,
     .multispin_run = gm_cpu_multispin_run,
     .multispin_convert = gm_cpu_multispin_convert,
+    .gibbs_run = gm_cpu_gibbs_run,
 };

@@ -72,5 +72,7 @@ gm_status gm_cpu_multispin_run(gm_call *call, const struct gm_multispin_problem 
                                void *state, const struct gm_multispin_arrays *arrays);
 gm_status gm_cpu_multispin_convert(gm_call *call, const struct gm_multispin_problem *problem,
                                    void *state, const struct gm_multispin_spins *spins);
+gm_status gm_cpu_gibbs_run(gm_call *call, const struct gm_gibbs_problem *problem, void *state,
+                           const struct gm_gibbs_arrays *arrays);
 
 #endif

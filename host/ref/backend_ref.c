@@ -47,4 +47,5 @@ const gm_backend gm_backend_ref = {
     .hopfield_run = gm_ref_hopfield_run,
     .multispin_run = gm_ref_multispin_run,
     .multispin_convert = gm_ref_multispin_convert,
+    .gibbs_run = gm_ref_gibbs_run,
 };

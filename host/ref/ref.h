@@ -91,5 +91,7 @@ gm_status gm_ref_multispin_convert(gm_call *call, const struct gm_multispin_prob
 /* One chain of it. */
 void gm_ref_multispin_convert_chain(const struct gm_multispin_problem *problem,
                                     const struct gm_multispin_spins *spins, int64_t chain);
+gm_status gm_ref_gibbs_run(gm_call *call, const struct gm_gibbs_problem *problem, void *state,
+                           const struct gm_gibbs_arrays *arrays);
 
 #endif

@@ -17,6 +17,7 @@
 #include <genmath/factor_graph.h>
 #include <genmath/fft.h>
 #include <genmath/gather.h>
+#include <genmath/gibbs.h>
 #include <genmath/factor_graph.h>
 #include <genmath/importance.h>
 #include <genmath/hopfield.h>
