@@ -72,5 +72,14 @@ gm_status gm_cpu_multispin_run(gm_call *call, const struct gm_multispin_problem 
                                void *state, const struct gm_multispin_arrays *arrays);
 gm_status gm_cpu_multispin_convert(gm_call *call, const struct gm_multispin_problem *problem,
                                    void *state, const struct gm_multispin_spins *spins);
+size_t gm_cpu_correlations_workspace(gm_call *call, const struct gm_correlations_problem *problem,
+                                     int64_t chains);
+gm_status gm_cpu_correlations_add(gm_call *call, const struct gm_correlations_problem *problem,
+                                  void *state, const struct gm_correlations_arrays *arrays);
+size_t gm_cpu_multispin_correlate_workspace(gm_call *call,
+                                            const struct gm_multispin_problem *problem,
+                                            const struct gm_multispin_pairs *arrays);
+gm_status gm_cpu_multispin_correlate(gm_call *call, const struct gm_multispin_problem *problem,
+                                     void *state, const struct gm_multispin_pairs *arrays);
 
 #endif

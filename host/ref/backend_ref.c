@@ -47,4 +47,6 @@ const gm_backend gm_backend_ref = {
     .hopfield_run = gm_ref_hopfield_run,
     .multispin_run = gm_ref_multispin_run,
     .multispin_convert = gm_ref_multispin_convert,
+    .correlations_add = gm_ref_correlations_add,
+    .multispin_correlate = gm_ref_multispin_correlate,
 };
