@@ -97,6 +97,9 @@ struct gm_multispin_arrays;
 struct gm_multispin_spins;
 struct gm_gibbs_problem; /* gibbs_args.h */
 struct gm_gibbs_arrays;
+struct gm_correlations_problem; /* correlations_args.h */
+struct gm_correlations_arrays;
+struct gm_multispin_pairs;
 
 typedef struct gm_backend {
     const char *name;
@@ -233,6 +236,18 @@ typedef struct gm_backend {
     gm_status (*gibbs_run)(gm_call *call, const struct gm_gibbs_problem *problem, void *state,
                            const struct gm_gibbs_arrays *arrays);
     void (*gibbs_release)(gm_call *call, void *state);
+    gm_status (*correlations_prepare)(gm_call *call, const struct gm_correlations_problem *problem,
+                                      void **state);
+    size_t (*correlations_workspace)(gm_call *call, const struct gm_correlations_problem *problem,
+                                     int64_t chains); /* NULL: none */
+    gm_status (*correlations_add)(gm_call *call, const struct gm_correlations_problem *problem,
+                                  void *state, const struct gm_correlations_arrays *arrays);
+    void (*correlations_release)(gm_call *call, void *state);
+    size_t (*multispin_correlate_workspace)(gm_call *call,
+                                            const struct gm_multispin_problem *problem,
+                                            const struct gm_multispin_pairs *arrays);
+    gm_status (*multispin_correlate)(gm_call *call, const struct gm_multispin_problem *problem,
+                                     void *state, const struct gm_multispin_pairs *arrays);
 
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */

@@ -1,4 +1,4 @@
-/* gm_lattice_edges: the edges of regular lattices. */
+/* gm_lattice_edges, gm_lattice_pairs: the edges of regular lattices, and sites further apart. */
 #include <genmath/ising.h>
 #include <genmath/lattices.h>
 
@@ -52,17 +52,22 @@ typedef struct walker {
     int64_t count;
 } walker;
 
-/* The site after another along an axis, -1 where there is none. */
-static int64_t after(const walker *w, int64_t site, int32_t axis) {
+/* The site so many after another along an axis, -1 where there is none. */
+static int64_t further(const walker *w, int64_t site, int32_t axis, int64_t distance) {
     if (site < 0) {
         return -1;
     }
-    if (site / w->step[axis] % w->size[axis] + 1 < w->size[axis]) {
-        return site + w->step[axis];
+    const int64_t at = site / w->step[axis] % w->size[axis];
+    if (at + distance < w->size[axis]) {
+        return site + distance * w->step[axis];
     }
     return w->periodic != NULL && w->periodic[axis] != 0
-               ? site - (w->size[axis] - 1) * w->step[axis]
+               ? site + (distance - w->size[axis]) * w->step[axis]
                : -1;
+}
+
+static int64_t after(const walker *w, int64_t site, int32_t axis) {
+    return further(w, site, axis, 1);
 }
 
 static void join(walker *w, int64_t a, int64_t b) {
@@ -92,21 +97,59 @@ static void join_site(walker *w, gm_lattice_kind kind, int64_t site) {
     }
 }
 
+/* Returns the number of sites. */
+static int64_t set_steps(walker *w) {
+    int64_t sites = 1;
+    for (int32_t a = w->axes; a-- > 0;) {
+        w->step[a] = sites;
+        sites *= w->size[a];
+    }
+    return sites;
+}
+
 gm_status gm_lattice_edges(gm_lattice_kind kind, int32_t axes, const int64_t *size,
                            const int32_t *periodic, int32_t *ends, int64_t *edges) {
     GM_CHECK(NULL, edges != NULL, GM_STATUS_INVALID_ARGUMENT, "edges is NULL");
     GM_TRY(check_axes(kind, axes, size));
     GM_TRY(check_periods(kind, axes, size, periodic));
     walker w = {.axes = axes, .size = size, .periodic = periodic, .ends = ends};
-    int64_t sites = 1;
-    for (int32_t a = axes; a-- > 0;) {
-        w.step[a] = sites;
-        sites *= size[a];
-    }
+    const int64_t sites = set_steps(&w);
     for (int64_t i = 0; i < sites; ++i) {
         join_site(&w, kind, i);
     }
     *edges = w.count;
+    return GM_STATUS_OK;
+}
+
+/* Whether the axis, which may be the diagonal, goes along axis a of the coordinates. */
+static bool goes_along(int32_t axes, int32_t axis, int32_t a) {
+    return axis == a || axis == axes;
+}
+
+gm_status gm_lattice_pairs(gm_lattice_kind kind, int32_t axes, const int64_t *size,
+                           const int32_t *periodic, int32_t axis, int64_t distance, int32_t *ends,
+                           int64_t *pairs) {
+    GM_CHECK(NULL, pairs != NULL, GM_STATUS_INVALID_ARGUMENT, "pairs is NULL");
+    GM_TRY(check_axes(kind, axes, size));
+    GM_TRY(check_periods(kind, axes, size, periodic));
+    const int32_t last = kind == GM_LATTICE_TRIANGULAR ? axes : axes - 1;
+    GM_CHECK(NULL, axis >= 0 && axis <= last, GM_STATUS_INVALID_ARGUMENT,
+             "axis = %d: must be in 0 .. %d", (int)axis, (int)last);
+    for (int32_t a = 0; a < axes; ++a) {
+        GM_CHECK(NULL, !goes_along(axes, axis, a) || (distance >= 0 && distance < size[a]),
+                 GM_STATUS_INVALID_ARGUMENT, "distance = %lld: must be in 0 .. size[%d] - 1 = %lld",
+                 (long long)distance, (int)a, (long long)size[a] - 1);
+    }
+    walker w = {.axes = axes, .size = size, .periodic = periodic, .ends = ends};
+    const int64_t sites = set_steps(&w);
+    for (int64_t i = 0; i < sites; ++i) {
+        int64_t to = i;
+        for (int32_t a = 0; a < axes; ++a) {
+            to = goes_along(axes, axis, a) ? further(&w, to, a, distance) : to;
+        }
+        join(&w, i, to);
+    }
+    *pairs = w.count;
     return GM_STATUS_OK;
 }
 

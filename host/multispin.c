@@ -12,6 +12,7 @@ struct gm_multispin_plan {
     const gm_backend *backend;
     gm_multispin_problem problem;
     gm_multispin_info info;
+    int32_t axes;
     uint32_t *masks; /* of the problem */
     void *state;     /* the backend's */
 };
@@ -21,6 +22,7 @@ struct gm_multispin_plan {
 static gm_status prepare(gm_context *context, const gm_multispin_model *model,
                          gm_multispin_plan *made) {
     GM_TRY(gm_multispin_lattice_plan(context, model, &made->problem, &made->info, &made->masks));
+    made->axes = model->axes;
     return made->backend->multispin_prepare != NULL
                ? made->backend->multispin_prepare(&context->call, &made->problem, &made->state)
                : GM_STATUS_OK;
@@ -184,4 +186,9 @@ gm_status gm_multispin_run(const gm_multispin_plan *plan, const gm_ising_sweeps 
     return arrays.run.chains == 0
                ? GM_STATUS_OK
                : plan->backend->multispin_run(call, &plan->problem, plan->state, &arrays);
+}
+
+gm_multispin_parts gm_multispin_plan_parts(const gm_multispin_plan *plan) {
+    return (gm_multispin_parts){plan->context, plan->backend, &plan->problem, plan->axes,
+                                plan->state};
 }

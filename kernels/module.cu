@@ -178,6 +178,12 @@ const gm_backend backend = {
     gibbs_prepare,
     gibbs_run,
     gibbs_release,
+    correlations_prepare,
+    nullptr, /* correlations_workspace */
+    correlations_add,
+    correlations_release,
+    nullptr, /* multispin_correlate_workspace */
+    multispin_correlate,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

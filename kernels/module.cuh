@@ -99,6 +99,12 @@ gm_status gibbs_prepare(gm_call *call, const gm_gibbs_problem *problem, void **s
 gm_status gibbs_run(gm_call *call, const gm_gibbs_problem *problem, void *state,
                     const gm_gibbs_arrays *arrays);
 void gibbs_release(gm_call *call, void *state);
+gm_status correlations_prepare(gm_call *call, const gm_correlations_problem *problem, void **state);
+gm_status correlations_add(gm_call *call, const gm_correlations_problem *problem, void *state,
+                           const gm_correlations_arrays *arrays);
+void correlations_release(gm_call *call, void *state);
+gm_status multispin_correlate(gm_call *call, const gm_multispin_problem *problem, void *state,
+                              const gm_multispin_pairs *arrays);
 
 /* The library's own function is not linked into a module. */
 inline const char *gm_dtype_text(gm_dtype dtype) {

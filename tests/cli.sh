@@ -192,6 +192,35 @@ packed="chain ising --size 6x10 --packed --temperature 1:3:4 --chains 9 --seed 5
     cmp -s "$folder/whole.npy" "$folder/part.npy"
     verdict $? "packed chains that are resumed on another backend have the spins of one long run"
 }
+correlated="--size 6x10 --temperature 2:3:2 --chains 5 --burn-in 10 --sweeps 20"
+# At distance 1 they are the energy: of each site two bonds.
+is_energy='NF == 8 { e[$1] = $2 } NF == 6 && $2 == "1" { d = 2 * $3 + e[$1]; n += d * d < 4e-12 }
+    END { exit n != 2 }'
+# shellcheck disable=SC2086
+{
+    for form in '' --packed; do
+        expect 0 'measured 20 times, every 1 sweeps; .* exact: of the infinite lattice' '' \
+            chain ising $correlated --correlations 3 $form
+        awk "$is_energy" "$out"
+        verdict $? "correlations at distance 1 are the energy $form"
+        grep -v '^#' "$out" >"$folder/table"
+        expect 0 '_ref' '' chain ising $correlated --correlations 3 $form --backend ref
+        grep -v '^#' "$out" | cmp -s - "$folder/table"
+        verdict $? "correlations are the same on another backend $form"
+    done
+    expect 0 '"measurements":.*3' '' chain potts $correlated --correlations 5 --every 6 --json
+    expect 0 'exact: of the ring' '' chain potts $correlated --size 9 --correlations 8
+    expect 0 'exact: of the chain' '' chain ising $correlated --size 9 --correlations 8 --free
+    expect 0 'measured 20 times' '' chain ising $correlated --packed --lattice hexagonal \
+        --correlations 9
+    expect 0 'measured 20 times' '' chain ising $correlated --lattice triangular --correlations 5
+    expect 2 '' '--correlations 6: must be less than the 6 sites' chain ising $correlated \
+        --correlations 6
+    expect 2 '' '--correlations: not with --tempering' chain ising $correlated --correlations 3 \
+        --tempering 5
+    expect 2 '' '--every 21: there are 20 --sweeps' chain ising $correlated --correlations 3 \
+        --every 21
+}
 expect 2 '' '--lattice .kagome.: must be square, triangular or hexagonal' \
     chain ising --lattice kagome
 expect 3 '' 'a triangular or hexagonal lattice has 2' chain ising --lattice hexagonal --size 4x4x4

@@ -55,6 +55,7 @@ typedef struct gm_bench_case {
     X(hopfield)                                                                                    \
     X(multispin)                                                                                   \
     X(gibbs)
+    X(correlations)
 
 #define GM_BENCH_DECLARE(name)                                                                     \
     extern const gm_bench_case gm_##name##_bench[];                                                \

@@ -50,6 +50,7 @@ typedef struct gm_case {
     X(hopfield)                                                                                    \
     X(multispin)                                                                                   \
     X(gibbs)
+    X(correlations)
 
 #define GM_CASE_DECLARE(name)                                                                      \
     extern const gm_case gm_##name##_cases[];                                                      \

@@ -54,6 +54,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
             argp_error(state, "--packed: not with --glass, --tempering, another --order "
                               "or a triangular --lattice");
         }
+        if (s->tempering > 0 && l->reach > 0) {
+            argp_error(state, "--correlations: not with --tempering");
+        }
         if (s->packed && l->axes > 3) {
             argp_error(state, "--packed: --size has at most 3 axes");
         }
@@ -139,6 +142,7 @@ static gm_status run_chains(const gm_ising_settings *s, gm_ising_workplace *w) {
     gm_chain_place *c = &w->chain;
     GM_TRY(s->packed ? gm_packed_plan(s, w) : make_plan(s, c));
     GM_TRY(gm_chain_open(c));
+    GM_TRY(gm_chain_correlations_open(c, 0));
     GM_TRY(gm_ladders_start(s, w));
     GM_TRY(make_spins(s, w));
     GM_TRY(gm_chain_upload(c));
@@ -157,34 +161,21 @@ static gm_status run_chains(const gm_ising_settings *s, gm_ising_workplace *w) {
 
 /* ---- what is printed ------------------------------------------------------------------------- */
 
-/* Of all chains at one temperature, per site. */
-typedef struct row {
-    double temperature, energy, energy_error, heat, magnetisation, magnetisation_error, binder,
-        flip_rate;
-    double acceptance; /* of exchanges with the next temperature; NaN if there are none */
-} row;
-
-static row make_row(const gm_ising_settings *s, const gm_ising_workplace *all, int64_t step) {
-    const gm_chain_place *w = &all->chain;
-    const double sites = (double)w->sites, q = w->quantum, t = gm_chain_temperature(w, step);
-    double unused, e_error, m_error;
-    const double e = gm_chain_mean(w, step, GM_ISING_E, &e_error);
-    const double e2 = gm_chain_mean(w, step, GM_ISING_E2, &unused);
-    const double m = gm_chain_mean(w, step, GM_ISING_ABS_M, &m_error);
-    const double m2 = gm_chain_mean(w, step, GM_ISING_M2, &unused);
-    const double m4 = gm_chain_mean(w, step, GM_ISING_M4, &unused);
-    return (row){.temperature = t,
-                 .energy = e * q / sites,
-                 .energy_error = e_error * q / sites,
-                 .heat = q * q * (e2 - e * e) / (t * t * sites),
-                 .magnetisation = m / sites,
-                 .magnetisation_error = m_error / sites,
-                 .binder = 1 - m4 / (3 * m2 * m2),
-                 .flip_rate = gm_chain_mean(w, step, GM_ISING_FLIPS, &unused) / sites,
-                 .acceptance = gm_ladders_acceptance(s, all, step)};
+static gm_chain_columns columns_of(const gm_chain_place *w) {
+    return (gm_chain_columns){.energy = GM_ISING_E,
+                              .energy2 = GM_ISING_E2,
+                              .order = GM_ISING_ABS_M,
+                              .order2 = GM_ISING_M2,
+                              .order4 = GM_ISING_M4,
+                              .flips = GM_ISING_FLIPS,
+                              .most = (double)w->sites,
+                              .title = "|m|",
+                              .name = "magnetisation",
+                              .error_name = "magnetisation_error"};
 }
 
 static int print_json(const gm_ising_settings *s, const gm_ising_workplace *w) {
+    const gm_chain_columns columns = columns_of(&w->chain);
     cJSON *object = gm_chain_json_head(&w->chain, "ising", updates[s->update]);
     if (s->tempering > 0) {
         cJSON_AddNumberToObject(object, "tempering", (double)s->tempering);
@@ -192,42 +183,37 @@ static int print_json(const gm_ising_settings *s, const gm_ising_workplace *w) {
     }
     cJSON *rows = cJSON_AddArrayToObject(object, "temperatures");
     for (int64_t step = 0; step < s->chain.temperatures; ++step) {
-        const row r = make_row(s, w, step);
-        cJSON *item = cJSON_CreateObject();
-        cJSON_AddNumberToObject(item, "temperature", r.temperature);
-        cJSON_AddNumberToObject(item, "energy", r.energy);
-        cJSON_AddNumberToObject(item, "energy_error", r.energy_error);
-        cJSON_AddNumberToObject(item, "specific_heat", r.heat);
-        cJSON_AddNumberToObject(item, "magnetisation", r.magnetisation);
-        cJSON_AddNumberToObject(item, "magnetisation_error", r.magnetisation_error);
-        cJSON_AddNumberToObject(item, "binder_cumulant", r.binder);
-        cJSON_AddNumberToObject(item, "flip_rate", r.flip_rate);
-        if (!isnan(r.acceptance)) {
-            cJSON_AddNumberToObject(item, "acceptance", r.acceptance);
+        const gm_chain_row row = gm_chain_make_row(&w->chain, &columns, step);
+        const double acceptance = gm_ladders_acceptance(s, w, step);
+        cJSON *item = gm_chain_json_row(&columns, &row);
+        if (!isnan(acceptance)) {
+            cJSON_AddNumberToObject(item, "acceptance", acceptance);
         }
         cJSON_AddItemToArray(rows, item);
     }
+    gm_chain_correlations_json(&w->chain, s->field == 0, object);
     return gm_cli_print_json(object);
 }
 
 static void print_text(const gm_ising_settings *s, const gm_ising_workplace *w) {
+    const gm_chain_columns columns = columns_of(&w->chain);
     gm_chain_print_head(&w->chain);
     if (s->tempering > 0) {
         printf("# exchanges after every %lld sweeps, %g round trips; accepted: with the next T\n",
                (long long)s->tempering, gm_ladders_trips(w));
     }
-    printf("%8s %11s %10s %10s %11s %10s %8s %8s%s\n", "T", "energy", "+-", "heat", "|m|", "+-",
-           "Binder", "flips", s->tempering > 0 ? " accepted" : "");
+    gm_chain_print_columns(&columns);
+    printf("%s\n", s->tempering > 0 ? " accepted" : "");
     for (int64_t step = 0; step < s->chain.temperatures; ++step) {
-        const row r = make_row(s, w, step);
-        printf("%8.4f %11.6f %10.2g %10.5f %11.6f %10.2g %8.5f %8.5f", r.temperature, r.energy,
-               r.energy_error, r.heat, r.magnetisation, r.magnetisation_error, r.binder,
-               r.flip_rate);
-        if (!isnan(r.acceptance)) {
-            printf(" %8.5f", r.acceptance);
+        const gm_chain_row row = gm_chain_make_row(&w->chain, &columns, step);
+        const double acceptance = gm_ladders_acceptance(s, w, step);
+        gm_chain_print_row(&row);
+        if (!isnan(acceptance)) {
+            printf(" %8.5f", acceptance);
         }
         printf("\n");
     }
+    gm_chain_correlations_print(&w->chain, s->field == 0);
 }
 
 static int run_on(const gm_ising_settings *s, gm_context *context) {
@@ -266,6 +252,7 @@ int gm_chain_ising(int argc, char **argv) {
                "  genmath chain ising --size 8x8x8 --glass --chains 256 --out spins.npy\n"
                "  genmath chain ising --size 6x6x6 --glass --temperature 0.5:2:16 --tempering 10\n"
                "  genmath chain ising --size 1024x1024 --temperature 2.2 --chains 1 --packed\n"
+               "  genmath chain ising --size 128x128 --temperature 2.4 --packed --correlations 16\n"
                "\nA run goes on where another ended with --start spins.npy --first-sweep N "
                "--burn-in 0 and the same other options, N being the sweeps before, and gives the "
                "spins of one long run. The same options give the same spins on every backend."};

@@ -12,6 +12,22 @@ static gm_status run_sweeps(const gm_chain_place *c, const gm_ising_sweeps *swee
                             sums ? &result : NULL, workspace);
 }
 
+/* All axes; asked how much is needed, the most of them. */
+static gm_status correlate(gm_chain_place *c, gm_workspace *workspace) {
+    const gm_ising_workplace *w = c->plan;
+    const gm_chain_axes axes = gm_chain_correlations_axes(c->settings);
+    const bool asks = workspace->data == NULL;
+    size_t most = workspace->bytes;
+    for (int32_t a = axes.first; a < axes.end; ++a) {
+        const gm_multispin_distances distances = {a, 1, c->settings->reach};
+        GM_TRY(gm_multispin_correlations(w->packed, &distances, &w->device_packed,
+                                         &c->correlations.device_sums, workspace));
+        most = workspace->bytes > most ? workspace->bytes : most;
+    }
+    workspace->bytes = asks ? most : workspace->bytes;
+    return GM_STATUS_OK;
+}
+
 gm_status gm_packed_plan(const gm_ising_settings *s, gm_ising_workplace *w) {
     const gm_chain_settings *l = &s->chain;
     gm_chain_place *c = &w->chain;
@@ -31,6 +47,7 @@ gm_status gm_packed_plan(const gm_ising_settings *s, gm_ising_workplace *w) {
     c->quantum = info.quantum;
     c->plan = w;
     c->run = run_sweeps;
+    c->correlate = correlate;
     return GM_STATUS_OK;
 }
 

@@ -20,7 +20,9 @@ enum {
     KEY_START,
     KEY_FIRST,
     KEY_OUT,
-    KEY_LATTICE
+    KEY_LATTICE,
+    KEY_CORRELATIONS,
+    KEY_EVERY
 };
 
 static const char *const orders[] = {"coloured", "random", "raster", NULL};
@@ -44,6 +46,9 @@ static const struct argp_option options[] = {
     {"first-sweep", KEY_FIRST, "N", 0,
      "the number of the first sweep: as many as were run before (default: 0)", 0},
     {"out", KEY_OUT, "FILE", 0, "write the state afterwards, (chains, sites), as .npy", 0},
+    {"correlations", KEY_CORRELATIONS, "R", 0,
+     "correlations of sites at distances 1 to R along the axes (default: 0, none)", 0},
+    {"every", KEY_EVERY, "K", 0, "sweeps between two measurements of them (default: 1)", 0},
     {0}};
 
 /* ---- options --------------------------------------------------------------------------------- */
@@ -144,6 +149,15 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case KEY_OUT:
         s->out = argument;
         return 0;
+    case KEY_CORRELATIONS:
+        s->reach = gm_cli_parse_integer(state, "correlations", argument, 0, 1 << 20);
+        return 0;
+    case KEY_EVERY:
+        s->every = gm_cli_parse_integer(state, "every", argument, 1, 1 << 20);
+        return 0;
+    case ARGP_KEY_END:
+        gm_chain_correlations_check_options(state, s);
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -241,16 +255,24 @@ gm_status gm_chain_run(gm_chain_place *w) {
     GM_TRY(w->run(w, &run, false, &w->workspace));
     run.first_sweep += (uint64_t)s->burn_in;
     run.sweeps = s->sweeps;
-    GM_TRY(w->run(w, &run, true, &w->workspace));
+    if (s->reach > 0) {
+        GM_TRY(gm_chain_correlations_run(w, &run));
+    } else {
+        GM_TRY(w->run(w, &run, true, &w->workspace));
+        snprintf(w->kernel, sizeof w->kernel, "%s", gm_last_kernel(context));
+    }
     GM_TRY(gm_context_synchronize(context));
     w->seconds = gm_cli_seconds() - start;
-    snprintf(w->kernel, sizeof w->kernel, "%s", gm_last_kernel(context));
     return GM_STATUS_OK;
 }
 
 gm_status gm_chain_download(gm_chain_place *w) {
-    GM_TRY(gm_memory_download(w->context, w->sums, w->device_sums.data,
-                              (size_t)w->chains * (size_t)w->sum_count * 2 * sizeof *w->sums));
+    if (w->settings->reach > 0) {
+        GM_TRY(gm_chain_correlations_download(w));
+    } else {
+        GM_TRY(gm_memory_download(w->context, w->sums, w->device_sums.data,
+                                  (size_t)w->chains * (size_t)w->sum_count * 2 * sizeof *w->sums));
+    }
     return gm_memory_download(w->context, w->state, w->device_state.data,
                               (size_t)(w->chains * w->sites));
 }
@@ -262,6 +284,7 @@ gm_status gm_chain_save(const gm_chain_place *w) {
 }
 
 void gm_chain_close(gm_chain_place *w) {
+    gm_chain_correlations_close(w);
     gm_memory_free(w->context, w->device_beta.data);
     gm_memory_free(w->context, w->device_state.data);
     gm_memory_free(w->context, w->device_sums.data);
@@ -308,8 +331,7 @@ void gm_chain_print_head(const gm_chain_place *w) {
     const gm_chain_settings *s = w->settings;
     printf("# %lld chains of %lld sites, %lld + %lld sweeps in %.2f s on %s (%s): %.3g updates/s\n",
            (long long)w->chains, (long long)w->sites, (long long)s->burn_in, (long long)s->sweeps,
-           w->seconds, gm_context_backend_name(w->context), w->kernel,
-           updates_per_second(w));
+           w->seconds, gm_context_backend_name(w->context), w->kernel, updates_per_second(w));
     printf("# per site; +- is the standard error from the chains' spread\n");
 }
 

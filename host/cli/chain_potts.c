@@ -127,6 +127,7 @@ static gm_status draw(const settings *s, const gm_chain_place *w) {
 static gm_status run_chains(const settings *s, gm_chain_place *w) {
     GM_TRY(make_plan(s, w));
     GM_TRY(gm_chain_open(w));
+    GM_TRY(gm_chain_correlations_open(w, s->q));
     GM_TRY(make_labels(s, w));
     GM_TRY(gm_chain_upload(w));
     GM_TRY(gm_chain_run(w));
@@ -137,59 +138,43 @@ static gm_status run_chains(const settings *s, gm_chain_place *w) {
 
 /* ---- what is printed ------------------------------------------------------------------------- */
 
-/* Of all chains at one temperature, per site; order: (q max_k n_k / sites - 1) / (q - 1). */
-typedef struct row {
-    double temperature, energy, energy_error, heat, order, order_error, binder, flip_rate;
-} row;
-
-static row make_row(const settings *s, const gm_chain_place *w, int64_t step) {
-    const double sites = (double)w->sites, q = w->quantum, t = gm_chain_temperature(w, step);
-    const double most = sites * (s->q - 1);
-    double unused, e_error, m_error;
-    const double e = gm_chain_mean(w, step, GM_POTTS_E, &e_error);
-    const double e2 = gm_chain_mean(w, step, GM_POTTS_E2, &unused);
-    const double m = gm_chain_mean(w, step, GM_POTTS_M, &m_error);
-    const double m2 = gm_chain_mean(w, step, GM_POTTS_M2, &unused);
-    const double m4 = gm_chain_mean(w, step, GM_POTTS_M4, &unused);
-    return (row){.temperature = t,
-                 .energy = e * q / sites,
-                 .energy_error = e_error * q / sites,
-                 .heat = q * q * (e2 - e * e) / (t * t * sites),
-                 .order = m / most,
-                 .order_error = m_error / most,
-                 .binder = 1 - m4 / (3 * m2 * m2),
-                 .flip_rate = gm_chain_mean(w, step, GM_POTTS_FLIPS, &unused) / sites};
+static gm_chain_columns columns_of(const settings *s, const gm_chain_place *w) {
+    return (gm_chain_columns){.energy = GM_POTTS_E,
+                              .energy2 = GM_POTTS_E2,
+                              .order = GM_POTTS_M,
+                              .order2 = GM_POTTS_M2,
+                              .order4 = GM_POTTS_M4,
+                              .flips = GM_POTTS_FLIPS,
+                              .most = (double)w->sites * (s->q - 1),
+                              .title = "order",
+                              .name = "order",
+                              .error_name = "order_error"};
 }
 
 static int print_json(const settings *s, const gm_chain_place *w) {
+    const gm_chain_columns columns = columns_of(s, w);
     cJSON *object = gm_chain_json_head(w, "potts", updates[s->update]);
     cJSON_AddNumberToObject(object, "states", s->q);
     cJSON *rows = cJSON_AddArrayToObject(object, "temperatures");
     for (int64_t step = 0; step < s->lattice.temperatures; ++step) {
-        const row r = make_row(s, w, step);
-        cJSON *item = cJSON_CreateObject();
-        cJSON_AddNumberToObject(item, "temperature", r.temperature);
-        cJSON_AddNumberToObject(item, "energy", r.energy);
-        cJSON_AddNumberToObject(item, "energy_error", r.energy_error);
-        cJSON_AddNumberToObject(item, "specific_heat", r.heat);
-        cJSON_AddNumberToObject(item, "order", r.order);
-        cJSON_AddNumberToObject(item, "order_error", r.order_error);
-        cJSON_AddNumberToObject(item, "binder_cumulant", r.binder);
-        cJSON_AddNumberToObject(item, "flip_rate", r.flip_rate);
-        cJSON_AddItemToArray(rows, item);
+        const gm_chain_row row = gm_chain_make_row(w, &columns, step);
+        cJSON_AddItemToArray(rows, gm_chain_json_row(&columns, &row));
     }
+    gm_chain_correlations_json(w, true, object);
     return gm_cli_print_json(object);
 }
 
 static void print_text(const settings *s, const gm_chain_place *w) {
+    const gm_chain_columns columns = columns_of(s, w);
     gm_chain_print_head(w);
-    printf("%8s %11s %10s %10s %11s %10s %8s %8s\n", "T", "energy", "+-", "heat", "order", "+-",
-           "Binder", "flips");
+    gm_chain_print_columns(&columns);
+    printf("\n");
     for (int64_t step = 0; step < s->lattice.temperatures; ++step) {
-        const row r = make_row(s, w, step);
-        printf("%8.4f %11.6f %10.2g %10.5f %11.6f %10.2g %8.5f %8.5f\n", r.temperature, r.energy,
-               r.energy_error, r.heat, r.order, r.order_error, r.binder, r.flip_rate);
+        const gm_chain_row row = gm_chain_make_row(w, &columns, step);
+        gm_chain_print_row(&row);
+        printf("\n");
     }
+    gm_chain_correlations_print(w, true);
 }
 
 static int run_on(const settings *s, gm_context *context) {

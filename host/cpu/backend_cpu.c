@@ -55,4 +55,8 @@ const gm_backend gm_backend_cpu = {
     .multispin_run = gm_cpu_multispin_run,
     .multispin_convert = gm_cpu_multispin_convert,
     .gibbs_run = gm_cpu_gibbs_run,
+    .correlations_workspace = gm_cpu_correlations_workspace,
+    .correlations_add = gm_cpu_correlations_add,
+    .multispin_correlate_workspace = gm_cpu_multispin_correlate_workspace,
+    .multispin_correlate = gm_cpu_multispin_correlate,
 };

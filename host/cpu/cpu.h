@@ -74,5 +74,14 @@ gm_status gm_cpu_multispin_convert(gm_call *call, const struct gm_multispin_prob
                                    void *state, const struct gm_multispin_spins *spins);
 gm_status gm_cpu_gibbs_run(gm_call *call, const struct gm_gibbs_problem *problem, void *state,
                            const struct gm_gibbs_arrays *arrays);
+size_t gm_cpu_correlations_workspace(gm_call *call, const struct gm_correlations_problem *problem,
+                                     int64_t chains);
+gm_status gm_cpu_correlations_add(gm_call *call, const struct gm_correlations_problem *problem,
+                                  void *state, const struct gm_correlations_arrays *arrays);
+size_t gm_cpu_multispin_correlate_workspace(gm_call *call,
+                                            const struct gm_multispin_problem *problem,
+                                            const struct gm_multispin_pairs *arrays);
+gm_status gm_cpu_multispin_correlate(gm_call *call, const struct gm_multispin_problem *problem,
+                                     void *state, const struct gm_multispin_pairs *arrays);
 
 #endif

@@ -48,4 +48,6 @@ const gm_backend gm_backend_ref = {
     .multispin_run = gm_ref_multispin_run,
     .multispin_convert = gm_ref_multispin_convert,
     .gibbs_run = gm_ref_gibbs_run,
+    .correlations_add = gm_ref_correlations_add,
+    .multispin_correlate = gm_ref_multispin_correlate,
 };

@@ -93,5 +93,9 @@ void gm_ref_multispin_convert_chain(const struct gm_multispin_problem *problem,
                                     const struct gm_multispin_spins *spins, int64_t chain);
 gm_status gm_ref_gibbs_run(gm_call *call, const struct gm_gibbs_problem *problem, void *state,
                            const struct gm_gibbs_arrays *arrays);
+gm_status gm_ref_correlations_add(gm_call *call, const struct gm_correlations_problem *problem,
+                                  void *state, const struct gm_correlations_arrays *arrays);
+gm_status gm_ref_multispin_correlate(gm_call *call, const struct gm_multispin_problem *problem,
+                                     void *state, const struct gm_multispin_pairs *arrays);
 
 #endif

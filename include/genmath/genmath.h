@@ -30,6 +30,7 @@
 #include <genmath/matrix_function.h>
 #include <genmath/mcmc.h>
 #include <genmath/multispin.h>
+#include <genmath/correlations.h>
 #include <genmath/npy.h>
 #include <genmath/ode.h>
 #include <genmath/potts.h>
