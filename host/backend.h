@@ -95,6 +95,7 @@ struct gm_hopfield_args;    /* hopfield_args.h */
 struct gm_multispin_problem; /* multispin_args.h */
 struct gm_multispin_arrays;
 struct gm_multispin_spins;
+struct gm_density_annealing_args; /* density_annealing_args.h */
 
 typedef struct gm_backend {
     const char *name;
@@ -226,6 +227,9 @@ typedef struct gm_backend {
     gm_status (*multispin_convert)(gm_call *call, const struct gm_multispin_problem *problem,
                                    void *state, const struct gm_multispin_spins *spins);
     void (*multispin_release)(gm_call *call, void *state);
+
+    gm_status (*density_annealing_step)(gm_call *call,
+                                        const struct gm_density_annealing_args *args);
 
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */

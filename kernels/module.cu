@@ -175,6 +175,7 @@ const gm_backend backend = {
     multispin_run,
     multispin_convert,
     multispin_release,
+    density_annealing_step,
 #ifdef __CUDACC__
     jit_try_compile,
 #else
