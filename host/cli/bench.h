@@ -53,7 +53,8 @@ typedef struct gm_bench_case {
     X(tempering)                                                                                   \
     X(importance)                                                                                  \
     X(hopfield)                                                                                    \
-    X(multispin)
+    X(multispin)                                                                                   \
+    X(density_annealing)
 
 #define GM_BENCH_DECLARE(name)                                                                     \
     extern const gm_bench_case gm_##name##_bench[];                                                \

@@ -48,7 +48,8 @@ typedef struct gm_case {
     X(tempering)                                                                                   \
     X(importance)                                                                                  \
     X(hopfield)                                                                                    \
-    X(multispin)
+    X(multispin)                                                                                   \
+    X(density_annealing)
 
 #define GM_CASE_DECLARE(name)                                                                      \
     extern const gm_case gm_##name##_cases[];                                                      \
