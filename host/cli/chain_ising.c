@@ -9,7 +9,7 @@
 #include "host/cli/chain_ising.h"
 #include "host/internal.h"
 
-enum { KEY_FIELD = 0x2101, KEY_UPDATE, KEY_TEMPERING, KEY_PACKED };
+enum { KEY_FIELD = 0x2101, KEY_UPDATE, KEY_TEMPERING, KEY_PACKED, KEY_PICTURE };
 
 static const char *const updates[] = {"heat-bath", "metropolis", "glauber", "lazy-metropolis",
                                       NULL};
@@ -27,6 +27,8 @@ static const struct argp_option options[] = {
      "a bit a spin, much faster: square, cubic and hexagonal lattices, even where periodic, no "
      "glass, field, tempering or other order; the noise is another, and so are the spins",
      0},
+    {"picture", KEY_PICTURE, "FILE", 0,
+     "with --annealing: draw the state of lowest energy of a plane lattice, as .png", 0},
     {0}};
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
@@ -35,6 +37,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &s->chain;
+        state->child_inputs[1] = &s->annealing;
         return 0;
     case KEY_FIELD:
         s->field = gm_cli_parse_real(state, "field", argument, -1e6, 1e6);
@@ -48,7 +51,14 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case KEY_PACKED:
         s->packed = true;
         return 0;
+    case KEY_PICTURE:
+        s->annealing.picture = argument;
+        return 0;
     case ARGP_KEY_END:
+        gm_chain_annealing_check(state, &s->annealing, l, s->packed || s->tempering > 0);
+        if (s->annealing.picture != NULL && s->annealing.steps == 0) {
+            argp_error(state, "--picture: with --annealing");
+        }
         if (s->packed && (l->glass || s->field != 0 || l->order != GM_ISING_COLOURED ||
                           s->tempering > 0 || l->lattice == GM_LATTICE_TRIANGULAR)) {
             argp_error(state, "--packed: not with --glass, --field, --tempering, another --order "
@@ -230,15 +240,31 @@ static void print_text(const gm_ising_settings *s, const gm_ising_workplace *w) 
     }
 }
 
+static int anneal(const gm_ising_settings *s, gm_chain_place *w) {
+    const gm_status status = make_plan(s, w);
+    if (status != GM_STATUS_OK) {
+        return gm_cli_fail(w->context, status, "making the lattice");
+    }
+    return gm_chain_anneal(w, &s->annealing,
+                           &(gm_chain_annealed_model){.ising = w->plan,
+                                                      .q = 2,
+                                                      .field = s->field,
+                                                      .name = "ising",
+                                                      .update = updates[s->update]});
+}
+
 static int run_on(const gm_ising_settings *s, gm_context *context) {
     gm_ising_workplace w = {.chain = {.context = context,
                                       .settings = &s->chain,
                                       .dtype = GM_I8,
                                       .sum_count = GM_ISING_SUMS,
                                       .run = run_sweeps}};
-    const gm_status status = run_chains(s, &w);
+    const bool anneals = s->annealing.steps > 0;
+    const gm_status status = anneals ? GM_STATUS_OK : run_chains(s, &w);
     int code = GM_EXIT_OK;
-    if (status != GM_STATUS_OK) {
+    if (anneals) {
+        code = anneal(s, &w.chain);
+    } else if (status != GM_STATUS_OK) {
         code = gm_cli_fail(context, status, "running the chains");
     } else if (s->chain.common.json) {
         code = print_json(s, &w);
@@ -253,7 +279,7 @@ static int run_on(const gm_ising_settings *s, gm_context *context) {
 }
 
 int gm_chain_ising(int argc, char **argv) {
-    static const struct argp_child children[] = {GM_CHAIN_CHILD, {0}};
+    static const struct argp_child children[] = {GM_CHAIN_CHILD, GM_CHAIN_ANNEALING_CHILD, {0}};
     static const struct argp parser = {
         .options = options,
         .parser = parse,
@@ -266,6 +292,8 @@ int gm_chain_ising(int argc, char **argv) {
                "  genmath chain ising --size 8x8x8 --glass --chains 256 --out spins.npy\n"
                "  genmath chain ising --size 6x6x6 --glass --temperature 0.5:2:16 --tempering 10\n"
                "  genmath chain ising --size 1024x1024 --temperature 2.2 --chains 1 --packed\n"
+               "  genmath chain ising --size 32x32 --glass -T 0.2 --annealing 5000 --picture g.png\n"
+               "  genmath chain ising --size 4x4 -T 1:4:7 -n 1000 --annealing 200 --log-z\n"
                "\nA run goes on where another ended with --start spins.npy --first-sweep N "
                "--burn-in 0 and the same other options, N being the sweeps before, and gives the "
                "spins of one long run. The same options give the same spins on every backend."};

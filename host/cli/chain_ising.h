@@ -5,10 +5,12 @@
 #include <genmath/multispin.h>
 #include <genmath/tempering.h>
 
+#include "host/cli/chain_annealing.h"
 #include "host/cli/chain_lattice.h"
 
 typedef struct gm_ising_settings {
     gm_chain_settings chain;
+    gm_chain_annealing annealing;
     double field;
     int64_t tempering; /* sweeps between exchanges; 0: none */
     gm_ising_update update;

@@ -6,6 +6,7 @@
 #include <genmath/philox.h>
 #include <genmath/potts.h>
 
+#include "host/cli/chain_annealing.h"
 #include "host/cli/chain_lattice.h"
 #include "host/cli/picture.h"
 #include "host/internal.h"
@@ -14,6 +15,7 @@ enum { KEY_UPDATE = 0x2101, KEY_PICTURE };
 
 typedef struct settings {
     gm_chain_settings lattice;
+    gm_chain_annealing annealing;
     int32_t q;
     gm_potts_update update;
     const char *picture;
@@ -25,7 +27,8 @@ static const struct argp_option options[] = {
     {"states", 'q', "Q", 0, "labels of a site, 2 to 256 (default: 3)", 0},
     {"update", KEY_UPDATE, "NAME", 0, "heat-bath or metropolis (default: heat-bath)", 0},
     {"picture", KEY_PICTURE, "FILE", 0,
-     "draw the first chain of each temperature of a plane lattice, a grey for each label, as .png",
+     "draw the first chain of each temperature of a plane lattice, a grey for each label, as .png; "
+     "with --annealing the state of lowest energy",
      0},
     {0}};
 
@@ -34,6 +37,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &s->lattice;
+        state->child_inputs[1] = &s->annealing;
         return 0;
     case 'q':
         s->q = (int32_t)gm_cli_parse_integer(state, "states", argument, 2, 256);
@@ -45,6 +49,8 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         s->picture = argument;
         return 0;
     case ARGP_KEY_END:
+        s->annealing.picture = s->annealing.steps > 0 ? s->picture : NULL;
+        gm_chain_annealing_check(state, &s->annealing, &s->lattice, false);
         if (s->picture != NULL && s->lattice.axes != 2) {
             argp_error(state, "--picture: a lattice of two axes can be drawn");
         }
@@ -192,15 +198,29 @@ static void print_text(const settings *s, const gm_chain_place *w) {
     }
 }
 
+static int anneal(const settings *s, gm_chain_place *w) {
+    const gm_status status = make_plan(s, w);
+    if (status != GM_STATUS_OK) {
+        return gm_cli_fail(w->context, status, "making the lattice");
+    }
+    return gm_chain_anneal(
+        w, &s->annealing,
+        &(gm_chain_annealed_model){
+            .potts = w->plan, .q = s->q, .name = "potts", .update = updates[s->update]});
+}
+
 static int run_on(const settings *s, gm_context *context) {
     gm_chain_place w = {.context = context,
                         .settings = &s->lattice,
                         .dtype = GM_U8,
                         .sum_count = GM_POTTS_SUMS,
                         .run = run_sweeps};
-    const gm_status status = run_chains(s, &w);
+    const bool anneals = s->annealing.steps > 0;
+    const gm_status status = anneals ? GM_STATUS_OK : run_chains(s, &w);
     int code = GM_EXIT_OK;
-    if (status != GM_STATUS_OK) {
+    if (anneals) {
+        code = anneal(s, &w);
+    } else if (status != GM_STATUS_OK) {
         code = gm_cli_fail(context, status, "running the chains");
     } else if (s->lattice.common.json) {
         code = print_json(s, &w);
@@ -213,7 +233,7 @@ static int run_on(const settings *s, gm_context *context) {
 }
 
 int gm_chain_potts(int argc, char **argv) {
-    static const struct argp_child children[] = {GM_CHAIN_CHILD, {0}};
+    static const struct argp_child children[] = {GM_CHAIN_CHILD, GM_CHAIN_ANNEALING_CHILD, {0}};
     static const struct argp parser = {
         .options = options,
         .parser = parse,
@@ -224,6 +244,7 @@ int gm_chain_potts(int argc, char **argv) {
                "Examples:\n"
                "  genmath chain potts --states 3 --size 64x64 --temperature 0.9:1.1:9\n"
                "  genmath chain potts --states 10 --temperature 0.6:0.8:9 --picture domains.png\n"
+               "  genmath chain potts --size 16x16 --glass -T 0.2 --annealing 2000 --log-z\n"
                "\nA run goes on where another ended with --start labels.npy --first-sweep N "
                "--burn-in 0 and the same other options, N being the sweeps before, and gives the "
                "labels of one long run. The same options give the same labels on every backend."};
