@@ -217,6 +217,17 @@ chain="chain potts --states 4 --size 6x6 --temperature 0.8:1.2:3 --chains 9 --se
     cmp -s "$folder/whole.npy" "$folder/part.npy"
     verdict $? "Potts chains that are resumed on another backend have the labels of one long run"
     expect 3 '' 'label 3: there are 3' ${chain/states 4/states 3} --start "$folder/whole.npy"
+    expect 2 '' '--tempering 5: .* must be multiples' $chain --tempering 5 --sweeps 19
+    expect 0 'accepted$' '' $chain --tempering 5 --burn-in 10 --sweeps 20 \
+        --out "$folder/whole.npy" --picture "$folder/p.png"
+    expect 0 '"acceptance"' '' $chain --tempering 5 --burn-in 5 --sweeps 10 --json \
+        --out "$folder/part.npy"
+    expect 0 'tempering_ref' '' $chain --tempering 5 --start "$folder/part.npy" --first-sweep 15 \
+        --burn-in 0 --sweeps 15 --out "$folder/part.npy" --backend ref
+    cmp -s "$folder/whole.npy" "$folder/part.npy"
+    verdict $? "Potts ladders that are resumed on another backend are those of one long run"
+    expect 3 '' 'label 3: there are 3' ${chain/states 4/states 3} --tempering 5 --burn-in 0 \
+        --sweeps 5 --start "$folder/whole.npy"
 }
 # Annealing: options that do not go together; log Z against the exact one; the same on two backends.
 expect 2 '' '--log-z: with --annealing' chain ising --log-z

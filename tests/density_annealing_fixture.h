@@ -37,6 +37,10 @@ static annealed make_annealed(const gm_density *density, int64_t n, int64_t step
     a.accepted = calloc(m * (size_t)steps, sizeof *a.accepted);
     a.status = calloc(m, sizeof *a.status);
     assert_true(a.state && a.log_weight && a.best && a.best_logp && a.accepted && a.status);
+    for (size_t i = 0; i < m; ++i) { /* which a run that begins does not read */
+        a.log_weight[i] = a.best_logp[i] = (double)NAN;
+        a.status[i] = GM_STATUS_INTERNAL;
+    }
     return a;
 }
 
@@ -149,6 +153,85 @@ static int64_t different_chains(const annealed *all, int64_t c, const annealed *
         different += !same;
     }
     return different;
+}
+
+/* ---- paths ----------------------------------------------------------------------------------- */
+
+/* From N(0, 1) at p[0] = 0 to exp(-(x - m)^2 / (2 s^2)) at 1: Z_1 / Z_0 = s. p: path, m, s. */
+GM_DENSITY(
+    bridge, 1, 3,
+    {
+        const real u = (y[0] - p[1]) / p[2];
+        logp[0] = (real)-0.5 * ((1 - p[0]) * y[0] * y[0] + p[0] * u * u);
+    },
+    { grad[0] = -(1 - p[0]) * y[0] - p[0] * (y[0] - p[1]) / (p[2] * p[2]); })
+
+/* From N(0, I) to a double well of height p[0] whose second coordinate follows; path p[1], tilt
+ * p[2]. */
+GM_DENSITY(
+    to_wells, 2, 3,
+    {
+        const real w = y[0] * y[0] - 1;
+        const real d = y[1] - y[0];
+        const real base = (real)-0.5 * (y[0] * y[0] + y[1] * y[1]);
+        const real target = p[2] * y[0] - p[0] * w * w - (real)2 * d * d;
+        logp[0] = base + p[1] * (target - base);
+    },
+    {
+        const real w = y[0] * y[0] - 1;
+        const real d = y[1] - y[0];
+        grad[0] = -y[0] + p[1] * (p[2] - (real)4 * p[0] * w * y[0] + (real)4 * d + y[0]);
+        grad[1] = -y[1] + p[1] * (y[1] - (real)4 * d);
+    })
+
+static const int32_t first_moves[] = {0};
+
+static void draw_normals(annealed *a, uint64_t seed, double mean, double sd) {
+    for (int64_t i = 0; i < a->n * a->density->dim; ++i) {
+        a->state[i] =
+            (double)(float)(mean + sd * gm_normal_f64(seed, (uint64_t)i, GM_STREAM_USER, 0));
+    }
+}
+
+enum { CHAINS = 70, STEPS = 7 };
+
+enum { KINDS = 5 };
+
+/* Of the bridge with a moving path (kind 0: shared parameters, 1: a chain's own), the same with
+ * rising beta besides (2), of the second density by beta alone (3), of the bridge with all that it
+ * has moving (4). */
+static annealed replayed(int kind, gm_dtype dtype) {
+    static const double path[STEPS] = {0, 0.3, 0.1, 0.5, 0.5, 0.9, 1},
+                        beta[STEPS] = {0.25, 0.5, 0.3, 1, 1, 2, 1.7},
+                        step[STEPS] = {1, 0.5, 2, 0.7, 0.3, 0.9, 1.2}, one[] = {7, 1.5, 0.7},
+                        wells[] = {2, 0.75, 0.3}, scale[] = {1, 0.5};
+    static const int32_t all[] = {2, 0, 1};
+    static const double values[3 * STEPS] = {0.7, 0,   1,   0.6, 0.2, 1.1, 0.9, 0.1, 1.3, 0.8, 0.5,
+                                             1.5, 0.8, 0.5, 1.5, 1.2, 0.8, 1.1, 1,   1,   0.7};
+    static double own[3 * CHAINS];
+    annealed a = make_annealed(kind == 3 ? &to_wells : &bridge, CHAINS, STEPS);
+    a.options = (gm_mcmc_options){.dtype = dtype,
+                                  .method = kind == 2 ? GM_MCMC_HMC : GM_MCMC_RWM,
+                                  .steps = 3,
+                                  .leapfrogs = kind == 2 ? 3 : 0,
+                                  .seed = 12,
+                                  .first_index = 1000};
+    a.step = step;
+    a.shared = kind != 1;
+    a.params = kind == 3 ? wells : one;
+    if (kind != 3) {
+        a.moving = kind == 4 ? 3 : 1;
+        a.which = kind == 4 ? all : first_moves;
+        a.values = kind == 4 ? values : path;
+    }
+    a.beta = kind == 2 || kind == 3 ? beta : NULL;
+    a.scale = kind == 3 ? scale : NULL;
+    for (int i = 0; i < 3 * CHAINS; ++i) {
+        own[i] = (double)(float)(one[i / CHAINS] + 0.01 * (i % CHAINS));
+    }
+    a.params = kind == 1 ? own : kind == 4 ? NULL : a.params;
+    draw_normals(&a, 3, 0, 1);
+    return a;
 }
 
 #endif

@@ -1,9 +1,165 @@
 /*
- * gm_density_annealing_*: wrong arguments; nothing is written then. And runs of nothing.
+ * gm_density_annealing_*: chains that fail, leave the support or are nowhere better; wrong
+ * arguments.
+ *
+ * Statistics: how many of 2,000 chains stay inside, on each of at most 8 subjects in two
+ * precisions: beyond 5.2 standard deviations with probability 2e-7; the fixed seeds have none.
  */
-#include "tests/ensemble.h"
+#include "tests/density_annealing_fixture.h"
 
-#include <genmath/density_annealing.h>
+#include <genmath/philox.h>
+
+#define Z_BOUND 5.2
+
+/* exp(-x) above p[0]: the integral is exp(-p[0]). */
+GM_DENSITY(
+    tail, 1, 1, { logp[0] = y[0] >= p[0] ? -y[0] : gm_log((real)0); }, { grad[0] = -1; })
+
+/* Without parameters, everywhere the same. */
+GM_DENSITY(
+    flat, 1, 0, { logp[0] = 0 * y[0]; }, { grad[0] = 0 * y[0]; })
+
+/* Where all states are as good the first is the best. */
+static void the_first_of_several_is_the_best(void **state) {
+    (void)state;
+    static const double beta[] = {1, 2, 3}, step[] = {1, 1, 1};
+    FOR_EACH_SUBJECT(s) {
+        annealed a = make_annealed(&flat, 9, 3);
+        a.beta = beta;
+        a.step = step;
+        draw_normals(&a, 4, 0, 1);
+        anneal(s, &a);
+        for (int i = 0; i < 9; ++i) {
+            const double start = (double)(float)gm_normal_f64(4, (uint64_t)i, GM_STREAM_USER, 0);
+            assert_true(a.best[i] == start && a.state[i] != start && a.best_logp[i] == 0 &&
+                        a.log_weight[i] == 0 && a.accepted[18 + i] == 1);
+        }
+        free_annealed(&a);
+    }
+}
+
+/* ---- chains that fail ------------------------------------------------------------------------ */
+
+/* The support shrinks: a weight is 1 or 0, and those of 1 are e^-p of all. */
+static void chains_leave_the_support(void **state) {
+    (void)state;
+    enum { N = 2000 };
+    static const double edge[] = {0, 0.3, 0.3, 0.9, 1.2}, step[] = {1, 1, 1, 1, 1};
+    FOR_EACH_SUBJECT(s) {
+        for (int f = 0; f < 2; ++f) {
+            annealed a = make_annealed(&tail, N, 5);
+            a.options.dtype = precisions[f];
+            a.moving = 1;
+            a.which = first_moves;
+            a.values = edge;
+            a.step = step;
+            uint64_t random = 3;
+            for (int i = 0; i < N; ++i) {
+                a.state[i] = -log(1 - random_between(&random, 0, 1));
+            }
+            annealed b = part_of(&a, 0, N);
+            anneal(s, &a);
+            int64_t inside = 0;
+            for (int i = 0; i < N; ++i) {
+                assert_true(a.log_weight[i] == 0 || a.log_weight[i] == -(double)INFINITY);
+                assert_int_equal(a.status[i], GM_STATUS_OK);
+                assert_true(a.log_weight[i] != 0 || a.state[i] >= (f == 0 ? 1.2 : 1.2f));
+                assert_true(a.log_weight[i] == 0 || a.accepted[4 * N + i] == 0);
+                inside += a.log_weight[i] == 0;
+            }
+            const double p = exp(-1.2);
+            assert_true(fabs((double)inside - N * p) < Z_BOUND * sqrt(N * p * (1 - p)));
+            b.count = 2;
+            anneal(s, &b);
+            b.first = 2;
+            b.count = 3;
+            anneal(s, &b);
+            assert_int_equal(different_chains(&a, 0, &b), 0);
+            free_annealed(&a);
+            free_annealed(&b);
+        }
+    }
+}
+
+/* A state that is none, a scale of 0; others as without them. ULA that once steps too far has
+ * failed, though it could go on. */
+static void bad_chains_spoil_nothing(void **state) {
+    (void)state;
+    FOR_EACH_SUBJECT(s) {
+        for (int cut = 0; cut < 2; ++cut) {
+            annealed a = replayed(3, GM_F64), good = replayed(3, GM_F64);
+            double scale[2 * CHAINS], params[3 * CHAINS];
+            for (int i = 0; i < 3 * CHAINS; ++i) {
+                params[i] = a.params[i / CHAINS];
+                scale[i % (2 * CHAINS)] = a.scale[i % (2 * CHAINS) / CHAINS];
+            }
+            scale[7] = 0;
+            a.params = params;
+            a.scale = scale;
+            a.shared = false;
+            a.state[CHAINS + 3] = (double)NAN;
+            a.state[64] = 1e200; /* its log density is infinite */
+            if (cut == 1) {
+                a.count = 4;
+                anneal(s, &a);
+                a.first = 4;
+                a.count = STEPS - 4;
+            }
+            anneal(s, &a);
+            anneal(s, &good);
+            for (int64_t i = 0; i < CHAINS; ++i) {
+                const bool bad = i == 3 || i == 7 || i == 64;
+                if (bad) {
+                    assert_true(isnan(a.log_weight[i]));
+                    assert_int_equal(a.status[i],
+                                     i == 7 ? GM_STATUS_INVALID_ARGUMENT : GM_STATUS_NON_FINITE);
+                    assert_true(i == 7 || a.best_logp[i] == -(double)INFINITY);
+                    assert_int_equal(a.accepted[(STEPS - 1) * CHAINS + i], 0);
+                } else {
+                    assert_true(a.log_weight[i] == good.log_weight[i] && a.status[i] == 0 &&
+                                a.best_logp[i] == good.best_logp[i]);
+                }
+            }
+            free_annealed(&a);
+            free_annealed(&good);
+        }
+        /* A weight of 500 x^2 in log, infinite for the first chain. */
+        static const double path[] = {0, 1000}, rest[] = {1e-30, 1e-30}, wide[] = {0, 0, 1e200};
+        annealed h = make_annealed(&bridge, 2, 2);
+        h.shared = true;
+        h.params = wide;
+        h.moving = 1;
+        h.which = first_moves;
+        h.values = path;
+        h.step = rest;
+        h.state[0] = 1e153;
+        h.state[1] = 1;
+        anneal(s, &h);
+        assert_true(isnan(h.log_weight[0]) && h.status[0] == GM_STATUS_NON_FINITE);
+        assert_true(h.log_weight[1] == 500 && h.status[1] == GM_STATUS_OK);
+        free_annealed(&h);
+        annealed a = make_annealed(gm_density_builtin("two_wells"), 5, 3);
+        static const double step[] = {1e-3, 1e307, 1e-3}, params[] = {2, 0};
+        a.options.method = GM_MCMC_ULA;
+        a.shared = true;
+        a.params = params;
+        a.beta = step;
+        a.step = step;
+        const double beta[] = {1, 2, 3};
+        a.beta = beta;
+        for (int i = 0; i < 5; ++i) {
+            a.state[i] = 30 + i;
+        }
+        anneal(s, &a);
+        for (int i = 0; i < 5; ++i) {
+            assert_true(isnan(a.log_weight[i]) && a.status[i] == GM_STATUS_NON_FINITE &&
+                        isfinite(a.state[i]) && a.accepted[10 + i] == 1);
+        }
+        free_annealed(&a);
+    }
+}
+
+/* ---- wrong arguments ------------------------------------------------------------------------- */
 
 static void wrong_plans_are_refused(void **state) {
     (void)state;
@@ -200,6 +356,9 @@ static void wrong_runs_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_of_several_is_the_best),
+        cmocka_unit_test(chains_leave_the_support),
+        cmocka_unit_test(bad_chains_spoil_nothing),
         cmocka_unit_test(wrong_plans_are_refused),
         cmocka_unit_test(wrong_runs_are_refused),
     };

@@ -1,9 +1,7 @@
 /* genmath chain ising: Markov chains of the Ising model on lattices. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <genmath/npy.h>
 #include <genmath/philox.h>
 
 #include "host/cli/chain_ising.h"
@@ -18,11 +16,7 @@ static const struct argp_option options[] = {
     {"field", KEY_FIELD, "H", 0, "field at every site (default: 0)", 0},
     {"update", KEY_UPDATE, "NAME", 0,
      "heat-bath, metropolis, glauber or lazy-metropolis (default: heat-bath)", 0},
-    {"tempering", KEY_TEMPERING, "K", 0,
-     "exchange neighbouring temperatures after every K sweeps: --chains ladders of one chain at "
-     "each temperature (default: 0, never); --out and --start then are int32, level and label of "
-     "the chain before its spins",
-     0},
+    GM_LADDERS_OPTION(KEY_TEMPERING),
     {"packed", KEY_PACKED, NULL, 0,
      "a bit a spin, much faster: square, cubic and hexagonal lattices, even where periodic, no "
      "glass, field, tempering or other order; the noise is another, and so are the spins",
@@ -67,13 +61,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         if (s->packed && l->axes > 3) {
             argp_error(state, "--packed: --size has at most 3 axes");
         }
-        if (s->tempering > 0 && (l->burn_in % s->tempering != 0 || l->sweeps % s->tempering != 0 ||
-                                 l->first_sweep % s->tempering != 0)) {
-            argp_error(state,
-                       "--tempering %lld: --burn-in, --sweeps and --first-sweep must be "
-                       "multiples of it",
-                       (long long)s->tempering);
-        }
+        gm_ladders_check(state, s->tempering, l);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -107,24 +95,13 @@ static gm_status make_plan(const gm_ising_settings *s, gm_chain_place *w) {
     return status;
 }
 
-/* The spins, and with --tempering levels and labels, of the file --start. */
-static gm_status load_spins(const gm_ising_settings *s, gm_ising_workplace *w) {
-    if (s->tempering == 0) {
-        return gm_chain_load(&w->chain);
-    }
-    gm_tensor file;
-    GM_TRY(gm_npy_load(w->chain.context, s->chain.start, &file));
-    const gm_status status = gm_ladders_read(s, w, &file);
-    gm_npy_free(&file);
-    return status;
-}
-
 /* From the file; else all up, as from random spins a cold magnet stays in stripes for long. */
 static gm_status make_spins(const gm_ising_settings *s, gm_ising_workplace *w) {
     const gm_chain_settings *l = &s->chain;
     int8_t *spins = (int8_t *)w->chain.state;
     if (l->start != NULL) {
-        GM_TRY(load_spins(s, w));
+        GM_TRY(s->tempering > 0 ? gm_ladders_load(&w->chain, &w->ladders)
+                                : gm_chain_load(&w->chain));
     }
     for (int64_t i = 0; i < w->chain.chains * w->chain.sites; ++i) {
         if (l->start == NULL) {
@@ -149,7 +126,7 @@ static gm_status run_chains(const gm_ising_settings *s, gm_ising_workplace *w) {
     gm_chain_place *c = &w->chain;
     GM_TRY(s->packed ? gm_packed_plan(s, w) : make_plan(s, c));
     GM_TRY(gm_chain_open(c));
-    GM_TRY(gm_ladders_start(s, w));
+    GM_TRY(gm_ladders_start(c, &w->ladders));
     GM_TRY(make_spins(s, w));
     GM_TRY(gm_chain_upload(c));
     if (s->tempering == 0) {
@@ -159,10 +136,11 @@ static gm_status run_chains(const gm_ising_settings *s, gm_ising_workplace *w) {
         GM_TRY(gm_chain_download(c));
         return gm_chain_save(c);
     }
-    GM_TRY(gm_ladders_open(s, w));
-    GM_TRY(gm_ladders_run(s, w));
+    w->ladders.ising = c->plan;
+    GM_TRY(gm_ladders_open(c, &w->ladders));
+    GM_TRY(gm_ladders_run(c, &w->ladders));
     GM_TRY(gm_chain_download(c));
-    return s->chain.out != NULL ? gm_ladders_save(s, w) : GM_STATUS_OK;
+    return gm_ladders_save(c, &w->ladders);
 }
 
 /* ---- what is printed ------------------------------------------------------------------------- */
@@ -171,11 +149,9 @@ static gm_status run_chains(const gm_ising_settings *s, gm_ising_workplace *w) {
 typedef struct row {
     double temperature, energy, energy_error, heat, magnetisation, magnetisation_error, binder,
         flip_rate;
-    double acceptance; /* of exchanges with the next temperature; NaN if there are none */
 } row;
 
-static row make_row(const gm_ising_settings *s, const gm_ising_workplace *all, int64_t step) {
-    const gm_chain_place *w = &all->chain;
+static row make_row(const gm_chain_place *w, int64_t step) {
     const double sites = (double)w->sites, q = w->quantum, t = gm_chain_temperature(w, step);
     double unused, e_error, m_error;
     const double e = gm_chain_mean(w, step, GM_ISING_E, &e_error);
@@ -190,19 +166,15 @@ static row make_row(const gm_ising_settings *s, const gm_ising_workplace *all, i
                  .magnetisation = m / sites,
                  .magnetisation_error = m_error / sites,
                  .binder = 1 - m4 / (3 * m2 * m2),
-                 .flip_rate = gm_chain_mean(w, step, GM_ISING_FLIPS, &unused) / sites,
-                 .acceptance = gm_ladders_acceptance(s, all, step)};
+                 .flip_rate = gm_chain_mean(w, step, GM_ISING_FLIPS, &unused) / sites};
 }
 
 static int print_json(const gm_ising_settings *s, const gm_ising_workplace *w) {
     cJSON *object = gm_chain_json_head(&w->chain, "ising", updates[s->update]);
-    if (s->tempering > 0) {
-        cJSON_AddNumberToObject(object, "tempering", (double)s->tempering);
-        cJSON_AddNumberToObject(object, "round_trips", gm_ladders_trips(w));
-    }
+    gm_ladders_json(&w->chain, &w->ladders, object);
     cJSON *rows = cJSON_AddArrayToObject(object, "temperatures");
     for (int64_t step = 0; step < s->chain.temperatures; ++step) {
-        const row r = make_row(s, w, step);
+        const row r = make_row(&w->chain, step);
         cJSON *item = cJSON_CreateObject();
         cJSON_AddNumberToObject(item, "temperature", r.temperature);
         cJSON_AddNumberToObject(item, "energy", r.energy);
@@ -212,9 +184,7 @@ static int print_json(const gm_ising_settings *s, const gm_ising_workplace *w) {
         cJSON_AddNumberToObject(item, "magnetisation_error", r.magnetisation_error);
         cJSON_AddNumberToObject(item, "binder_cumulant", r.binder);
         cJSON_AddNumberToObject(item, "flip_rate", r.flip_rate);
-        if (!isnan(r.acceptance)) {
-            cJSON_AddNumberToObject(item, "acceptance", r.acceptance);
-        }
+        gm_ladders_json_acceptance(&w->chain, &w->ladders, step, item);
         cJSON_AddItemToArray(rows, item);
     }
     return gm_cli_print_json(object);
@@ -222,20 +192,15 @@ static int print_json(const gm_ising_settings *s, const gm_ising_workplace *w) {
 
 static void print_text(const gm_ising_settings *s, const gm_ising_workplace *w) {
     gm_chain_print_head(&w->chain);
-    if (s->tempering > 0) {
-        printf("# exchanges after every %lld sweeps, %g round trips; accepted: with the next T\n",
-               (long long)s->tempering, gm_ladders_trips(w));
-    }
+    gm_ladders_print(&w->chain, &w->ladders);
     printf("%8s %11s %10s %10s %11s %10s %8s %8s%s\n", "T", "energy", "+-", "heat", "|m|", "+-",
            "Binder", "flips", s->tempering > 0 ? " accepted" : "");
     for (int64_t step = 0; step < s->chain.temperatures; ++step) {
-        const row r = make_row(s, w, step);
+        const row r = make_row(&w->chain, step);
         printf("%8.4f %11.6f %10.2g %10.5f %11.6f %10.2g %8.5f %8.5f", r.temperature, r.energy,
                r.energy_error, r.heat, r.magnetisation, r.magnetisation_error, r.binder,
                r.flip_rate);
-        if (!isnan(r.acceptance)) {
-            printf(" %8.5f", r.acceptance);
-        }
+        gm_ladders_print_acceptance(&w->chain, &w->ladders, step);
         printf("\n");
     }
 }
@@ -258,7 +223,8 @@ static int run_on(const gm_ising_settings *s, gm_context *context) {
                                       .settings = &s->chain,
                                       .dtype = GM_I8,
                                       .sum_count = GM_ISING_SUMS,
-                                      .run = run_sweeps}};
+                                      .run = run_sweeps},
+                            .ladders.between = s->tempering};
     const bool anneals = s->annealing.steps > 0;
     const gm_status status = anneals ? GM_STATUS_OK : run_chains(s, &w);
     int code = GM_EXIT_OK;
@@ -271,7 +237,7 @@ static int run_on(const gm_ising_settings *s, gm_context *context) {
     } else {
         print_text(s, &w);
     }
-    gm_ladders_close(&w);
+    gm_ladders_close(&w.chain, &w.ladders);
     gm_packed_close(&w);
     gm_ising_plan_destroy(s->packed ? NULL : w.chain.plan);
     gm_chain_close(&w.chain);

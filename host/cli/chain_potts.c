@@ -7,15 +7,16 @@
 #include <genmath/potts.h>
 
 #include "host/cli/chain_annealing.h"
-#include "host/cli/chain_lattice.h"
+#include "host/cli/chain_ladders.h"
 #include "host/cli/picture.h"
 #include "host/internal.h"
 
-enum { KEY_UPDATE = 0x2101, KEY_PICTURE };
+enum { KEY_UPDATE = 0x2101, KEY_TEMPERING, KEY_PICTURE };
 
 typedef struct settings {
     gm_chain_settings lattice;
     gm_chain_annealing annealing;
+    int64_t tempering; /* sweeps between exchanges; 0: none */
     int32_t q;
     gm_potts_update update;
     const char *picture;
@@ -26,6 +27,7 @@ static const char *const updates[] = {"heat-bath", "metropolis", NULL};
 static const struct argp_option options[] = {
     {"states", 'q', "Q", 0, "labels of a site, 2 to 256 (default: 3)", 0},
     {"update", KEY_UPDATE, "NAME", 0, "heat-bath or metropolis (default: heat-bath)", 0},
+    GM_LADDERS_OPTION(KEY_TEMPERING),
     {"picture", KEY_PICTURE, "FILE", 0,
      "draw the first chain of each temperature of a plane lattice, a grey for each label, as .png; "
      "with --annealing the state of lowest energy",
@@ -45,12 +47,16 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case KEY_UPDATE:
         s->update = (gm_potts_update)gm_chain_parse_word(state, "update", argument, updates);
         return 0;
+    case KEY_TEMPERING:
+        s->tempering = gm_cli_parse_integer(state, "tempering", argument, 0, 1 << 20);
+        return 0;
     case KEY_PICTURE:
         s->picture = argument;
         return 0;
     case ARGP_KEY_END:
         s->annealing.picture = s->annealing.steps > 0 ? s->picture : NULL;
-        gm_chain_annealing_check(state, &s->annealing, &s->lattice, false);
+        gm_chain_annealing_check(state, &s->annealing, &s->lattice, s->tempering > 0);
+        gm_ladders_check(state, s->tempering, &s->lattice);
         if (s->picture != NULL && s->lattice.axes != 2) {
             argp_error(state, "--picture: a lattice of two axes can be drawn");
         }
@@ -82,10 +88,10 @@ static gm_status make_plan(const settings *s, gm_chain_place *w) {
 }
 
 /* From the file; else all 0, of a glass random. */
-static gm_status make_labels(const settings *s, gm_chain_place *w) {
+static gm_status make_labels(const settings *s, gm_chain_place *w, gm_chain_ladders *ladders) {
     const gm_chain_settings *l = w->settings;
     if (l->start != NULL) {
-        GM_TRY(gm_chain_load(w));
+        GM_TRY(s->tempering > 0 ? gm_ladders_load(w, ladders) : gm_chain_load(w));
     }
     for (int64_t i = 0; i < w->chains * w->sites; ++i) {
         if (l->start == NULL) {
@@ -107,13 +113,17 @@ static gm_status run_sweeps(const gm_chain_place *w, const gm_ising_sweeps *swee
 }
 
 /* Side by side, from cold to hot. */
-static gm_status draw(const settings *s, const gm_chain_place *w) {
+static gm_status draw(const settings *s, const gm_chain_place *w,
+                      const gm_chain_ladders *ladders) {
     const gm_chain_settings *l = w->settings;
     const int64_t temperatures = l->temperatures;
     float *images = malloc((size_t)(temperatures * w->sites) * sizeof *images);
     GM_CHECK(w->context, images != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for the picture");
     for (int64_t i = 0; i < temperatures * w->sites; ++i) {
-        images[i] = w->state[i / w->sites * l->replicas * w->sites + i % w->sites];
+        const int64_t t = i / w->sites;
+        const int64_t chain =
+            s->tempering > 0 ? gm_ladders_chain(w, ladders, t) : t * l->replicas;
+        images[i] = w->state[chain * w->sites + i % w->sites];
     }
     const int64_t zoom = l->size[1] < 100 ? 3 : 1;
     const int64_t columns = (int64_t)ceil(sqrt((double)temperatures));
@@ -130,15 +140,22 @@ static gm_status draw(const settings *s, const gm_chain_place *w) {
     return status;
 }
 
-static gm_status run_chains(const settings *s, gm_chain_place *w) {
+static gm_status run_chains(const settings *s, gm_chain_place *w, gm_chain_ladders *ladders) {
     GM_TRY(make_plan(s, w));
     GM_TRY(gm_chain_open(w));
-    GM_TRY(make_labels(s, w));
+    GM_TRY(gm_ladders_start(w, ladders));
+    GM_TRY(make_labels(s, w, ladders));
     GM_TRY(gm_chain_upload(w));
-    GM_TRY(gm_chain_run(w));
+    if (s->tempering > 0) {
+        ladders->potts = w->plan;
+        GM_TRY(gm_ladders_open(w, ladders));
+        GM_TRY(gm_ladders_run(w, ladders));
+    } else {
+        GM_TRY(gm_chain_run(w));
+    }
     GM_TRY(gm_chain_download(w));
-    GM_TRY(gm_chain_save(w));
-    return s->picture != NULL ? draw(s, w) : GM_STATUS_OK;
+    GM_TRY(s->tempering > 0 ? gm_ladders_save(w, ladders) : gm_chain_save(w));
+    return s->picture != NULL ? draw(s, w, ladders) : GM_STATUS_OK;
 }
 
 /* ---- what is printed ------------------------------------------------------------------------- */
@@ -167,9 +184,11 @@ static row make_row(const settings *s, const gm_chain_place *w, int64_t step) {
                  .flip_rate = gm_chain_mean(w, step, GM_POTTS_FLIPS, &unused) / sites};
 }
 
-static int print_json(const settings *s, const gm_chain_place *w) {
+static int print_json(const settings *s, const gm_chain_place *w,
+                      const gm_chain_ladders *ladders) {
     cJSON *object = gm_chain_json_head(w, "potts", updates[s->update]);
     cJSON_AddNumberToObject(object, "states", s->q);
+    gm_ladders_json(w, ladders, object);
     cJSON *rows = cJSON_AddArrayToObject(object, "temperatures");
     for (int64_t step = 0; step < s->lattice.temperatures; ++step) {
         const row r = make_row(s, w, step);
@@ -182,19 +201,24 @@ static int print_json(const settings *s, const gm_chain_place *w) {
         cJSON_AddNumberToObject(item, "order_error", r.order_error);
         cJSON_AddNumberToObject(item, "binder_cumulant", r.binder);
         cJSON_AddNumberToObject(item, "flip_rate", r.flip_rate);
+        gm_ladders_json_acceptance(w, ladders, step, item);
         cJSON_AddItemToArray(rows, item);
     }
     return gm_cli_print_json(object);
 }
 
-static void print_text(const settings *s, const gm_chain_place *w) {
+static void print_text(const settings *s, const gm_chain_place *w,
+                       const gm_chain_ladders *ladders) {
     gm_chain_print_head(w);
-    printf("%8s %11s %10s %10s %11s %10s %8s %8s\n", "T", "energy", "+-", "heat", "order", "+-",
-           "Binder", "flips");
+    gm_ladders_print(w, ladders);
+    printf("%8s %11s %10s %10s %11s %10s %8s %8s%s\n", "T", "energy", "+-", "heat", "order", "+-",
+           "Binder", "flips", s->tempering > 0 ? " accepted" : "");
     for (int64_t step = 0; step < s->lattice.temperatures; ++step) {
         const row r = make_row(s, w, step);
-        printf("%8.4f %11.6f %10.2g %10.5f %11.6f %10.2g %8.5f %8.5f\n", r.temperature, r.energy,
+        printf("%8.4f %11.6f %10.2g %10.5f %11.6f %10.2g %8.5f %8.5f", r.temperature, r.energy,
                r.energy_error, r.heat, r.order, r.order_error, r.binder, r.flip_rate);
+        gm_ladders_print_acceptance(w, ladders, step);
+        printf("\n");
     }
 }
 
@@ -215,18 +239,20 @@ static int run_on(const settings *s, gm_context *context) {
                         .dtype = GM_U8,
                         .sum_count = GM_POTTS_SUMS,
                         .run = run_sweeps};
+    gm_chain_ladders ladders = {.between = s->tempering, .labels = s->q};
     const bool anneals = s->annealing.steps > 0;
-    const gm_status status = anneals ? GM_STATUS_OK : run_chains(s, &w);
+    const gm_status status = anneals ? GM_STATUS_OK : run_chains(s, &w, &ladders);
     int code = GM_EXIT_OK;
     if (anneals) {
         code = anneal(s, &w);
     } else if (status != GM_STATUS_OK) {
         code = gm_cli_fail(context, status, "running the chains");
     } else if (s->lattice.common.json) {
-        code = print_json(s, &w);
+        code = print_json(s, &w, &ladders);
     } else {
-        print_text(s, &w);
+        print_text(s, &w, &ladders);
     }
+    gm_ladders_close(&w, &ladders);
     gm_potts_plan_destroy(w.plan);
     gm_chain_close(&w);
     return code;
@@ -244,6 +270,7 @@ int gm_chain_potts(int argc, char **argv) {
                "Examples:\n"
                "  genmath chain potts --states 3 --size 64x64 --temperature 0.9:1.1:9\n"
                "  genmath chain potts --states 10 --temperature 0.6:0.8:9 --picture domains.png\n"
+               "  genmath chain potts --size 16x16 --glass --temperature 0.3:1.5:13 --tempering 10\n"
                "  genmath chain potts --size 16x16 --glass -T 0.2 --annealing 2000 --log-z\n"
                "\nA run goes on where another ended with --start labels.npy --first-sweep N "
                "--burn-in 0 and the same other options, N being the sweeps before, and gives the "
