@@ -100,6 +100,7 @@ struct gm_gibbs_arrays;
 struct gm_correlations_problem; /* correlations_args.h */
 struct gm_correlations_arrays;
 struct gm_multispin_pairs;
+struct gm_density_annealing_args; /* density_annealing_args.h */
 
 typedef struct gm_backend {
     const char *name;
@@ -248,6 +249,8 @@ typedef struct gm_backend {
                                             const struct gm_multispin_pairs *arrays);
     gm_status (*multispin_correlate)(gm_call *call, const struct gm_multispin_problem *problem,
                                      void *state, const struct gm_multispin_pairs *arrays);
+    gm_status (*density_annealing_step)(gm_call *call,
+                                        const struct gm_density_annealing_args *args);
 
     /* Compiles a user's system (sde may be NULL) for an architecture such as 90 without running it;
      * *image is the machine code's size. NULL where nothing is compiled at run time. */

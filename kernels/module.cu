@@ -184,6 +184,7 @@ const gm_backend backend = {
     correlations_release,
     nullptr, /* multispin_correlate_workspace */
     multispin_correlate,
+    density_annealing_step,
 #ifdef __CUDACC__
     jit_try_compile,
 #else

@@ -59,6 +59,7 @@ void mcmc_release(gm_call *call, void *state);
 gm_status tempering_begin(gm_call *call, const gm_tempering_args *args);
 gm_status tempering_swap(gm_call *call, const gm_tempering_args *args);
 gm_status annealing_step(gm_call *call, const gm_annealing_args *args);
+gm_status density_annealing_step(gm_call *call, const gm_density_annealing_args *args);
 gm_status mcmc_mass(gm_call *call, const gm_mcmc_mass_args *args);
 
 gm_status potts_prepare(gm_call *call, const gm_potts_problem *problem, void **state);

@@ -146,7 +146,7 @@ END
 # functions that all backends share. Statistics of chains and of weights are in double.
 others='-e kernels/module.cu -e kernels/jit.cu -e kernels/ising.cu -e kernels/potts.cu
     -e kernels/ising_sites.cu -e kernels/multispin.cu -e kernels/tempering.cu
-    -e kernels/annealing.cu -e kernels/factor_graph.cu
+    -e kernels/annealing.cu -e kernels/factor_graph.cu -e kernels/density_annealing.cu
     -e kernels/hopfield.cu -e kernels/diagnostics.cu -e kernels/diagnostics_series.cu
     -e kernels/diagnostics_lags.cu -e kernels/diagnostics_order.cu
     -e kernels/importance_weigh.cu -e kernels/importance_tail.cu -e kernels/importance_resample.cu'

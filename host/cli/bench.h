@@ -54,8 +54,9 @@ typedef struct gm_bench_case {
     X(importance)                                                                                  \
     X(hopfield)                                                                                    \
     X(multispin)                                                                                   \
-    X(gibbs)
-    X(correlations)
+    X(gibbs)                                                                                       \
+    X(correlations)                                                                                \
+    X(density_annealing)
 
 #define GM_BENCH_DECLARE(name)                                                                     \
     extern const gm_bench_case gm_##name##_bench[];                                                \

@@ -49,8 +49,9 @@ typedef struct gm_case {
     X(importance)                                                                                  \
     X(hopfield)                                                                                    \
     X(multispin)                                                                                   \
-    X(gibbs)
-    X(correlations)
+    X(gibbs)                                                                                       \
+    X(correlations)                                                                                \
+    X(density_annealing)
 
 #define GM_CASE_DECLARE(name)                                                                      \
     extern const gm_case gm_##name##_cases[];                                                      \

@@ -1,15 +1,13 @@
 /* genmath chain ising: Markov chains of the Ising model on lattices. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <genmath/npy.h>
 #include <genmath/philox.h>
 
 #include "host/cli/chain_ising.h"
 #include "host/internal.h"
 
-enum { KEY_FIELD = 0x2101, KEY_UPDATE, KEY_TEMPERING, KEY_PACKED };
+enum { KEY_FIELD = 0x2101, KEY_UPDATE, KEY_TEMPERING, KEY_PACKED, KEY_PICTURE };
 
 static const char *const updates[] = {"heat-bath", "metropolis", "glauber", "lazy-metropolis",
                                       NULL};
@@ -18,15 +16,13 @@ static const struct argp_option options[] = {
     {"field", KEY_FIELD, "H", 0, "field at every site (default: 0)", 0},
     {"update", KEY_UPDATE, "NAME", 0,
      "heat-bath, metropolis, glauber or lazy-metropolis (default: heat-bath)", 0},
-    {"tempering", KEY_TEMPERING, "K", 0,
-     "exchange neighbouring temperatures after every K sweeps: --chains ladders of one chain at "
-     "each temperature (default: 0, never); --out and --start then are int32, level and label of "
-     "the chain before its spins",
-     0},
+    GM_LADDERS_OPTION(KEY_TEMPERING),
     {"packed", KEY_PACKED, NULL, 0,
      "a bit a spin, much faster: square, cubic and hexagonal lattices, even where periodic, no "
      "glass, tempering or other order; the noise is another, and so are the spins",
      0},
+    {"picture", KEY_PICTURE, "FILE", 0,
+     "with --annealing: draw the state of lowest energy of a plane lattice, as .png", 0},
     {0}};
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
@@ -35,6 +31,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &s->chain;
+        state->child_inputs[1] = &s->annealing;
         return 0;
     case KEY_FIELD:
         s->field = gm_cli_parse_real(state, "field", argument, -1e6, 1e6);
@@ -48,25 +45,23 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case KEY_PACKED:
         s->packed = true;
         return 0;
+    case KEY_PICTURE:
+        s->annealing.picture = argument;
+        return 0;
     case ARGP_KEY_END:
+        gm_chain_annealing_check(state, &s->annealing, l, s->packed || s->tempering > 0);
+        if (s->annealing.picture != NULL && s->annealing.steps == 0) {
+            argp_error(state, "--picture: with --annealing");
+        }
         if (s->packed && (l->glass || l->order != GM_ISING_COLOURED || s->tempering > 0 ||
                           l->lattice == GM_LATTICE_TRIANGULAR)) {
             argp_error(state, "--packed: not with --glass, --tempering, another --order "
                               "or a triangular --lattice");
         }
-        if (s->tempering > 0 && l->reach > 0) {
-            argp_error(state, "--correlations: not with --tempering");
-        }
         if (s->packed && l->axes > 3) {
             argp_error(state, "--packed: --size has at most 3 axes");
         }
-        if (s->tempering > 0 && (l->burn_in % s->tempering != 0 || l->sweeps % s->tempering != 0 ||
-                                 l->first_sweep % s->tempering != 0)) {
-            argp_error(state,
-                       "--tempering %lld: --burn-in, --sweeps and --first-sweep must be "
-                       "multiples of it",
-                       (long long)s->tempering);
-        }
+        gm_ladders_check(state, s->tempering, l);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -100,24 +95,13 @@ static gm_status make_plan(const gm_ising_settings *s, gm_chain_place *w) {
     return status;
 }
 
-/* The spins, and with --tempering levels and labels, of the file --start. */
-static gm_status load_spins(const gm_ising_settings *s, gm_ising_workplace *w) {
-    if (s->tempering == 0) {
-        return gm_chain_load(&w->chain);
-    }
-    gm_tensor file;
-    GM_TRY(gm_npy_load(w->chain.context, s->chain.start, &file));
-    const gm_status status = gm_ladders_read(s, w, &file);
-    gm_npy_free(&file);
-    return status;
-}
-
 /* From the file; else all up, as from random spins a cold magnet stays in stripes for long. */
 static gm_status make_spins(const gm_ising_settings *s, gm_ising_workplace *w) {
     const gm_chain_settings *l = &s->chain;
     int8_t *spins = (int8_t *)w->chain.state;
     if (l->start != NULL) {
-        GM_TRY(load_spins(s, w));
+        GM_TRY(s->tempering > 0 ? gm_ladders_load(&w->chain, &w->ladders)
+                                : gm_chain_load(&w->chain));
     }
     for (int64_t i = 0; i < w->chain.chains * w->chain.sites; ++i) {
         if (l->start == NULL) {
@@ -143,7 +127,7 @@ static gm_status run_chains(const gm_ising_settings *s, gm_ising_workplace *w) {
     GM_TRY(s->packed ? gm_packed_plan(s, w) : make_plan(s, c));
     GM_TRY(gm_chain_open(c));
     GM_TRY(gm_chain_correlations_open(c, 0));
-    GM_TRY(gm_ladders_start(s, w));
+    GM_TRY(gm_ladders_start(c, &w->ladders));
     GM_TRY(make_spins(s, w));
     GM_TRY(gm_chain_upload(c));
     if (s->tempering == 0) {
@@ -153,10 +137,11 @@ static gm_status run_chains(const gm_ising_settings *s, gm_ising_workplace *w) {
         GM_TRY(gm_chain_download(c));
         return gm_chain_save(c);
     }
-    GM_TRY(gm_ladders_open(s, w));
-    GM_TRY(gm_ladders_run(s, w));
+    w->ladders.ising = c->plan;
+    GM_TRY(gm_ladders_open(c, &w->ladders));
+    GM_TRY(gm_ladders_run(c, &w->ladders));
     GM_TRY(gm_chain_download(c));
-    return s->chain.out != NULL ? gm_ladders_save(s, w) : GM_STATUS_OK;
+    return gm_ladders_save(c, &w->ladders);
 }
 
 /* ---- what is printed ------------------------------------------------------------------------- */
@@ -177,18 +162,12 @@ static gm_chain_columns columns_of(const gm_chain_place *w) {
 static int print_json(const gm_ising_settings *s, const gm_ising_workplace *w) {
     const gm_chain_columns columns = columns_of(&w->chain);
     cJSON *object = gm_chain_json_head(&w->chain, "ising", updates[s->update]);
-    if (s->tempering > 0) {
-        cJSON_AddNumberToObject(object, "tempering", (double)s->tempering);
-        cJSON_AddNumberToObject(object, "round_trips", gm_ladders_trips(w));
-    }
+    gm_ladders_json(&w->chain, &w->ladders, object);
     cJSON *rows = cJSON_AddArrayToObject(object, "temperatures");
     for (int64_t step = 0; step < s->chain.temperatures; ++step) {
         const gm_chain_row row = gm_chain_make_row(&w->chain, &columns, step);
-        const double acceptance = gm_ladders_acceptance(s, w, step);
         cJSON *item = gm_chain_json_row(&columns, &row);
-        if (!isnan(acceptance)) {
-            cJSON_AddNumberToObject(item, "acceptance", acceptance);
-        }
+        gm_ladders_json_acceptance(&w->chain, &w->ladders, step, item);
         cJSON_AddItemToArray(rows, item);
     }
     gm_chain_correlations_json(&w->chain, s->field == 0, object);
@@ -198,22 +177,29 @@ static int print_json(const gm_ising_settings *s, const gm_ising_workplace *w) {
 static void print_text(const gm_ising_settings *s, const gm_ising_workplace *w) {
     const gm_chain_columns columns = columns_of(&w->chain);
     gm_chain_print_head(&w->chain);
-    if (s->tempering > 0) {
-        printf("# exchanges after every %lld sweeps, %g round trips; accepted: with the next T\n",
-               (long long)s->tempering, gm_ladders_trips(w));
-    }
+    gm_ladders_print(&w->chain, &w->ladders);
     gm_chain_print_columns(&columns);
     printf("%s\n", s->tempering > 0 ? " accepted" : "");
     for (int64_t step = 0; step < s->chain.temperatures; ++step) {
         const gm_chain_row row = gm_chain_make_row(&w->chain, &columns, step);
-        const double acceptance = gm_ladders_acceptance(s, w, step);
         gm_chain_print_row(&row);
-        if (!isnan(acceptance)) {
-            printf(" %8.5f", acceptance);
-        }
+        gm_ladders_print_acceptance(&w->chain, &w->ladders, step);
         printf("\n");
     }
     gm_chain_correlations_print(&w->chain, s->field == 0);
+}
+
+static int anneal(const gm_ising_settings *s, gm_chain_place *w) {
+    const gm_status status = make_plan(s, w);
+    if (status != GM_STATUS_OK) {
+        return gm_cli_fail(w->context, status, "making the lattice");
+    }
+    return gm_chain_anneal(w, &s->annealing,
+                           &(gm_chain_annealed_model){.ising = w->plan,
+                                                      .q = 2,
+                                                      .field = s->field,
+                                                      .name = "ising",
+                                                      .update = updates[s->update]});
 }
 
 static int run_on(const gm_ising_settings *s, gm_context *context) {
@@ -221,17 +207,21 @@ static int run_on(const gm_ising_settings *s, gm_context *context) {
                                       .settings = &s->chain,
                                       .dtype = GM_I8,
                                       .sum_count = GM_ISING_SUMS,
-                                      .run = run_sweeps}};
-    const gm_status status = run_chains(s, &w);
+                                      .run = run_sweeps},
+                            .ladders.between = s->tempering};
+    const bool anneals = s->annealing.steps > 0;
+    const gm_status status = anneals ? GM_STATUS_OK : run_chains(s, &w);
     int code = GM_EXIT_OK;
-    if (status != GM_STATUS_OK) {
+    if (anneals) {
+        code = anneal(s, &w.chain);
+    } else if (status != GM_STATUS_OK) {
         code = gm_cli_fail(context, status, "running the chains");
     } else if (s->chain.common.json) {
         code = print_json(s, &w);
     } else {
         print_text(s, &w);
     }
-    gm_ladders_close(&w);
+    gm_ladders_close(&w.chain, &w.ladders);
     gm_packed_close(&w);
     gm_ising_plan_destroy(s->packed ? NULL : w.chain.plan);
     gm_chain_close(&w.chain);
@@ -239,23 +229,26 @@ static int run_on(const gm_ising_settings *s, gm_context *context) {
 }
 
 int gm_chain_ising(int argc, char **argv) {
-    static const struct argp_child children[] = {GM_CHAIN_CHILD, {0}};
+    static const struct argp_child children[] = {GM_CHAIN_CHILD, GM_CHAIN_ANNEALING_CHILD, {0}};
     static const struct argp parser = {
         .options = options,
         .parser = parse,
         .children = children,
-        .doc = "Runs Markov chains of the Ising model on a lattice, many at each temperature "
-               "(default: 1.6:3.2:9), and prints what they are on average.\v"
-               "Examples:\n"
-               "  genmath chain ising --size 64x64 --temperature 2:2.6:13\n"
-               "  genmath chain ising --lattice hexagonal --size 48x48 --temperature 1.4:1.7:7\n"
-               "  genmath chain ising --size 8x8x8 --glass --chains 256 --out spins.npy\n"
-               "  genmath chain ising --size 6x6x6 --glass --temperature 0.5:2:16 --tempering 10\n"
-               "  genmath chain ising --size 1024x1024 --temperature 2.2 --chains 1 --packed\n"
-               "  genmath chain ising --size 128x128 --temperature 2.4 --packed --correlations 16\n"
-               "\nA run goes on where another ended with --start spins.npy --first-sweep N "
-               "--burn-in 0 and the same other options, N being the sweeps before, and gives the "
-               "spins of one long run. The same options give the same spins on every backend."};
+        .doc =
+            "Runs Markov chains of the Ising model on a lattice, many at each temperature "
+            "(default: 1.6:3.2:9), and prints what they are on average.\v"
+            "Examples:\n"
+            "  genmath chain ising --size 64x64 --temperature 2:2.6:13\n"
+            "  genmath chain ising --lattice hexagonal --size 48x48 --temperature 1.4:1.7:7\n"
+            "  genmath chain ising --size 8x8x8 --glass --chains 256 --out spins.npy\n"
+            "  genmath chain ising --size 6x6x6 --glass --temperature 0.5:2:16 --tempering 10\n"
+            "  genmath chain ising --size 1024x1024 --temperature 2.2 --chains 1 --packed\n"
+            "  genmath chain ising --size 128x128 --temperature 2.4 --packed --correlations 16\n"
+            "  genmath chain ising --size 32x32 --glass -T 0.2 --annealing 5000 --picture g.png\n"
+            "  genmath chain ising --size 4x4 -T 1:4:7 -n 1000 --annealing 200 --log-z\n"
+            "\nA run goes on where another ended with --start spins.npy --first-sweep N "
+            "--burn-in 0 and the same other options, N being the sweeps before, and gives the "
+            "spins of one long run. The same options give the same spins on every backend."};
     gm_ising_settings s = {.chain = {GM_CHAIN_DEFAULTS, .cold = 1.6, .hot = 3.2}};
     gm_cli_parse(&parser, argc, argv, &s);
     gm_context *context = gm_cli_context(&s.chain.common);

@@ -6,14 +6,17 @@
 #include <genmath/philox.h>
 #include <genmath/potts.h>
 
-#include "host/cli/chain_lattice.h"
+#include "host/cli/chain_annealing.h"
+#include "host/cli/chain_ladders.h"
 #include "host/cli/picture.h"
 #include "host/internal.h"
 
-enum { KEY_UPDATE = 0x2101, KEY_PICTURE };
+enum { KEY_UPDATE = 0x2101, KEY_TEMPERING, KEY_PICTURE };
 
 typedef struct settings {
     gm_chain_settings lattice;
+    gm_chain_annealing annealing;
+    int64_t tempering; /* sweeps between exchanges; 0: none */
     int32_t q;
     gm_potts_update update;
     const char *picture;
@@ -24,8 +27,10 @@ static const char *const updates[] = {"heat-bath", "metropolis", NULL};
 static const struct argp_option options[] = {
     {"states", 'q', "Q", 0, "labels of a site, 2 to 256 (default: 3)", 0},
     {"update", KEY_UPDATE, "NAME", 0, "heat-bath or metropolis (default: heat-bath)", 0},
+    GM_LADDERS_OPTION(KEY_TEMPERING),
     {"picture", KEY_PICTURE, "FILE", 0,
-     "draw the first chain of each temperature of a plane lattice, a grey for each label, as .png",
+     "draw the first chain of each temperature of a plane lattice, a grey for each label, as .png; "
+     "with --annealing the state of lowest energy",
      0},
     {0}};
 
@@ -34,6 +39,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &s->lattice;
+        state->child_inputs[1] = &s->annealing;
         return 0;
     case 'q':
         s->q = (int32_t)gm_cli_parse_integer(state, "states", argument, 2, 256);
@@ -41,10 +47,16 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case KEY_UPDATE:
         s->update = (gm_potts_update)gm_chain_parse_word(state, "update", argument, updates);
         return 0;
+    case KEY_TEMPERING:
+        s->tempering = gm_cli_parse_integer(state, "tempering", argument, 0, 1 << 20);
+        return 0;
     case KEY_PICTURE:
         s->picture = argument;
         return 0;
     case ARGP_KEY_END:
+        s->annealing.picture = s->annealing.steps > 0 ? s->picture : NULL;
+        gm_chain_annealing_check(state, &s->annealing, &s->lattice, s->tempering > 0);
+        gm_ladders_check(state, s->tempering, &s->lattice);
         if (s->picture != NULL && s->lattice.axes != 2) {
             argp_error(state, "--picture: a lattice of two axes can be drawn");
         }
@@ -76,10 +88,10 @@ static gm_status make_plan(const settings *s, gm_chain_place *w) {
 }
 
 /* From the file; else all 0, of a glass random. */
-static gm_status make_labels(const settings *s, gm_chain_place *w) {
+static gm_status make_labels(const settings *s, gm_chain_place *w, gm_chain_ladders *ladders) {
     const gm_chain_settings *l = w->settings;
     if (l->start != NULL) {
-        GM_TRY(gm_chain_load(w));
+        GM_TRY(s->tempering > 0 ? gm_ladders_load(w, ladders) : gm_chain_load(w));
     }
     for (int64_t i = 0; i < w->chains * w->sites; ++i) {
         if (l->start == NULL) {
@@ -101,13 +113,15 @@ static gm_status run_sweeps(const gm_chain_place *w, const gm_ising_sweeps *swee
 }
 
 /* Side by side, from cold to hot. */
-static gm_status draw(const settings *s, const gm_chain_place *w) {
+static gm_status draw(const settings *s, const gm_chain_place *w, const gm_chain_ladders *ladders) {
     const gm_chain_settings *l = w->settings;
     const int64_t temperatures = l->temperatures;
     float *images = malloc((size_t)(temperatures * w->sites) * sizeof *images);
     GM_CHECK(w->context, images != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for the picture");
     for (int64_t i = 0; i < temperatures * w->sites; ++i) {
-        images[i] = w->state[i / w->sites * l->replicas * w->sites + i % w->sites];
+        const int64_t t = i / w->sites;
+        const int64_t chain = s->tempering > 0 ? gm_ladders_chain(w, ladders, t) : t * l->replicas;
+        images[i] = w->state[chain * w->sites + i % w->sites];
     }
     const int64_t zoom = l->size[1] < 100 ? 3 : 1;
     const int64_t columns = (int64_t)ceil(sqrt((double)temperatures));
@@ -124,16 +138,23 @@ static gm_status draw(const settings *s, const gm_chain_place *w) {
     return status;
 }
 
-static gm_status run_chains(const settings *s, gm_chain_place *w) {
+static gm_status run_chains(const settings *s, gm_chain_place *w, gm_chain_ladders *ladders) {
     GM_TRY(make_plan(s, w));
     GM_TRY(gm_chain_open(w));
     GM_TRY(gm_chain_correlations_open(w, s->q));
-    GM_TRY(make_labels(s, w));
+    GM_TRY(gm_ladders_start(w, ladders));
+    GM_TRY(make_labels(s, w, ladders));
     GM_TRY(gm_chain_upload(w));
-    GM_TRY(gm_chain_run(w));
+    if (s->tempering > 0) {
+        ladders->potts = w->plan;
+        GM_TRY(gm_ladders_open(w, ladders));
+        GM_TRY(gm_ladders_run(w, ladders));
+    } else {
+        GM_TRY(gm_chain_run(w));
+    }
     GM_TRY(gm_chain_download(w));
-    GM_TRY(gm_chain_save(w));
-    return s->picture != NULL ? draw(s, w) : GM_STATUS_OK;
+    GM_TRY(s->tempering > 0 ? gm_ladders_save(w, ladders) : gm_chain_save(w));
+    return s->picture != NULL ? draw(s, w, ladders) : GM_STATUS_OK;
 }
 
 /* ---- what is printed ------------------------------------------------------------------------- */
@@ -151,30 +172,47 @@ static gm_chain_columns columns_of(const settings *s, const gm_chain_place *w) {
                               .error_name = "order_error"};
 }
 
-static int print_json(const settings *s, const gm_chain_place *w) {
+static int print_json(const settings *s, const gm_chain_place *w, const gm_chain_ladders *ladders) {
     const gm_chain_columns columns = columns_of(s, w);
     cJSON *object = gm_chain_json_head(w, "potts", updates[s->update]);
     cJSON_AddNumberToObject(object, "states", s->q);
+    gm_ladders_json(w, ladders, object);
     cJSON *rows = cJSON_AddArrayToObject(object, "temperatures");
     for (int64_t step = 0; step < s->lattice.temperatures; ++step) {
         const gm_chain_row row = gm_chain_make_row(w, &columns, step);
-        cJSON_AddItemToArray(rows, gm_chain_json_row(&columns, &row));
+        cJSON *item = gm_chain_json_row(&columns, &row);
+        gm_ladders_json_acceptance(w, ladders, step, item);
+        cJSON_AddItemToArray(rows, item);
     }
     gm_chain_correlations_json(w, true, object);
     return gm_cli_print_json(object);
 }
 
-static void print_text(const settings *s, const gm_chain_place *w) {
+static void print_text(const settings *s, const gm_chain_place *w,
+                       const gm_chain_ladders *ladders) {
     const gm_chain_columns columns = columns_of(s, w);
     gm_chain_print_head(w);
+    gm_ladders_print(w, ladders);
     gm_chain_print_columns(&columns);
-    printf("\n");
+    printf("%s\n", s->tempering > 0 ? " accepted" : "");
     for (int64_t step = 0; step < s->lattice.temperatures; ++step) {
         const gm_chain_row row = gm_chain_make_row(w, &columns, step);
         gm_chain_print_row(&row);
+        gm_ladders_print_acceptance(w, ladders, step);
         printf("\n");
     }
     gm_chain_correlations_print(w, true);
+}
+
+static int anneal(const settings *s, gm_chain_place *w) {
+    const gm_status status = make_plan(s, w);
+    if (status != GM_STATUS_OK) {
+        return gm_cli_fail(w->context, status, "making the lattice");
+    }
+    return gm_chain_anneal(
+        w, &s->annealing,
+        &(gm_chain_annealed_model){
+            .potts = w->plan, .q = s->q, .name = "potts", .update = updates[s->update]});
 }
 
 static int run_on(const settings *s, gm_context *context) {
@@ -183,35 +221,43 @@ static int run_on(const settings *s, gm_context *context) {
                         .dtype = GM_U8,
                         .sum_count = GM_POTTS_SUMS,
                         .run = run_sweeps};
-    const gm_status status = run_chains(s, &w);
+    gm_chain_ladders ladders = {.between = s->tempering, .labels = s->q};
+    const bool anneals = s->annealing.steps > 0;
+    const gm_status status = anneals ? GM_STATUS_OK : run_chains(s, &w, &ladders);
     int code = GM_EXIT_OK;
-    if (status != GM_STATUS_OK) {
+    if (anneals) {
+        code = anneal(s, &w);
+    } else if (status != GM_STATUS_OK) {
         code = gm_cli_fail(context, status, "running the chains");
     } else if (s->lattice.common.json) {
-        code = print_json(s, &w);
+        code = print_json(s, &w, &ladders);
     } else {
-        print_text(s, &w);
+        print_text(s, &w, &ladders);
     }
+    gm_ladders_close(&w, &ladders);
     gm_potts_plan_destroy(w.plan);
     gm_chain_close(&w);
     return code;
 }
 
 int gm_chain_potts(int argc, char **argv) {
-    static const struct argp_child children[] = {GM_CHAIN_CHILD, {0}};
+    static const struct argp_child children[] = {GM_CHAIN_CHILD, GM_CHAIN_ANNEALING_CHILD, {0}};
     static const struct argp parser = {
         .options = options,
         .parser = parse,
         .children = children,
-        .doc = "Runs Markov chains of the Potts model on a lattice, many at each temperature "
-               "(default: 0.7:1.3:9; the square lattice is critical at 1 / log(1 + sqrt(Q))), and "
-               "prints what they are on average.\v"
-               "Examples:\n"
-               "  genmath chain potts --states 3 --size 64x64 --temperature 0.9:1.1:9\n"
-               "  genmath chain potts --states 10 --temperature 0.6:0.8:9 --picture domains.png\n"
-               "\nA run goes on where another ended with --start labels.npy --first-sweep N "
-               "--burn-in 0 and the same other options, N being the sweeps before, and gives the "
-               "labels of one long run. The same options give the same labels on every backend."};
+        .doc =
+            "Runs Markov chains of the Potts model on a lattice, many at each temperature "
+            "(default: 0.7:1.3:9; the square lattice is critical at 1 / log(1 + sqrt(Q))), and "
+            "prints what they are on average.\v"
+            "Examples:\n"
+            "  genmath chain potts --states 3 --size 64x64 --temperature 0.9:1.1:9\n"
+            "  genmath chain potts --states 10 --temperature 0.6:0.8:9 --picture domains.png\n"
+            "  genmath chain potts --size 16x16 --glass --temperature 0.3:1.5:13 --tempering 10\n"
+            "  genmath chain potts --size 16x16 --glass -T 0.2 --annealing 2000 --log-z\n"
+            "\nA run goes on where another ended with --start labels.npy --first-sweep N "
+            "--burn-in 0 and the same other options, N being the sweeps before, and gives the "
+            "labels of one long run. The same options give the same labels on every backend."};
     settings s = {.lattice = {GM_CHAIN_DEFAULTS, .cold = 0.7, .hot = 1.3}, .q = 3};
     gm_cli_parse(&parser, argc, argv, &s);
     gm_context *context = gm_cli_context(&s.lattice.common);

@@ -38,6 +38,7 @@ const gm_backend gm_backend_cpu = {
     .tempering_begin = gm_cpu_tempering_begin,
     .tempering_swap = gm_cpu_tempering_swap,
     .annealing_step = gm_cpu_annealing_step,
+    .density_annealing_step = gm_cpu_density_annealing_step,
     .mcmc_mass = gm_cpu_mcmc_mass,
     .potts_workspace = gm_cpu_potts_workspace,
     .potts_run = gm_cpu_potts_run,

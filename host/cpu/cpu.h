@@ -48,6 +48,8 @@ gm_status gm_cpu_mcmc_run(gm_call *call, const struct gm_mcmc_problem *problem, 
 gm_status gm_cpu_tempering_begin(gm_call *call, const struct gm_tempering_args *args);
 gm_status gm_cpu_tempering_swap(gm_call *call, const struct gm_tempering_args *args);
 gm_status gm_cpu_annealing_step(gm_call *call, const struct gm_annealing_args *args);
+gm_status gm_cpu_density_annealing_step(gm_call *call,
+                                        const struct gm_density_annealing_args *args);
 gm_status gm_cpu_mcmc_mass(gm_call *call, const struct gm_mcmc_mass_args *args);
 size_t gm_cpu_potts_workspace(gm_call *call, const struct gm_potts_problem *problem, void *state,
                               int64_t chains);

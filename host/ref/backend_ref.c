@@ -34,6 +34,7 @@ const gm_backend gm_backend_ref = {
     .tempering_begin = gm_ref_tempering_begin,
     .tempering_swap = gm_ref_tempering_swap,
     .annealing_step = gm_ref_annealing_step,
+    .density_annealing_step = gm_ref_density_annealing_step,
     .mcmc_mass = gm_ref_mcmc_mass,
     .potts_run = gm_ref_potts_run,
     .factor_run = gm_ref_factor_run,

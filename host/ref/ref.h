@@ -50,6 +50,10 @@ gm_status gm_ref_tempering_swap(gm_call *call, const struct gm_tempering_args *a
 /* One chain of gm_annealing_run after a stretch of sweeps. */
 void gm_ref_annealing_chain(const struct gm_annealing_args *args, int64_t chain);
 gm_status gm_ref_annealing_step(gm_call *call, const struct gm_annealing_args *args);
+/* One chain of gm_density_annealing_run before a step. */
+void gm_ref_density_annealing_chain(const struct gm_density_annealing_args *args, int64_t chain);
+gm_status gm_ref_density_annealing_step(gm_call *call,
+                                        const struct gm_density_annealing_args *args);
 gm_status gm_ref_mcmc_mass(gm_call *call, const struct gm_mcmc_mass_args *args);
 /* One chain of gm_potts_run. */
 void gm_ref_potts_chain(const struct gm_potts_problem *problem,

@@ -9,6 +9,7 @@
 #include <genmath/conv.h>
 #include <genmath/cross_entropy.h>
 #include <genmath/decompose.h>
+#include <genmath/density_annealing.h>
 #include <genmath/density_tempering.h>
 #include <genmath/diagnostics.h>
 #include <genmath/diffusion.h>
