@@ -246,7 +246,15 @@ static gm_status check_arrays(const gm_density_annealing_plan *plan, int64_t ste
     GM_TRY(result != NULL ? check_results(plan, steps, result, a, list) : GM_STATUS_OK);
     GM_TRY(check_input(plan, list, "state.params", s->params, 2, density->params, a->n));
     GM_TRY(check_input(plan, list, "state.scale", s->scale, 2, density->dim, a->n));
-    return check_input(plan, list, "state.factor", s->factor, 3, density->dim, a->n);
+    GM_TRY(check_input(plan, list, "state.factor", s->factor, 3, density->dim, a->n));
+    gm_density_data unused;
+    GM_TRY(gm_check_density_data(plan->context, "state.data", s->data, density,
+                                 plan->problem->dtype, &unused));
+    for (int i = 0; s->data != NULL && i < list->count; ++i) {
+        GM_TRY(gm_check_disjoint(plan->context, list->name[i], list->tensor[i], "state.data",
+                                 s->data, false));
+    }
+    return GM_STATUS_OK;
 }
 
 /* ---- the run --------------------------------------------------------------------------------- */
@@ -308,14 +316,15 @@ static void set_inputs(const gm_density_annealing_plan *plan, const gm_density_a
     g->point_params = gm_tensor_2d(g->params.data, plan->problem->dtype, problems, density->params);
     g->point_params.stride[0] = shared ? 0 : g->params.stride[1];
     g->point_params.stride[1] = g->params.stride[0];
-    g->points =
-        (gm_importance_input){.points = &g->point, .params = has_params ? &g->point_params : NULL};
+    g->points = (gm_importance_input){
+        .points = &g->point, .params = has_params ? &g->point_params : NULL, .data = s->data};
     g->input = (gm_mcmc_input){.state = s->state,
                                .params = has_params ? &g->params : NULL,
                                .step = &g->step,
                                .scale = s->scale,
                                .beta = plan->has_beta ? &g->beta : NULL,
-                               .factor = s->factor};
+                               .factor = s->factor,
+                               .data = s->data};
 }
 
 /* log p of the states with the parameters as they are now. */

@@ -67,6 +67,7 @@ typedef struct gm_density_annealing_state {
                               * without, and allowed where all of them move */
     const gm_tensor *scale;  /* [in] (dim, n); NULL: 1 */
     const gm_tensor *factor; /* [in] (dim, dim, n), in place of scale; NULL: diagonal */
+    const gm_tensor *data;   /* [in] (rows, columns), as in gm_mcmc_input */
 } gm_density_annealing_state;
 
 /* Each may be NULL: not wanted. [in,out] where a call goes on from an earlier one. */
