@@ -113,16 +113,14 @@ static gm_status run_sweeps(const gm_chain_place *w, const gm_ising_sweeps *swee
 }
 
 /* Side by side, from cold to hot. */
-static gm_status draw(const settings *s, const gm_chain_place *w,
-                      const gm_chain_ladders *ladders) {
+static gm_status draw(const settings *s, const gm_chain_place *w, const gm_chain_ladders *ladders) {
     const gm_chain_settings *l = w->settings;
     const int64_t temperatures = l->temperatures;
     float *images = malloc((size_t)(temperatures * w->sites) * sizeof *images);
     GM_CHECK(w->context, images != NULL, GM_STATUS_OUT_OF_MEMORY, "no memory for the picture");
     for (int64_t i = 0; i < temperatures * w->sites; ++i) {
         const int64_t t = i / w->sites;
-        const int64_t chain =
-            s->tempering > 0 ? gm_ladders_chain(w, ladders, t) : t * l->replicas;
+        const int64_t chain = s->tempering > 0 ? gm_ladders_chain(w, ladders, t) : t * l->replicas;
         images[i] = w->state[chain * w->sites + i % w->sites];
     }
     const int64_t zoom = l->size[1] < 100 ? 3 : 1;
@@ -184,8 +182,7 @@ static row make_row(const settings *s, const gm_chain_place *w, int64_t step) {
                  .flip_rate = gm_chain_mean(w, step, GM_POTTS_FLIPS, &unused) / sites};
 }
 
-static int print_json(const settings *s, const gm_chain_place *w,
-                      const gm_chain_ladders *ladders) {
+static int print_json(const settings *s, const gm_chain_place *w, const gm_chain_ladders *ladders) {
     cJSON *object = gm_chain_json_head(w, "potts", updates[s->update]);
     cJSON_AddNumberToObject(object, "states", s->q);
     gm_ladders_json(w, ladders, object);
@@ -270,7 +267,7 @@ int gm_chain_potts(int argc, char **argv) {
                "Examples:\n"
                "  genmath chain potts --states 3 --size 64x64 --temperature 0.9:1.1:9\n"
                "  genmath chain potts --states 10 --temperature 0.6:0.8:9 --picture domains.png\n"
-               "  genmath chain potts --size 16x16 --glass --temperature 0.3:1.5:13 --tempering 10\n"
+               "  genmath chain potts --size 16x16 --glass -T 0.3:1.5:13 --tempering 10\n"
                "  genmath chain potts --size 16x16 --glass -T 0.2 --annealing 2000 --log-z\n"
                "\nA run goes on where another ended with --start labels.npy --first-sweep N "
                "--burn-in 0 and the same other options, N being the sweeps before, and gives the "
