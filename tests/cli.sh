@@ -256,7 +256,7 @@ for model in 'ising --size 3x4 --field 0.2 --update metropolis' 'potts --size 3x
     {
         expect 0 'log Z .*exact$' '' $chain --log-z --out "$folder/best.npy" \
             --picture "$folder/p.png"
-        awk '/^ +[0-9]/ { far = ($7 - $10) / $8; bad += far > 5 || far < -5 || $9 > $7; ++rows }
+        awk '/^ +[0-9]/ { far = ($7 - $10) / $8; bad += far > 5 || far < -5 || $9 > $7 || $3 <= 0; ++rows }
             END { exit bad > 0 || rows != 2 }' "$out"
         verdict $? "genmath chain $model --log-z is within 5 errors of the exact one"
         [ "$(head -c 4 "$folder/p.png" | tail -c 3)" = PNG ]
