@@ -14,10 +14,12 @@ typedef struct annealed {
     int32_t moving;
     const int32_t *which;
     const double *params, *scale, *factor; /* (params, n), (dim, n); NULL where they may be */
-    bool shared;                           /* one column of each */
-    bool turned;                           /* a chain's components side by side */
-    int64_t first, count;                  /* steps of this run */
-    bool no_status, no_best;               /* not wanted; best neither where parameters move */
+    int64_t rows;
+    const double *data;      /* (rows, columns) */
+    bool shared;             /* one column of each */
+    bool turned;             /* a chain's components side by side */
+    int64_t first, count;    /* steps of this run */
+    bool no_status, no_best; /* not wanted; best neither where parameters move */
     /* Replaced by a run; floats widened. */
     double *state, *log_weight, *best, *best_logp;
     int32_t *accepted, *status; /* accepted (steps, n): the rows of a run */
@@ -83,15 +85,16 @@ static void anneal(const subject *s, annealed *a) {
     const int64_t *entry = factor.tensor.stride;
     const gm_tensor factors = {
         factor.tensor.data, real, 3, {dim, dim, n}, {dim * entry[0], entry[0], entry[1]}};
+    chain_array data = data_upload(c, real, a->rows, a->density->columns, 0, a->data);
     chain_array w = chain_upload(c, GM_F64, 1, 1, 1, n, false, false, a->log_weight);
     chain_array best = chain_upload(c, real, 2, 1, dim, n, false, turned, a->best);
     chain_array logp = chain_upload(c, real, 1, 1, 1, n, false, false, a->best_logp);
     chain_array accepted = chain_upload(c, GM_I32, 2, 1, a->count, n, false, turned, NULL);
     chain_array status = chain_upload(c, GM_I32, 1, 1, 1, n, false, false, NULL);
     ASSERT_OK(c, gm_memory_upload(c, status.tensor.data, a->status, (size_t)n * sizeof(int32_t)));
-    const gm_density_annealing_state state = {&x.tensor, a->params != NULL ? &p.tensor : NULL,
-                                              a->scale != NULL ? &scale.tensor : NULL,
-                                              a->factor != NULL ? &factors : NULL};
+    const gm_density_annealing_state state = {
+        &x.tensor, a->params != NULL ? &p.tensor : NULL, a->scale != NULL ? &scale.tensor : NULL,
+        a->factor != NULL ? &factors : NULL, a->data != NULL ? &data.tensor : NULL};
     const gm_density_annealing_result result = {&w.tensor, has_best ? &best.tensor : NULL,
                                                 has_best ? &logp.tensor : NULL, &accepted.tensor,
                                                 a->no_status ? NULL : &status.tensor};
@@ -103,6 +106,7 @@ static void anneal(const subject *s, annealed *a) {
     ASSERT_OK(c, gm_memory_free(c, p.memory));
     ASSERT_OK(c, gm_memory_free(c, scale.memory));
     ASSERT_OK(c, gm_memory_free(c, factor.memory));
+    ASSERT_OK(c, gm_memory_free(c, data.memory));
     take_back(c, &x, dim, n, turned, a->state, sizeof *a->state);
     take_back(c, &w, 1, n, false, a->log_weight, sizeof *a->log_weight);
     take_back(c, &best, dim, n, turned, a->best, sizeof *a->best);

@@ -4,7 +4,7 @@
  * do not move.
  *
  * Statistical comparisons are over independent chains: |z| > 5.2 has probability 2e-7 for a normal
- * mean, and there are 25 of them, on each of at most 4 subjects; the fixed seeds have none.
+ * mean, and there are 26 of them, on each of at most 4 subjects; the fixed seeds have none.
  */
 #include "tests/density_annealing_fixture.h"
 
@@ -423,6 +423,42 @@ static void chains_at_rest_are_importance_samples(void **state) {
     }
 }
 
+/* The normal prior of a mean, and rows of unit variance about it, which p[0] brings in. */
+GM_DENSITY_DATA(
+    mean_of_rows, 1, 1, 1, { logp[0] = -y[0] * y[0] / 2; }, { grad[0] = -y[0]; },
+    { logp[0] = -p[0] * (d[0] - y[0]) * (d[0] - y[0]) / 2; }, { grad[0] = p[0] * (d[0] - y[0]); })
+
+/* The evidence of n rows d: exp(-(sum d^2 - (sum d)^2 / (n + 1)) / 2) / sqrt(n + 1). */
+static void data_have_their_evidence(void **state) {
+    (void)state;
+    enum { STAGES = 21, ROWS = 12 };
+    double path[STAGES], step[STAGES], data[ROWS], sum = 0, square = 0;
+    ASSERT_OK(NULL, gm_ladder_linear(STAGES, 0, 1, path));
+    for (int t = 0; t < STAGES; ++t) {
+        step[t] = 1.5 / sqrt(1 + ROWS * path[t]);
+    }
+    for (int r = 0; r < ROWS; ++r) {
+        data[r] = (r * 7 % ROWS) / 4.0 - 1;
+        sum += data[r];
+        square += data[r] * data[r];
+    }
+    const double exact = -(square - sum * sum / (ROWS + 1)) / 2 - log(ROWS + 1) / 2;
+    FOR_EACH_SUBJECT(s) {
+        annealed a = make_annealed(&mean_of_rows, s->is_slow ? 300 : 4000, STAGES);
+        a.options.steps = 2;
+        a.rows = ROWS;
+        a.data = data;
+        a.moving = 1;
+        a.which = first_moves;
+        a.values = path;
+        a.step = step;
+        draw_normals(&a, 19, 0, 1);
+        anneal(s, &a);
+        check_ratio(s, "evidence", &a, exact);
+        free_annealed(&a);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_is_weights_and_steps),
@@ -432,6 +468,7 @@ int main(void) {
         cmocka_unit_test(powers_have_their_ratio),
         cmocka_unit_test(log_weights_have_their_variance),
         cmocka_unit_test(chains_at_rest_are_importance_samples),
+        cmocka_unit_test(data_have_their_evidence),
     };
     return cmocka_run_group_tests(tests, open_subjects, close_subjects);
 }

@@ -126,6 +126,7 @@ static void bad_chains_spoil_nothing(void **state) {
         /* A weight of 500 x^2 in log, infinite for the first chain. */
         static const double path[] = {0, 1000}, rest[] = {1e-30, 1e-30}, wide[] = {0, 0, 1e200};
         annealed h = make_annealed(&bridge, 2, 2);
+        h.options.method = GM_MCMC_ULA; /* which looks at no log density */
         h.shared = true;
         h.params = wide;
         h.moving = 1;
@@ -136,7 +137,7 @@ static void bad_chains_spoil_nothing(void **state) {
         h.state[1] = 1;
         anneal(s, &h);
         assert_true(isnan(h.log_weight[0]) && h.status[0] == GM_STATUS_NON_FINITE);
-        assert_true(h.log_weight[1] == 500 && h.status[1] == GM_STATUS_OK);
+        assert_true(fabs(h.log_weight[1] - 500) < 1e-9 && h.status[1] == GM_STATUS_OK);
         free_annealed(&h);
         annealed a = make_annealed(gm_density_builtin("two_wells"), 5, 3);
         static const double step[] = {1e-3, 1e307, 1e-3}, params[] = {2, 0};

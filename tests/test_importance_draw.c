@@ -135,30 +135,39 @@ static void samples_do_not_mix(void **state) {
 
 /* ---- densities ------------------------------------------------------------------------------- */
 
-/* A density at the user's own points. */
+/* A density at the user's own points: of problems with few each, which share lanes, and many. */
 static void points_of_the_user(void **state) {
     (void)state;
-    const double points[] = {-1, 0.5, 2}, params[] = {3, 10};
+    static const int64_t shapes[][2] = {{1, 3}, {90, 1}, {50, 3}, {3, 63}, {2, 70}};
+    double points[200], params[200], got[200];
+    for (int i = 0; i < 200; ++i) {
+        points[i] = 0.25 * (i % 17) - 2;
+        params[i] = i % 2 == 0 ? 3 + 0.125 * (i % 31) : 8 + i % 13;
+    }
     FOR_EACH_SUBJECT(s) {
-        arrays all = {.context = s->context};
-        const gm_importance_options options = {GM_F64, 0, 0};
-        gm_importance_plan *plan;
-        ASSERT_OK(s->context,
-                  gm_importance_plan_create(s->context, &posterior, 1, &options, &plan));
-        const gm_tensor x = put(&all, GM_F64, 3, (const int64_t[]){1, 1, 3}, points);
-        const gm_tensor p = put(&all, GM_F64, 2, (const int64_t[]){1, 2}, params);
-        const gm_tensor out = put(&all, GM_F64, 2, (const int64_t[]){1, 3}, NULL);
-        const gm_importance_input in = {.points = &x, .params = &p};
-        ASSERT_OK(s->context,
-                  gm_importance_draw(plan, &in, &(gm_importance_samples){.log_target = &out}));
-        gm_importance_plan_destroy(plan);
-        double got[3];
-        take(&all, &out, got);
-        for (int i = 0; i < 3; ++i) {
-            const double away = 3 - points[i];
-            assert_true(is_close(got[i], -0.5 * (away * away + points[i] * points[i] / 10), 1e-15));
+        for (int shape = 0; shape < COUNT(shapes); ++shape) {
+            const int64_t k = shapes[shape][0], n = shapes[shape][1];
+            arrays all = {.context = s->context};
+            const gm_importance_options options = {GM_F64, 0, 0};
+            gm_importance_plan *plan;
+            ASSERT_OK(s->context,
+                      gm_importance_plan_create(s->context, &posterior, 1, &options, &plan));
+            const gm_tensor x = put(&all, GM_F64, 3, (const int64_t[]){k, 1, n}, points);
+            const gm_tensor p = put(&all, GM_F64, 2, (const int64_t[]){k, 2}, params);
+            const gm_tensor out = put(&all, GM_F64, 2, (const int64_t[]){k, n}, NULL);
+            const gm_importance_input in = {.points = &x, .params = &p};
+            ASSERT_OK(s->context,
+                      gm_importance_draw(plan, &in, &(gm_importance_samples){.log_target = &out}));
+            gm_importance_plan_destroy(plan);
+            take(&all, &out, got);
+            for (int64_t i = 0; i < k * n; ++i) {
+                const double away = params[i / n * 2] - points[i];
+                const double exact =
+                    -0.5 * (away * away + points[i] * points[i] / params[i / n * 2 + 1]);
+                assert_true(is_close(got[i], exact, 1e-15));
+            }
+            close_arrays(&all);
         }
-        close_arrays(&all);
     }
 }
 

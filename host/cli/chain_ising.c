@@ -244,7 +244,7 @@ int gm_chain_ising(int argc, char **argv) {
             "  genmath chain ising --size 6x6x6 --glass --temperature 0.5:2:16 --tempering 10\n"
             "  genmath chain ising --size 1024x1024 --temperature 2.2 --chains 1 --packed\n"
             "  genmath chain ising --size 128x128 --temperature 2.4 --packed --correlations 16\n"
-            "  genmath chain ising --size 32x32 --glass -T 0.2 --annealing 5000 --picture g.png\n"
+            "  genmath chain ising --size 32x32 --glass -T 0.2 --annealing 5000 --out best.npy\n"
             "  genmath chain ising --size 4x4 -T 1:4:7 -n 1000 --annealing 200 --log-z\n"
             "\nA run goes on where another ended with --start spins.npy --first-sweep N "
             "--burn-in 0 and the same other options, N being the sweeps before, and gives the "

@@ -4,6 +4,7 @@
  * on threads.
  */
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "host/cpu/cpu.h"
@@ -12,6 +13,7 @@
 #include "host/ref/ref.h"
 
 enum { BLOCK = 1024 }; /* samples that a thread takes at once: whole blocks of lanes */
+enum { FEW = 64 };     /* samples of a problem that would leave lanes empty */
 
 typedef struct draw_job {
     const gm_importance_problem *problem;
@@ -45,8 +47,14 @@ gm_status gm_cpu_importance_draw(gm_call *call, const gm_importance_problem *pro
     static const char *const names[] = {"importance_draw_base", "importance_draw_avx2",
                                         "importance_draw_avx512"};
     draw_job job = {problem, arrays, call->isa};
-    gm_parallel_for(call->pool, arrays->problems * ((arrays->n + BLOCK - 1) / BLOCK),
-                    problem->dtype == GM_F64 ? sample_block_of_f64 : sample_block_of_f32, &job);
+    const bool wide = problem->dtype == GM_F64;
+    if (arrays->points != NULL && arrays->n < FEW) {
+        gm_parallel_for(call->pool, (arrays->problems * arrays->n + BLOCK - 1) / BLOCK,
+                        wide ? point_block_of_f64 : point_block_of_f32, &job);
+    } else {
+        gm_parallel_for(call->pool, arrays->problems * ((arrays->n + BLOCK - 1) / BLOCK),
+                        wide ? sample_block_of_f64 : sample_block_of_f32, &job);
+    }
     call->kernel = names[call->isa - 1];
     return GM_STATUS_OK;
 }

@@ -96,8 +96,7 @@ typedef struct gm_density_annealing_result {
  *
  * Errors: INVALID_ARGUMENT, SHAPE_MISMATCH, WORKSPACE_TOO_SMALL; nothing is written then. Allocates
  * nothing. No two arrays may overlap. Cost: for each step that of gm_mcmc_run, and one log density
- * of each chain for best or for weights by beta alone, two for weights where parameters move. On
- * the CPU those are fast where the chains share parameters (a stride of 0).
+ * of each chain for best or for weights by beta alone, two for weights where parameters move.
  */
 gm_status gm_density_annealing_run(const gm_density_annealing_plan *plan, int64_t first_step,
                                    int64_t steps, const gm_density_annealing_state *state,
