@@ -27,8 +27,9 @@ static void compare_recount(const subject *s, const groups *g, int64_t chains, b
     uint8_t *states = malloc((size_t)(chains * m->sites) + 1);
     int64_t *sums = malloc((count + 1) * sizeof *sums), *start = malloc((count + 1) * 8);
     uint64_t seed = 77;
-    for (int64_t i = 0; i < chains * m->sites; ++i) {
-        states[i] = draw_state(m, &seed);
+    for (int64_t i = 0; i < chains * m->sites; ++i) { /* every third chain: all alike, up */
+        const bool alike = i / m->sites % 3 == 0;
+        states[i] = alike ? 1 : draw_state(m, &seed);
     }
     for (size_t i = 0; i < count; ++i) { /* some next to where they wrap around */
         start[i] = i % 5 == 0 ? INT64_MAX - 3 : i % 5 == 1 ? INT64_MIN + 3 : (int64_t)i - 9;
