@@ -204,35 +204,36 @@ struct packed_job {
 };
 
 /* 32 places of a colour from `start` on, which may be negative; those that are none are 0. */
-__device__ inline uint32_t take_places(const packed_job &job, const uint32_t *colour,
+__device__ inline uint32_t take_places(const packed_job &job, const uint32_t *packed, int colour,
                                        int32_t start) {
+    const uint32_t *first = packed + colour * job.p.words * job.a.packed_stride[1];
     const int32_t word = start >> 5, shift = start & 31;
-    const uint32_t low =
-        word >= 0 && word < job.p.words ? colour[word * job.a.packed_stride[1]] : 0;
+    const uint32_t low = word >= 0 && word < job.p.words ? first[word * job.a.packed_stride[1]] : 0;
     const uint32_t high = shift != 0 && word + 1 >= 0 && word + 1 < job.p.words
-                              ? colour[(word + 1) * job.a.packed_stride[1]]
+                              ? first[(word + 1) * job.a.packed_stride[1]]
                               : 0;
     return shift != 0 ? low >> shift | high << (32 - shift) : low;
 }
 
 /* The pairs that differ of 32 places: word j of a row and a colour; none beyond the row's end. */
-__device__ inline int count_word(const packed_job &job, const uint32_t *const colours[2],
-                                 int32_t row, int colour, int32_t j, int32_t distance) {
+__device__ inline int count_word(const packed_job &job, const uint32_t *packed, int32_t row,
+                                 int colour, int32_t j, int32_t distance) {
     const gm_multispin_problem &p = job.p;
     const int32_t z = row / p.size[1], y = row % p.size[1], odd = (z + y + colour) % 2;
     const int32_t start = row * p.row + 32 * j, end = (p.size[2] - odd + 1) / 2 - 32 * j;
     const int32_t axis = job.a.axis;
-    const uint32_t *other = colours[(colour + distance) % 2];
-    const uint32_t own = take_places(job, colours[colour], start);
+    const int other = (colour + distance) % 2;
+    const uint32_t own = take_places(job, packed, colour, start);
     if (axis ==
         2) { /* site 2 k + odd, its partner at place k + ahead or, around, half a row back */
         const int32_t ahead = (odd + distance) / 2, inside = p.size[2] - odd - distance;
         const int32_t near = (inside > 0 ? (inside + 1) / 2 : 0) - 32 * j;
-        int different =
-            __popc((own ^ take_places(job, other, start + ahead)) & gm_multispin_range(0, 0, near));
+        int different = __popc((own ^ take_places(job, packed, other, start + ahead)) &
+                               gm_multispin_range(0, 0, near));
         if (p.periodic[2]) {
-            different += __popc((own ^ take_places(job, other, start + ahead - p.size[2] / 2)) &
-                                gm_multispin_range(0, near, end));
+            different +=
+                __popc((own ^ take_places(job, packed, other, start + ahead - p.size[2] / 2)) &
+                       gm_multispin_range(0, near, end));
         }
         return different;
     }
@@ -242,7 +243,7 @@ __device__ inline int count_word(const packed_job &job, const uint32_t *const co
         return 0;
     }
     const int32_t partner = start + (distance - around) * step * p.row;
-    return __popc((own ^ take_places(job, other, partner)) & gm_multispin_range(0, 0, end));
+    return __popc((own ^ take_places(job, packed, other, partner)) & gm_multispin_range(0, 0, end));
 }
 
 /* blockIdx.x counts the parts of a distance, then the distances, then the chains. */
@@ -256,7 +257,6 @@ __global__ void __launch_bounds__(THREADS)
     const int64_t chain = blockIdx.x / parts / static_cast<unsigned>(job.a.count);
     const int32_t distance = job.a.first + k, words = (p.row + 31) / 32;
     const uint32_t *packed = job.a.packed + chain * job.a.packed_stride[0];
-    const uint32_t *const colours[2] = {packed, packed + p.words * job.a.packed_stride[1]};
     const int64_t all = static_cast<int64_t>(p.size[0]) * p.size[1] * 2 * words;
     unsigned long long different = 0;
     for (int i = 0; i < SHARE; ++i) {
@@ -265,7 +265,7 @@ __global__ void __launch_bounds__(THREADS)
             const int32_t row = static_cast<int32_t>(unit / (2 * words));
             const int32_t rest = static_cast<int32_t>(unit % (2 * words));
             different += static_cast<unsigned long long>(
-                count_word(job, colours, row, rest / words, rest % words, distance));
+                count_word(job, packed, row, rest / words, rest % words, distance));
         }
     }
     different = gm_block_sum(different, shared);

@@ -167,6 +167,58 @@ static void a_torus_is_exact(void **state) {
     free_groups(&g);
 }
 
+/* Strips of three rows with free sides, five columns around: with the transfer matrix T between
+ * columns, S the spin of the first row and R that of the second,
+ * <x_0,0 x_0,r> = Tr(S T^r S T^(5 - r)) / Tr T^5, and <x_0,0 x_1,r> with R for the second S. */
+static void strips_are_exact(void **state) {
+    (void)state;
+    enum { W = 3, N = 5, STATES = 1 << W };
+    const int64_t size[2] = {W, N};
+    const int32_t periodic[2] = {0, 1};
+    const double beta = 0.55;
+    double power[N + 1][STATES][STATES] = {{{0}}};
+    for (int a = 0; a < STATES; ++a) {
+        power[0][a][a] = 1;
+        for (int b = 0; b < STATES; ++b) {
+            double bonds = W - 2.0 * __builtin_popcount((unsigned)(a ^ b));
+            for (int i = 0; i + 1 < W; ++i) {
+                bonds += (a >> i & 1) == (a >> (i + 1) & 1) ? 1 : -1;
+            }
+            power[1][a][b] = exp(beta * bonds);
+        }
+    }
+    for (int k = 2; k <= N; ++k) {
+        for (int i = 0; i < STATES * STATES * STATES; ++i) {
+            const int a = i / STATES / STATES, b = i / STATES % STATES, c = i % STATES;
+            power[k][a][c] += power[k - 1][a][b] * power[1][b][c];
+        }
+    }
+    groups g = no_groups(W * N, 0, GM_ISING_SIGNS);
+    int64_t edges;
+    ASSERT_OK(NULL, gm_lattice_edges(GM_LATTICE_CUBIC, 2, size, periodic, NULL, &edges));
+    ASSERT_OK(NULL,
+              gm_lattice_edges(GM_LATTICE_CUBIC, 2, size, periodic, add_group(&g, edges), &edges));
+    for (int32_t r = 1; r < N; ++r) {
+        memcpy(add_group(&g, 1), (const int32_t[]){0, r}, 2 * sizeof(int32_t));
+        memcpy(add_group(&g, 1), (const int32_t[]){0, N + r}, 2 * sizeof(int32_t));
+    }
+    double means[2 * N];
+    weigh_states(fastest(), &g, 2, beta, means);
+    for (int r = 1; r < N; ++r) {
+        double same = 0, other = 0, z = 0;
+        for (int i = 0; i < STATES * STATES; ++i) {
+            const int a = i / STATES, b = i % STATES, up = 2 * (a & 1) - 1;
+            const double weight = power[r][a][b] * power[N - r][b][a];
+            z += weight;
+            same += up * (2 * (b & 1) - 1) * weight;
+            other += up * (2 * (b >> 1 & 1) - 1) * weight;
+        }
+        ASSERT_NEAR(fastest(), means[2 * r - 1], same / z, 1e-13);
+        ASSERT_NEAR(fastest(), means[2 * r], other / z, 1e-13);
+    }
+    free_groups(&g);
+}
+
 /* ---- the infinite square lattice ------------------------------------------------------------- */
 
 /* Onsager's energy of a bond; the elliptic integral is pi / 2 over an arithmetic-geometric mean. */
@@ -319,6 +371,7 @@ int main(void) {
         cmocka_unit_test(rings_of_labels_are_exact),
         cmocka_unit_test(three_by_three_is_exact),
         cmocka_unit_test(a_torus_is_exact),
+        cmocka_unit_test(strips_are_exact),
         cmocka_unit_test(the_square_lattice_is_exact),
         cmocka_unit_test(chains_have_the_exact_correlations),
     };

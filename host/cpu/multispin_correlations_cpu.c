@@ -13,6 +13,7 @@
 
 #include "host/correlations_args.h"
 #include "host/cpu/cpu.h"
+#include "host/cpu/target_popcount.h"
 #include "host/internal.h"
 
 enum { WORD = 64 };
@@ -38,21 +39,6 @@ GM_INLINE int64_t count_different(const uint64_t *a, const uint64_t *low, const 
 }
 
 /* avx2 has an instruction for the ones of 64 bits, avx512vpopcntdq one for eight times as many. */
-#if GM_HAVE_X86_TARGETS
-#ifdef __clang__
-#define TARGET_POPCOUNT                                                                            \
-    __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx512vpopcntdq,avx2,fma"),          \
-                   min_vector_width(512)))
-#else
-#define TARGET_POPCOUNT                                                                            \
-    __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx512vpopcntdq,avx2,fma,"           \
-                          "prefer-vector-width=512"),                                              \
-                   optimize("O3")))
-#endif
-#else
-#define TARGET_POPCOUNT
-#endif
-
 #define DEFINE_COUNT(isa, target)                                                                  \
     target static int64_t count_##isa(const uint64_t *a, const uint64_t *low,                      \
                                       const uint64_t *high, int shift, uint64_t mask, int64_t n) { \
@@ -60,7 +46,7 @@ GM_INLINE int64_t count_different(const uint64_t *a, const uint64_t *low, const 
     }
 DEFINE_COUNT(base, GM_TARGET_BASE)
 DEFINE_COUNT(avx2, GM_TARGET_AVX2)
-DEFINE_COUNT(avx512, TARGET_POPCOUNT)
+DEFINE_COUNT(avx512, GM_TARGET_POPCOUNT)
 
 typedef struct methods {
     const char *name;
@@ -73,16 +59,10 @@ typedef struct methods {
 static const methods table[] = {METHODS(base), METHODS(avx2), METHODS(avx512)};
 
 static const methods *choose_methods(const gm_call *call) {
-#if GM_HAVE_X86_TARGETS
-    if (call->isa == GM_ISA_AVX512 && __builtin_cpu_supports("avx512vpopcntdq")) {
+    if (call->isa == GM_ISA_AVX512 && gm_has_popcount()) {
         return &table[2];
     }
-    if (call->isa == GM_ISA_AVX512 || call->isa == GM_ISA_AVX2) {
-        return &table[1];
-    }
-#endif
-    (void)call;
-    return &table[0];
+    return &table[call->isa == GM_ISA_AVX512 || call->isa == GM_ISA_AVX2];
 }
 
 /* ---- layout ---------------------------------------------------------------------------------- */
