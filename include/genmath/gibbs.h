@@ -23,7 +23,9 @@
  * body chooses between values, as above, without if or loops of unknown length; and GM_UNROLL
  * stands before a loop of over 16 turns.
  *
- * The noise of an update is fixed in number. What is exact with that:
+ * The noise of an update is fixed in number, and drawn whether the body reads it or not: a block
+ * that needs less than the others is better made part of one of them, by updates one after the
+ * other in one body. What is exact with a fixed number:
  *
  *     normal, Cauchy, logistic, ...    m + s z;  by inversion of the distribution function
  *     exponential, gamma of shape k    -log u;  -log(u_1 ... u_k), and half a z^2 more for k + 1/2
