@@ -32,48 +32,81 @@ template <typename real> struct gibbs_params {
     int64_t end_stride[2], draws_stride[3], mean_stride[2], variance_stride[2], status_stride[1];
 };
 
-/* A chain in registers, and the noise of an update: whole blocks of Philox. */
+/* Of a block of Philox. */
+template <typename real> constexpr int noise_per_block = sizeof(real) == 4 ? 4 : 2;
+
+/* `most` numbers of noise, and the block of Philox that the last of them is of: the next update may
+ * begin in it. */
+template <int most, typename real> struct noise_numbers {
+    real values[most > 0 ? most : 1], held[noise_per_block<real>];
+    int64_t held_block;
+};
+
+/* A chain in registers, and the noise of an update. */
 template <class Gibbs, typename real> struct gibbs_state {
-    static constexpr int per_block = sizeof(real) == 4 ? 4 : 2;
     real y[Gibbs::max_dim], p[Gibbs::max_params > 0 ? Gibbs::max_params : 1];
     real mean[Gibbs::max_dim], square[Gibbs::max_dim];
-    real z[Gibbs::max_normals + per_block], u[Gibbs::max_uniforms + per_block];
+    noise_numbers<Gibbs::max_normals, real> z;
+    noise_numbers<Gibbs::max_uniforms, real> u;
     int64_t made;
     int status;
 };
 
-__device__ __forceinline__ void gibbs_normals(uint64_t seed, uint64_t index, int64_t block,
-                                              float *z) {
-    gm_normal4_f32(seed, index, GM_STREAM_CHAIN, static_cast<uint64_t>(block), z, z + 1, z + 2,
-                   z + 3);
-}
-
-__device__ __forceinline__ void gibbs_normals(uint64_t seed, uint64_t index, int64_t block,
-                                              double *z) {
-    gm_normal2_f64(seed, index, GM_STREAM_CHAIN, static_cast<uint64_t>(block), z, z + 1);
-}
-
-__device__ __forceinline__ void gibbs_uniforms(uint64_t seed, uint64_t index, int64_t block,
-                                               float *u) {
-    gm_gibbs_uniform4_f32(seed, index, static_cast<uint64_t>(block), u, u + 1, u + 2, u + 3);
-}
-
-__device__ __forceinline__ void gibbs_uniforms(uint64_t seed, uint64_t index, int64_t block,
-                                               double *u) {
-    gm_gibbs_uniform2_f64(seed, index, static_cast<uint64_t>(block), u, u + 1);
-}
-
-template <class Gibbs, typename real>
-__device__ __forceinline__ void draw_noise(const Gibbs &gibbs, uint64_t seed, uint64_t index,
-                                           int64_t update, gibbs_state<Gibbs, real> &s) {
-    constexpr int per_block = gibbs_state<Gibbs, real>::per_block;
-    const int64_t normals = gm_chain_blocks(gibbs.normals(), per_block);
-    const int64_t uniforms = gm_chain_blocks(gibbs.uniforms(), per_block);
-    GM_UNROLL for (int b = 0; b * per_block < gibbs.normals(); ++b) {
-        gibbs_normals(seed, index, update * normals + b, s.z + b * per_block);
+/* A block of one stream or the other. */
+struct normal_block {
+    static __device__ __forceinline__ void make(uint64_t seed, uint64_t index, int64_t block,
+                                                float *z) {
+        gm_normal4_f32(seed, index, GM_STREAM_CHAIN, static_cast<uint64_t>(block), z, z + 1, z + 2,
+                       z + 3);
     }
-    GM_UNROLL for (int b = 0; b * per_block < gibbs.uniforms(); ++b) {
-        gibbs_uniforms(seed, index, update * uniforms + b, s.u + b * per_block);
+    static __device__ __forceinline__ void make(uint64_t seed, uint64_t index, int64_t block,
+                                                double *z) {
+        gm_normal2_f64(seed, index, GM_STREAM_CHAIN, static_cast<uint64_t>(block), z, z + 1);
+    }
+};
+
+struct uniform_block {
+    static __device__ __forceinline__ void make(uint64_t seed, uint64_t index, int64_t block,
+                                                float *u) {
+        gm_gibbs_uniform4_f32(seed, index, static_cast<uint64_t>(block), u, u + 1, u + 2, u + 3);
+    }
+    static __device__ __forceinline__ void make(uint64_t seed, uint64_t index, int64_t block,
+                                                double *u) {
+        gm_gibbs_uniform2_f64(seed, index, static_cast<uint64_t>(block), u, u + 1);
+    }
+};
+
+/* The numbers of an update. Where in a block they begin is the same in all threads; they are moved
+ * there by choices, as an index would send them to local memory. */
+template <class Block, int most, typename real>
+__device__ __forceinline__ void draw_numbers(uint64_t seed, uint64_t index, int64_t update,
+                                             int count, noise_numbers<most, real> &noise) {
+    constexpr int m = noise_per_block<real>;
+    if (count == 0) {
+        return;
+    }
+    const gm_gibbs_span span = gm_gibbs_span_of(update, count, m);
+    real made[most + 2 * m];
+    GM_UNROLL for (int b = 0; b * m < count + m - 1; ++b) {
+        if (b == 0 && span.first == noise.held_block) {
+            GM_UNROLL for (int k = 0; k < m; ++k) {
+                made[k] = noise.held[k];
+            }
+        } else if (span.first + b <= span.last) {
+            Block::make(seed, index, span.first + b, made + b * m);
+        }
+        if (span.first + b == span.last) {
+            GM_UNROLL for (int k = 0; k < m; ++k) {
+                noise.held[k] = made[b * m + k];
+            }
+        }
+    }
+    noise.held_block = span.last;
+    GM_UNROLL for (int c = 0; c < count; ++c) {
+        noise.values[c] = made[c];
+        GM_UNROLL for (int k = 1; k < m; ++k) {
+            noise.values[c] = k == span.offset ? made[c + k] : noise.values[c];
+        }
     }
 }
 
@@ -84,11 +117,13 @@ __device__ __forceinline__ void update_chain(const Gibbs &gibbs, const gibbs_par
                                              gibbs_state<Gibbs, real> &s) {
     const int block = gm_chain_coordinate(a.seed, sweep, u, gibbs.blocks(), a.is_random);
     real next[Gibbs::max_dim];
-    draw_noise(gibbs, a.seed, index, sweep * gibbs.blocks() + u, s);
+    const int64_t number = sweep * gibbs.blocks() + u;
+    draw_numbers<normal_block>(a.seed, index, number, gibbs.normals(), s.z);
+    draw_numbers<uniform_block>(a.seed, index, number, gibbs.uniforms(), s.u);
     copy_state(gibbs, s.y, next);
     GM_UNROLL for (int b = 0; b < gibbs.blocks(); ++b) {
         if (b == block) {
-            gibbs.update(b, s.y, s.p, s.z, s.u, next);
+            gibbs.update(b, s.y, s.p, s.z.values, s.u.values, next);
         }
     }
     if (all_finite(gibbs, next)) {
@@ -154,6 +189,10 @@ __device__ __forceinline__ void gibbs_chain(const Gibbs &gibbs, const gibbs_para
     gibbs_state<Gibbs, real> s;
     load_column(a.start, a.start_stride, i, gibbs.dim(), s.y);
     load_column(a.params, a.params_stride, i, gibbs.params(), s.p);
+    s.z.held_block = s.u.held_block = -1;
+    GM_UNROLL for (int k = 0; k < noise_per_block<real>; ++k) {
+        s.z.held[k] = s.u.held[k] = 0;
+    }
     s.made = 0;
     s.status = all_finite(gibbs, s.y) ? OK : NON_FINITE;
     GM_UNROLL for (int c = 0; c < gibbs.dim(); ++c) {

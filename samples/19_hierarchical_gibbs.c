@@ -70,8 +70,7 @@ GM_GIBBS(schools, 11, 16, 6, 8, 1, {
         }
         break;
     }
-    default: { /* theta - mu, tau^2 and 1 / a by s, s^2, s^2: s^-7 of the density, s^8 of the volume
-                */
+    default: { /* theta - mu by s, tau^2 and 1 / a by s^2: s^-7 of density, s^8 of volume */
         const real s = gm_exp(z[0]);
         real ratio = (real)0.04 * (1 - s * s) / y[2] + z[0];
         for (int j = 0; j < 8; ++j) {

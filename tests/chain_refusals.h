@@ -9,8 +9,9 @@
 
 /* ---- chains that are none -------------------------------------------------------------------- */
 
-/* Two chains have a beta that is not finite, two a state that is none: `none` is of either. */
-static inline void check_bad_chains(const chain_model *m, int64_t chains,
+/* Two chains have a beta that is not finite, two a state that is none: `none` is of either. Bad and
+ * good ones run `at_once`, so that few are tried too. */
+static inline void check_bad_chains(const chain_model *m, int64_t chains, int64_t at_once,
                                     const unsigned char none[2]) {
     const int64_t sites = m->sites, words = 2 * m->kind->sums;
     const int64_t hot[2] = {0, chains - 4}, odd[2] = {2, chains - 1};
@@ -39,11 +40,16 @@ static inline void check_bad_chains(const chain_model *m, int64_t chains,
         memcpy(bad, start, size);
         beta[hot[0]] = NAN;
         beta[hot[1]] = -INFINITY;
-        r.states = bad;
-        r.sums = sums[1];
-        r.energy = energy[1];
-        r.status = status;
-        run_model(s, m, &r);
+        for (int64_t first = 0; first < chains; first += at_once) {
+            r.chains = chains - first < at_once ? chains - first : at_once;
+            r.sweeps.first_chain = (uint64_t)first;
+            r.beta = beta + first;
+            r.states = bad + first * sites;
+            r.sums = sums[1] + first * words;
+            r.energy = energy[1] + first;
+            r.status = status + first;
+            run_model(s, m, &r);
+        }
         for (int64_t c = 0; c < chains; ++c) {
             const gm_status expected = c == hot[0] || c == hot[1]   ? GM_STATUS_NON_FINITE
                                        : c == odd[0] || c == odd[1] ? GM_STATUS_INVALID_ARGUMENT

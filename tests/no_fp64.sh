@@ -67,6 +67,7 @@ cat >"$folder/programs.cpp" <<'END'
 #include <fstream>
 #include <iostream>
 
+#include "kernels/gibbs_source.h"
 #include "kernels/jit_source.h"
 
 static int wrong = 0;
@@ -120,6 +121,12 @@ int main(int, char **arguments) {
                                   " grad[2] = gm_exp(-0.5 * y[2]); }";
     write(folder + "chain_data.cu", gm::jit_density_program(density, false));
     write(folder + "weight_data.cu", gm::jit_importance_program(density, false));
+    gm_gibbs gibbs = {};
+    gibbs.dim = gibbs.params = gibbs.blocks = gibbs.normals = gibbs.uniforms = 2;
+    gibbs.source = "{ if (block == 0) { next[0] = 0.5 * y[1] + gm_normal_between(-1.5, 2.0, u[1]); }"
+                   " else { next[1] = gm_gamma_step(y[1], 2.5 + p[0] * gm_probit(u[1]), z[1], u[0]) *"
+                   " gm_normal_cdf(0.1 * y[0]); } }";
+    write(folder + "sampler.cu", gm::jit_gibbs_program(gibbs, false));
     std::string bad = gm::jit_program(system, nullptr, false, false);
     for (size_t at; (at = bad.find("(real)0.1")) != std::string::npos;) {
         bad.erase(at, 6);
@@ -164,7 +171,7 @@ kept() {
 # Those that take long to compile wait for the long tests.
 slow='kernels/(reduce|linalg_|contract_(direct|small|group|tensor)|diffusion)'
 found='' skipped=''
-printf '%s\n' "$folder"/{rk4,erk,em,chain,weight,chain_data,weight_data,bad,calls}.cu >"$folder/list"
+printf '%s\n' "$folder"/{rk4,erk,em,chain,weight,chain_data,weight_data,sampler,bad,calls}.cu >"$folder/list"
 for file in $files; do
     if ! kept "$file"; then
         if [[ $file =~ $slow ]] && [ -z "${GENMATH_TEST_FULL:-}" ]; then
@@ -208,7 +215,7 @@ check() {
         echo "ok: $1: $count float kernels without a double-precision instruction"
     fi
 }
-for program in rk4 erk em chain weight chain_data weight_data; do
+for program in rk4 erk em chain weight chain_data weight_data sampler; do
     check "a user's system, $program" "$program" gm_user_kernel '^$' 1
 done
 for file in $found; do

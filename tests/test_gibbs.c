@@ -240,17 +240,16 @@ static void noise_is_where_it_is_said_to_be(void **state) {
                         gm_philox_block(seed, 0, GM_STREAM_CHAIN_LENGTH, number).w0;
                     const uint64_t b = random ? (uint64_t)word * 3 >> 32 : u;
                     for (uint64_t c = 0; c < 3; ++c) {
-                        const uint64_t first = number * (wide ? 2 : 1);
+                        const uint64_t d = 3 * number + c;
                         const gm_words w = gm_philox_block(seed, index, GM_STREAM_CHAIN_ACCEPT,
-                                                           first + (wide ? c / 2 : 0));
-                        const uint32_t pair = (uint32_t)(2 * (c % 2));
+                                                           wide ? d / 2 : d / 4);
+                        const uint32_t pair = (uint32_t)(2 * (d % 2));
                         expected[7 * b + c] =
-                            wide ? gm_normal_f64(seed, index, GM_STREAM_CHAIN, 2 * first + c)
-                                 : (double)gm_normal_f32(seed, index, GM_STREAM_CHAIN,
-                                                         4 * first + c);
+                            wide ? gm_normal_f64(seed, index, GM_STREAM_CHAIN, d)
+                                 : (double)gm_normal_f32(seed, index, GM_STREAM_CHAIN, d);
                         expected[7 * b + 3 + c] =
                             wide ? gm_uniform_f64(gm_word(w, pair), gm_word(w, pair + 1))
-                                 : (double)gm_uniform_fine_f32(gm_word(w, (uint32_t)c));
+                                 : (double)gm_uniform_fine_f32(gm_word(w, (uint32_t)(d % 4)));
                     }
                     expected[7 * b + 6] += 1;
                 }

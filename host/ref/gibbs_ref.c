@@ -24,21 +24,20 @@ typedef struct chain {
     gm_status status;
 } chain;
 
-/* Number c of the `count` normals of an update, in the precision asked for. */
-static double normal(const chain *s, int64_t update, int32_t count, int32_t c) {
+/* Normal number `draw` of a chain, and uniform, in the precision asked for. */
+static double normal(const chain *s, int64_t draw) {
     const gm_gibbs_problem *p = s->problem;
-    const int m = p->dtype == GM_F64 ? 2 : 4;
-    const uint64_t draw = (uint64_t)(update * gm_chain_blocks(count, m) * m + c);
-    return p->dtype == GM_F64 ? gm_normal_f64(p->seed, s->index, GM_STREAM_CHAIN, draw)
-                              : (double)gm_normal_f32(p->seed, s->index, GM_STREAM_CHAIN, draw);
+    const uint64_t d = (uint64_t)draw;
+    return p->dtype == GM_F64 ? gm_normal_f64(p->seed, s->index, GM_STREAM_CHAIN, d)
+                              : (double)gm_normal_f32(p->seed, s->index, GM_STREAM_CHAIN, d);
 }
 
-static double uniform(const chain *s, int64_t update, int32_t count, int32_t c) {
+static double uniform(const chain *s, int64_t draw) {
     const gm_gibbs_problem *p = s->problem;
-    const int m = p->dtype == GM_F64 ? 2 : 4;
-    const uint64_t block = (uint64_t)(update * gm_chain_blocks(count, m) + c / m);
-    const gm_words words = gm_philox_block(p->seed, s->index, GM_STREAM_CHAIN_ACCEPT, block);
-    const uint32_t lane = (uint32_t)(c % m);
+    const int64_t m = p->dtype == GM_F64 ? 2 : 4;
+    const gm_words words =
+        gm_philox_block(p->seed, s->index, GM_STREAM_CHAIN_ACCEPT, (uint64_t)(draw / m));
+    const uint32_t lane = (uint32_t)(draw % m);
     return p->dtype == GM_F64
                ? gm_uniform_f64(gm_word(words, 2 * lane), gm_word(words, 2 * lane + 1))
                : (double)gm_gibbs_uniform_f32(gm_word(words, lane));
@@ -63,10 +62,10 @@ static bool update(chain *s, int64_t sweep, int32_t u) {
     const int64_t number = sweep * g->blocks + u;
     double z[NOISE], uniforms[NOISE], next[DIM];
     for (int32_t c = 0; c < g->normals; ++c) {
-        z[c] = normal(s, number, g->normals, c);
+        z[c] = normal(s, number * g->normals + c);
     }
     for (int32_t c = 0; c < g->uniforms; ++c) {
-        uniforms[c] = uniform(s, number, g->uniforms, c);
+        uniforms[c] = uniform(s, number * g->uniforms + c);
     }
     memcpy(next, s->y, sizeof next);
     g->update_f64(gm_chain_coordinate(s->problem->seed, sweep, u, g->blocks,

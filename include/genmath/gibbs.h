@@ -23,7 +23,9 @@
  * body chooses between values, as above, without if or loops of unknown length; and GM_UNROLL
  * stands before a loop of over 16 turns.
  *
- * The noise of an update is fixed in number. What is exact with that:
+ * The noise of an update is fixed in number, and drawn whether the body reads it or not: a block
+ * that needs less than the others is better made part of one of them, by updates one after the
+ * other in one body. What is exact with a fixed number:
  *
  *     normal, Cauchy, logistic, ...    m + s z;  by inversion of the distribution function
  *     exponential, gamma of shape k    -log u;  -log(u_1 ... u_k), and half a z^2 more for k + 1/2
@@ -184,6 +186,17 @@ gm_status gm_gibbs_run(const gm_gibbs_plan *plan, int64_t first_sweep, const gm_
 
 #ifndef GM_KERNEL_SYSTEMS
 #define GM_GIBBS_LANES_OF(type) ((int)(512 / sizeof(type)))
+
+/* All ones where a number is not finite, without a comparison: of one gcc makes a branch where it
+ * knows what a body's choice leads to, and then does not vectorise the body. */
+GM_INLINE uint64_t gm_gibbs_spoilt_f64(double x) {
+    return 0 - (((gm_bits_f64(x) >> 52 & 0x7ffu) + 1) >> 11);
+}
+
+GM_INLINE uint32_t gm_gibbs_spoilt_f32(float x) {
+    return 0 - (((gm_bits_f32(x) >> 23 & 0xffu) + 1) >> 8);
+}
+
 #define real double
 #define GM_REAL(name) name##_f64
 #include <genmath/detail/gibbs_lanes.inc>
@@ -231,11 +244,16 @@ gm_status gm_gibbs_run(const gm_gibbs_plan *plan, int64_t first_sweep, const gm_
     GM_GIBBS_4_CASES((k) + 8, __VA_ARGS__)                                                         \
     GM_GIBBS_4_CASES((k) + 12, __VA_ARGS__)
 
+/*
+ * Compiled without the user's -fno-trapping-math the body is not vectorised, and a function without
+ * a floating-point expression of its own gives up that option for its callees': `own` is one.
+ */
 #define GM_GIBBS_LANES(name, dim, nparams, blocks, normals, uniforms, suffix, precision, mask,     \
                        isa, target)                                                                \
-    target static void name##_gibbs_##suffix##_##isa(int32_t block, precision *y,                  \
-                                                     const precision *p, const precision *z,       \
-                                                     const precision *u, mask *alive) {            \
+    target GM_CALLED static void name##_gibbs_##suffix##_##isa(                                    \
+        int32_t block, precision *y, const precision *p, const precision *z, const precision *u,   \
+        mask *alive) {                                                                             \
+        GM_UNUSED const precision own = y[0] * 2;                                                  \
         switch (block) {                                                                           \
             GM_GIBBS_16_CASES(0, name, dim, nparams, blocks, normals, uniforms, suffix)            \
             GM_GIBBS_16_CASES(16, name, dim, nparams, blocks, normals, uniforms, suffix)           \
