@@ -1,14 +1,14 @@
 /*
  * Is it an eight? Bayesian logistic regression on 1,797 handwritten digits of 8 x 8 pixels, half of
  * which it learns from: the probability of an eight is 1 / (1 + exp(-w . x)), x a constant and the
- * 20 directions in which the digits differ most, w ~ N(0, 1) a priori. 256 Hamiltonian chains, with
+ * 20 directions in which the digits differ most, w ~ N(0, 1) a priori. 128 Hamiltonian chains, with
  * a step size and a scale for each weight from a warm-up, draw w from its posterior. R-hat and the
  * effective sample sizes say whether to believe the draws; the other half of the digits, whether to
  * believe the model: it must know most of them, and be right as often as it says.
  *
- * Picture, from the left: the mean of the posterior as what each pixel adds to w . x, its standard
- * deviation, and the one over the other; below the eights among the others that it is least sure
- * of, and what it takes for eights and are none.
+ * Picture, from the left: the mean of the posterior as what each pixel adds to w . x (grey: 0), its
+ * standard deviation (black: 0), and the one over the other. Below, the eights that it takes for
+ * one least, and what it takes for an eight most and is none.
  *
  * usage: 18_logistic_regression [PICTURE.png]
  */
@@ -19,7 +19,7 @@
 #include "picture.h"
 
 enum { N = 1797, PIXELS = 64, SIDE = 8, USED = 20, DIM = 1 + USED, COLUMNS = DIM + 1 };
-enum { TRAIN = (N + 1) / 2, CHAINS = 256, HEAD = 40, WARM = 60, DRAWS = 60, EIGHT = 8, BINS = 5 };
+enum { TRAIN = (N + 1) / 2, CHAINS = 128, HEAD = 60, WARM = 90, DRAWS = 240, EIGHT = 8, BINS = 5 };
 
 /* d: the inputs, and whether it is an eight. Three products at a time: see density.h. */
 GM_DENSITY_DATA(
@@ -113,7 +113,7 @@ static int advance(gm_context *context, const work *w, int64_t first, int64_t st
                                      .method = GM_MCMC_HMC,
                                      .steps = steps,
                                      .thin = adapts ? 0 : 1,
-                                     .leapfrogs = 6,
+                                     .leapfrogs = 14,
                                      .jitter = 1,
                                      .target = adapts ? 0.8 : 0,
                                      .seed = 18};
@@ -217,7 +217,7 @@ static int diagnose(gm_context *context, int *good) {
 static void predict(void) {
     for (int i = TRAIN; i < N; ++i) {
         double sum = 0;
-        for (int k = 0; k < DRAWS * CHAINS; k += 16) { /* of draws that far apart enough is known */
+        for (int k = 0; k < DRAWS * CHAINS; k += 16) { /* every 16th chain: enough for a mean */
             double eta = 0;
             for (int c = 0; c < DIM; ++c) {
                 eta += rows[i][c] * draws[(k / CHAINS * DIM + c) * CHAINS + k % CHAINS];
@@ -228,8 +228,8 @@ static void predict(void) {
     }
 }
 
-/* Are n digits given a probability p right in a share p of cases? By the number of standard
- * deviations that they are off, in each of five classes of p. */
+/* Are there as many eights as it says? In five classes of what it says, by how many standard
+ * deviations they are off. */
 static int judge(void) {
     static const double edge[BINS + 1] = {0, 0.02, 0.2, 0.6, 0.95, 1.0001};
     int right = 0, eights_there = 0, wrong = 0;
@@ -271,7 +271,7 @@ static const double *image_of(int i) {
 }
 
 static int draw(const char *path) {
-    enum { ZOOM = 16, BIG = SIDE * ZOOM + 12, SMALL = SIDE * 5 + 4, SHOWN = 10 };
+    enum { ZOOM = 16, BIG = SIDE * ZOOM + 12, SMALL = SIDE * 5 + 4, SHOWN = 9 };
     static double maps[3][PIXELS];
     canvas c = canvas_make(3 * BIG + 12, BIG + 2 * SMALL + 24);
     if (c.pixels == NULL) {
@@ -292,9 +292,13 @@ static int draw(const char *path) {
         maps[1][i] = sqrt(fmax(second - first * first, 0));
         maps[2][i] = maps[1][i] > 1e-9 ? first / maps[1][i] : 0;
     }
-    canvas_image(&c, 12, 12, ZOOM, SIDE, SIDE, maps[0], -0.5, 0.5);
-    canvas_image(&c, 12 + BIG, 12, ZOOM, SIDE, SIDE, maps[1], 0, 0.2);
-    canvas_image(&c, 12 + 2 * BIG, 12, ZOOM, SIDE, SIDE, maps[2], -6, 6);
+    for (int m = 0; m < 3; ++m) {
+        double most = 0;
+        for (int i = 0; i < PIXELS; ++i) {
+            most = fmax(most, fabs(maps[m][i]));
+        }
+        canvas_image(&c, 12 + m * BIG, 12, ZOOM, SIDE, SIDE, maps[m], m == 1 ? 0 : -most, most);
+    }
     for (int row = 0; row < 2; ++row) { /* eights that look like none, then the reverse */
         double bound = 2;
         for (int k = 0; k < SHOWN; ++k) {

@@ -21,10 +21,29 @@ GM_DENSITY(
         grad[2] = -4 * y[2] / (1 + y[2] * y[2]);
     })
 
-enum { STEPS = 10 };
+/* Over data, with a sine, which lanes know in part of its range only. */
+GM_DENSITY_DATA(
+    fitted, 3, 2, 2, { logp[0] = -(real)0.5 * p[0] * (y[0] * y[0] + y[1] * y[1] + y[2] * y[2]); },
+    {
+        GM_UNROLL for (int c = 0; c < 3; ++c) {
+            grad[c] = -p[0] * y[c];
+        }
+    },
+    {
+        const real rest = d[1] - y[0] - y[1] * d[0] - gm_sin(y[2] * d[0]);
+        logp[0] = -0.5 * p[1] * rest * rest;
+    },
+    {
+        const real push = p[1] * (d[1] - y[0] - y[1] * d[0] - gm_sin(y[2] * d[0]));
+        grad[0] = push;
+        grad[1] = push * d[0];
+        grad[2] = push * d[0] * gm_cos(y[2] * d[0]);
+    })
+
+enum { STEPS = 10, DATA_ROWS = CASE_N, DATA_COLUMNS = 2 };
 
 typedef struct mcmc_spec {
-    const char *density; /* NULL: tilted */
+    const char *density; /* NULL: tilted; "fitted" */
     gm_dtype dtype;
     gm_mcmc_method method;
     double step;
@@ -44,10 +63,16 @@ static void widen(gm_dtype dtype, const void *from, int64_t n, double *to) {
     }
 }
 
+static const gm_density *density_of(const mcmc_spec *spec) {
+    return spec->density == NULL                  ? &tilted
+           : strcmp(spec->density, "fitted") == 0 ? &fitted
+                                                  : gm_density_builtin(spec->density);
+}
+
 /* STEPS steps of all chains from states and parameters between 1/2 and 3/2. */
 static gm_status run_chains(gm_context *context, const mcmc_spec *spec, const double *start,
                             mcmc_output *out) {
-    const gm_density *density = spec->density != NULL ? gm_density_builtin(spec->density) : &tilted;
+    const gm_density *density = density_of(spec);
     const gm_mcmc_options options = {.dtype = spec->dtype,
                                      .method = spec->method,
                                      .steps = STEPS,
@@ -68,7 +93,11 @@ static gm_status run_chains(gm_context *context, const mcmc_spec *spec, const do
     for (int i = 0; i < CASE_DIM * CASE_DIM * CASE_N; ++i) {
         factors[i] = case_random(&random, 0.5, 0.9);
     }
-    gm_tensor y = {0}, p = {0}, h = {0}, f = {0}, accepted = {0}, chain_status = {0};
+    double table[DATA_COLUMNS * DATA_ROWS]; /* column by column */
+    for (int i = 0; i < DATA_COLUMNS * DATA_ROWS; ++i) {
+        table[i] = case_random(&random, 0, 2);
+    }
+    gm_tensor y = {0}, p = {0}, h = {0}, f = {0}, d = {0}, accepted = {0}, chain_status = {0};
     gm_mcmc_plan *plan = NULL;
     gm_status status = gm_mcmc_plan_create(context, density, &options, &plan);
     if (status == GM_STATUS_OK) {
@@ -84,6 +113,9 @@ static gm_status run_chains(gm_context *context, const mcmc_spec *spec, const do
         status = case_upload(context, spec->dtype, factors, dim * dim, 0, n, &f);
     }
     if (status == GM_STATUS_OK) {
+        status = case_upload(context, spec->dtype, table, DATA_COLUMNS, 0, DATA_ROWS, &d);
+    }
+    if (status == GM_STATUS_OK) {
         status = gm_case_alloc(context, GM_I32, 1, &shape[1], &accepted);
     }
     if (status == GM_STATUS_OK) {
@@ -92,8 +124,12 @@ static gm_status run_chains(gm_context *context, const mcmc_spec *spec, const do
     if (status == GM_STATUS_OK) {
         const gm_tensor step = gm_tensor_1d(h.data, spec->dtype, n);
         const gm_tensor factor = gm_tensor_3d(f.data, spec->dtype, dim, dim, n);
-        const gm_mcmc_input input = {
-            .state = &y, .params = &p, .step = &step, .factor = spec->dense ? &factor : NULL};
+        const gm_tensor data = {d.data, spec->dtype, 2, {DATA_ROWS, DATA_COLUMNS}, {1, DATA_ROWS}};
+        const gm_mcmc_input input = {.state = &y,
+                                     .params = &p,
+                                     .step = &step,
+                                     .factor = spec->dense ? &factor : NULL,
+                                     .data = density->columns > 0 ? &data : NULL};
         const gm_mcmc_result result = {.state = &y, .accepted = &accepted, .status = &chain_status};
         status = gm_mcmc_run(plan, 77, &input, &result);
     }
@@ -112,6 +148,7 @@ static gm_status run_chains(gm_context *context, const mcmc_spec *spec, const do
     gm_case_free(context, &p);
     gm_case_free(context, &h);
     gm_case_free(context, &f);
+    gm_case_free(context, &d);
     gm_case_free(context, &accepted);
     gm_case_free(context, &chain_status);
     return status;
@@ -136,7 +173,7 @@ static gm_status compare(gm_context *reference, gm_context *subject, gm_case_res
     if (status == GM_STATUS_OK) {
         status = run_chains(subject, spec, start, &out);
     }
-    const int dim = spec->density != NULL ? gm_density_builtin(spec->density)->dim : tilted.dim;
+    const int dim = density_of(spec)->dim;
     for (int i = 0; i < CASE_N && status == GM_STATUS_OK; ++i) {
         bool same = out.accepted[i] == exact.accepted[i] &&
                     out.status[i] == (i == 3 ? GM_STATUS_NON_FINITE : GM_STATUS_OK);
@@ -171,6 +208,8 @@ COMPARE(dense_f64, NULL, GM_F64, GM_MCMC_HMC, 0.3, 6, 0, true)
 COMPARE(dense_f32, NULL, GM_F32, GM_MCMC_HMC, 0.3, 6, 0, true)
 COMPARE(component_f64, "banana", GM_F64, GM_MCMC_COMPONENT, 0.7, 0, 1, false)
 COMPARE(component_f32, "banana", GM_F32, GM_MCMC_COMPONENT, 0.7, 0, 1, false)
+COMPARE(data_f64, "fitted", GM_F64, GM_MCMC_HMC, 0.05, 6, 1, false)
+COMPARE(data_f32, "fitted", GM_F32, GM_MCMC_HMC, 0.05, 6, 1, false)
 
 /* A diagonal and a dense scale from the states of CASE_N chains as two draws, one point of them
  * NaN: sums of 70 numbers, then a factor of three rows. */
@@ -239,6 +278,8 @@ const gm_case gm_mcmc_cases[] = {
     {"mcmc_run/f32/Hamiltonian, dense", dense_f32},
     {"mcmc_run/f64/component by component", component_f64},
     {"mcmc_run/f32/component by component", component_f32},
+    {"mcmc_run/f64/Hamiltonian, over data", data_f64},
+    {"mcmc_run/f32/Hamiltonian, over data", data_f32},
     {"mcmc_mass/f64", mass_f64},
     {"mcmc_mass/f32", mass_f32},
 };

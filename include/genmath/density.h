@@ -47,10 +47,10 @@
  * as a few at a time, a[0] * b[0] + a[1] * b[1] + ..., than as one after the other.
  *
  * Terms are added in blocks of 64 rows and the blocks with their rounding errors carried along, in
- * an order that depends on nothing but the number of rows: a sum is off by at most 66 u sum |l_r|,
- * u = 2^-53 or 2^-24, for any number of rows. What cancels among the terms is not won back: in
- * float, differences of log densities below about u |log p| are noise, and with some 1e5 rows they
- * begin to decide; double has no such end.
+ * an order that depends on nothing but the number of rows: whatever that is, a sum is within 66 u
+ * sum |l_r|, u = 2^-53 or 2^-24, of that of the rounded terms. What cancels is not won back: in
+ * float, log densities that differ by less than about u |log p| look the same, and with some 1e5
+ * rows such differences begin to decide; in double they never do.
  */
 #ifndef GENMATH_DENSITY_H
 #define GENMATH_DENSITY_H

@@ -63,7 +63,7 @@ def pointers(*names):
                 {"_fields_": [(name, ctypes.POINTER(genmath.Tensor)) for name in names]})
 
 
-Input = pointers("state", "params", "step", "scale", "beta", "factor")
+Input = pointers("state", "params", "step", "scale", "beta", "factor", "data")
 Result = pointers("state", "draws", "mean", "variance", "step", "accepted", "outside", "status",
                   "scale", "log_density")
 
