@@ -262,13 +262,26 @@ static void every_kernel_runs(void **state) {
     }
 }
 
+/* Many chains, and few. */
 static void threads_change_no_bits(void **state) {
     (void)state;
-    gm_potts_model model = {.q = 3};
-    int32_t *ends = set_potts_lattice(&model, 2, (const int64_t[]){6, 6}, 1);
-    const chain_model chains = potts_chains(&model);
-    check_threads(&chains, 133, 20, "potts_lanes");
-    free(ends);
+    static const struct {
+        int64_t chains, side, sweeps;
+        int32_t q;
+        gm_potts_update update;
+        const char *kernel;
+    } cases[] = {{133, 6, 20, 3, HEAT, "potts_lanes"},
+                 {2, 192, 2, 3, HEAT, "potts_chains"},
+                 {1, 160, 1, 20, HEAT, "potts_chains"},
+                 {3, 160, 2, 5, METROPOLIS, "potts_chains"}};
+    for (int k = 0; k < COUNT(cases); ++k) {
+        gm_potts_model model = {.q = cases[k].q, .update = cases[k].update};
+        const int64_t size[2] = {cases[k].side, cases[k].side};
+        int32_t *ends = set_potts_lattice(&model, 2, size, 1);
+        const chain_model chains = potts_chains(&model);
+        check_threads(&chains, cases[k].chains, cases[k].sweeps, cases[k].kernel);
+        free(ends);
+    }
 }
 
 /* ---- what the sums say ----------------------------------------------------------------------- */
