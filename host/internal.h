@@ -47,8 +47,8 @@ gm_status gm_fail(gm_context *context, gm_status status, const char *format, ...
                     #operation, (context)->backend->name),                                         \
             (const gm_backend *)NULL))
 
-/* Allocates a plan, zero but for its context and the backend that runs an operation; returns from the
- * function where there is none. `made` points to a plan. */
+/* Allocates a plan, zero but for its context and the backend that runs an operation; returns from
+ * the function where there is none. `made` points to a plan. */
 #define GM_NEW_PLAN(owner, operation, made)                                                        \
     do {                                                                                           \
         const gm_backend *const gm_new_backend = GM_BACKEND_WITH(owner, operation);                \

@@ -1,7 +1,6 @@
 /*
- * What is asked of Ising and of Potts chains alike: equal bits on every backend, however chains and
- * sweeps are cut and threads share them; sums of the states; bad chains, wrong arguments, nothing
- * to do.
+ * What is asked of Ising and of Potts chains alike: the noise that they take, equal bits on every
+ * backend, however chains and sweeps are cut and threads share them, sums that are of the states.
  */
 #ifndef GENMATH_TESTS_CHAIN_CHECKS_H
 #define GENMATH_TESTS_CHAIN_CHECKS_H

@@ -270,17 +270,17 @@ static void threads_change_no_bits(void **state) {
         int64_t chains, side, sweeps;
         int32_t q;
         gm_potts_update update;
-    } cases[] = {{133, 6, 20, 3, GM_POTTS_HEAT_BATH},
-                 {2, 192, 3, 3, GM_POTTS_HEAT_BATH},
-                 {1, 192, 2, 20, GM_POTTS_HEAT_BATH},
-                 {3, 160, 3, 5, GM_POTTS_METROPOLIS}};
+        const char *kernel;
+    } cases[] = {{133, 6, 20, 3, HEAT, "potts_lanes"},
+                 {2, 192, 2, 3, HEAT, "potts_sites"},
+                 {1, 160, 1, 20, HEAT, "potts_sites"},
+                 {3, 160, 2, 5, METROPOLIS, "potts_sites"}};
     for (int k = 0; k < COUNT(cases); ++k) {
         gm_potts_model model = {.q = cases[k].q, .update = cases[k].update};
         const int64_t size[2] = {cases[k].side, cases[k].side};
         int32_t *ends = set_potts_lattice(&model, 2, size, 1);
         const chain_model chains = potts_chains(&model);
-        check_threads(&chains, cases[k].chains, cases[k].sweeps,
-                      k == 0 ? "potts_lanes" : "potts_sites");
+        check_threads(&chains, cases[k].chains, cases[k].sweeps, cases[k].kernel);
         free(ends);
     }
 }

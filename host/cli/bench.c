@@ -220,15 +220,7 @@ static void print_row(const gm_bench_case *item, const measurement *m) {
     fflush(stdout);
 }
 
-/* JSON has neither NaN nor infinity, and a rate of nothing is no number either. */
-static void add_number(cJSON *object, const char *name, double value) {
-    if (isfinite(value)) {
-        cJSON_AddNumberToObject(object, name, value);
-    } else {
-        cJSON_AddNullToObject(object, name);
-    }
-}
-
+/* NaN: a rate of nothing is no number. */
 static double rate(double amount, double seconds) {
     return amount > 0 ? amount / seconds : NAN;
 }
@@ -240,16 +232,16 @@ static void add_row(cJSON *list, const gm_bench_case *item, const measurement *m
     cJSON_AddStringToObject(row, "kernel", m->check.kernel);
     cJSON_AddStringToObject(row, "dtype", item->dtype);
     cJSON_AddStringToObject(row, "shape", item->shape);
-    add_number(row, "min_seconds", m->fastest);
-    add_number(row, "median_seconds", m->median);
-    add_number(row, "flops_per_second", rate(item->flops, m->fastest));
-    add_number(row, "bytes_per_second", rate(item->bytes, m->fastest));
-    add_number(row, "items_per_second", rate(item->items, m->fastest));
+    gm_cli_add_number(row, "min_seconds", m->fastest);
+    gm_cli_add_number(row, "median_seconds", m->median);
+    gm_cli_add_number(row, "flops_per_second", rate(item->flops, m->fastest));
+    gm_cli_add_number(row, "bytes_per_second", rate(item->bytes, m->fastest));
+    gm_cli_add_number(row, "items_per_second", rate(item->items, m->fastest));
     cJSON_AddStringToObject(row, "item", item->item != NULL ? item->item : "");
-    add_number(row, "percent_of_ceiling", m->percent);
+    gm_cli_add_number(row, "percent_of_ceiling", m->percent);
     cJSON_AddStringToObject(row, "ceiling", m->ceiling != NULL ? m->ceiling : "");
-    add_number(row, "residual", m->check.error);
-    add_number(row, "bound", m->check.bound);
+    gm_cli_add_number(row, "residual", m->check.error);
+    gm_cli_add_number(row, "bound", m->check.bound);
     cJSON_AddStringToObject(row, "verdict", verdict_names[m->verdict]);
     cJSON_AddStringToObject(row, "detail", m->check.detail);
 }
@@ -264,9 +256,9 @@ static cJSON *json_head(gm_context *context, const gm_ceilings *ceilings) {
     cJSON_AddStringToObject(root, "detail", info.detail);
     cJSON_AddNumberToObject(root, "threads", gm_context_threads(context));
     cJSON *object = cJSON_AddObjectToObject(root, "ceilings");
-    add_number(object, "copy_bytes_per_second", rate(ceilings->copy_bytes_per_second, 1));
-    add_number(object, "f32_flops_per_second", rate(ceilings->f32_flops_per_second, 1));
-    add_number(object, "f64_flops_per_second", rate(ceilings->f64_flops_per_second, 1));
+    gm_cli_add_number(object, "copy_bytes_per_second", rate(ceilings->copy_bytes_per_second, 1));
+    gm_cli_add_number(object, "f32_flops_per_second", rate(ceilings->f32_flops_per_second, 1));
+    gm_cli_add_number(object, "f64_flops_per_second", rate(ceilings->f64_flops_per_second, 1));
     return root;
 }
 

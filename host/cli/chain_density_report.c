@@ -79,15 +79,6 @@ gm_status gm_density_make_report(const density_settings *s, const density_run *w
     return GM_STATUS_OK;
 }
 
-/* A NaN, which JSON has not, is null. */
-static void add_number(cJSON *object, const char *key, double value) {
-    if (isfinite(value)) {
-        cJSON_AddNumberToObject(object, key, value);
-    } else {
-        cJSON_AddNullToObject(object, key);
-    }
-}
-
 int gm_density_print_json(const density_settings *s, const density_run *w,
                           const density_report *r) {
     cJSON *object = cJSON_CreateObject();
@@ -103,18 +94,18 @@ int gm_density_print_json(const density_settings *s, const density_run *w,
     cJSON_AddNumberToObject(object, "draws", (double)s->draws);
     cJSON_AddNumberToObject(object, "thin", (double)s->thin);
     cJSON_AddStringToObject(object, "backend", gm_context_backend_name(w->context));
-    add_number(object, "seconds", w->seconds);
-    add_number(object, "acceptance", r->acceptance);
-    add_number(object, "step", r->step);
+    gm_cli_add_number(object, "seconds", w->seconds);
+    gm_cli_add_number(object, "acceptance", r->acceptance);
+    gm_cli_add_number(object, "step", r->step);
     cJSON_AddNumberToObject(object, "outside", (double)r->outside);
     cJSON_AddNumberToObject(object, "failed_chains", (double)r->failed);
     cJSON *rows = cJSON_AddArrayToObject(object, "coordinates");
     for (int64_t c = 0; c < w->dim; ++c) {
         cJSON *item = cJSON_CreateObject();
-        add_number(item, "mean", r->mean[c]);
-        add_number(item, "sd", r->sd[c]);
+        gm_cli_add_number(item, "mean", r->mean[c]);
+        gm_cli_add_number(item, "sd", r->sd[c]);
         for (int k = 0; k < DENSITY_COLUMNS; ++k) {
-            add_number(item, columns[k].key, r->column[k][c]);
+            gm_cli_add_number(item, columns[k].key, r->column[k][c]);
         }
         cJSON_AddItemToArray(rows, item);
     }

@@ -84,6 +84,9 @@ int gm_cli_fail(const gm_context *context, gm_status status, const char *doing);
 /* Prints a JSON value to standard output and deletes it; returns GM_EXIT_OK or GM_EXIT_FAILURE. */
 int gm_cli_print_json(cJSON *value);
 
+/* JSON has neither NaN nor infinity: they are null. */
+void gm_cli_add_number(cJSON *object, const char *name, double value);
+
 /* Seconds on a clock that never goes back. */
 double gm_cli_seconds(void);
 

@@ -152,6 +152,14 @@ int gm_cli_print_json(cJSON *value) {
     return GM_EXIT_OK;
 }
 
+void gm_cli_add_number(cJSON *object, const char *name, double value) {
+    if (isfinite(value)) {
+        cJSON_AddNumberToObject(object, name, value);
+    } else {
+        cJSON_AddNullToObject(object, name);
+    }
+}
+
 double gm_cli_seconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

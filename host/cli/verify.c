@@ -56,23 +56,14 @@ static void print_row(const gm_case *item, const gm_case_result *result, gm_case
     fflush(stdout); /* a case that crashes must not take the rows before it along */
 }
 
-/* JSON has no NaN and no infinity: such an error is null. */
-static void add_number(cJSON *item, const char *name, double value) {
-    if (isfinite(value)) {
-        cJSON_AddNumberToObject(item, name, value);
-    } else {
-        cJSON_AddNullToObject(item, name);
-    }
-}
-
 static void add_json(cJSON *cases, const gm_case *item, const gm_case_result *result,
                      gm_case_verdict verdict) {
     cJSON *row = cJSON_CreateObject();
     cJSON_AddItemToArray(cases, row);
     cJSON_AddStringToObject(row, "case", item->name);
     cJSON_AddStringToObject(row, "kernel", result->kernel);
-    add_number(row, "error", result->error);
-    add_number(row, "bound", result->bound);
+    gm_cli_add_number(row, "error", result->error);
+    gm_cli_add_number(row, "bound", result->bound);
     cJSON_AddStringToObject(row, "verdict", verdict_names[verdict]);
     cJSON_AddStringToObject(row, "detail", result->detail);
 }
