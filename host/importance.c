@@ -187,7 +187,8 @@ gm_status gm_importance_draw_from(const gm_importance_plan *plan, uint64_t first
     GM_CHECK(context, n <= (1LL << 32), GM_STATUS_INVALID_ARGUMENT,
              "%lld samples of a problem: 2^32 at most", (long long)n);
     gm_importance_arrays a = {.problems = k, .n = n};
-    GM_TRY(gm_check_density_data(context, "input.data", input->data, p->density, p->dtype, &a.data));
+    GM_TRY(
+        gm_check_density_data(context, "input.data", input->data, p->density, p->dtype, &a.data));
     const char *const because = "the density's sizes, and the number of samples";
     const array_view inputs[] = {
         {"input.mean",

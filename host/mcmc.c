@@ -252,8 +252,8 @@ gm_status gm_mcmc_run(const gm_mcmc_plan *plan, int64_t first_step, const gm_mcm
         {"result.scale", result->scale, 2, type, dim, by_dim, &a.end_scale, a.end_scale_stride},
         {"result.log_density", result->log_density, 1, type, 0, NULL, &a.logp, a.logp_stride},
     };
-    GM_TRY(gm_check_density_data(context, "input.data", input->data, problem->density, type,
-                                 &a.data));
+    GM_TRY(
+        gm_check_density_data(context, "input.data", input->data, problem->density, type, &a.data));
     GM_TRY(check_views(context, inputs, input->data, outputs));
     GM_TRY(check_firsts(context, problem, input, result));
     take(inputs, INPUTS);

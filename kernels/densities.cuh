@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <string.h>
+
 #include "kernels/device.cuh"
 #include "kernels/systems.cuh"
 
@@ -44,6 +46,38 @@
 namespace gm {
 namespace builtin {
 #include "host/densities_list.h"
+}
+
+/* Launches a kernel for a density: type, blocks, stream, the kernel's parameters. */
+typedef void (*density_launch)(gm_dtype, unsigned, cudaStream_t, const void *);
+
+/*
+ * Launcher<D>::run for the density D that is compiled into the module and has these bodies, known
+ * by their text; null for a user's. Static: launchers of unnamed namespaces have the same name in
+ * every file, and g++ gives functions that have such a template as their argument to the linker,
+ * which would keep those of one file for all.
+ */
+template <template <class> class Launcher>
+static density_launch find_builtin(const gm_density &density) {
+    struct row {
+        const char *(*source)();
+        const char *(*gradient_source)();
+        int dim, params;
+        density_launch launch;
+    };
+#define GM_ROW(name)                                                                               \
+    {builtin::name::source, builtin::name::gradient_source, builtin::name::max_dim,                \
+     builtin::name::max_params, Launcher<builtin::name>::run},
+    const row rows[] = {GM_BUILTIN_DENSITIES(GM_ROW)};
+#undef GM_ROW
+    for (const row &r : rows) {
+        if (density.columns == 0 && r.dim == density.dim && r.params == density.params &&
+            strcmp(r.source(), density.source) == 0 &&
+            strcmp(r.gradient_source(), density.gradient_source) == 0) {
+            return r.launch;
+        }
+    }
+    return nullptr;
 }
 
 static_assert(ROW_BLOCK == GM_ROW_BLOCK, "the same sums on every backend");

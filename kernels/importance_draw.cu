@@ -45,38 +45,14 @@ void launch(const Density &density, gm_dtype dtype, unsigned blocks, cudaStream_
     }
 }
 
-typedef void (*builtin_launch)(gm_dtype, unsigned, cudaStream_t, const void *);
-
-template <class Density>
-void launch_builtin(gm_dtype dtype, unsigned blocks, cudaStream_t stream, const void *params) {
-    launch(Density(), dtype, blocks, stream, params);
-}
-
-/* The densities compiled into the module, known by the text of their body. */
-struct builtin_row {
-    const char *(*source)();
-    int dim, params;
-    builtin_launch launch;
+template <class Density> struct builtin_launcher {
+    static void run(gm_dtype dtype, unsigned blocks, cudaStream_t stream, const void *params) {
+        launch(Density(), dtype, blocks, stream, params);
+    }
 };
 
-#define GM_ROW(name)                                                                               \
-    {builtin::name::source, builtin::name::max_dim, builtin::name::max_params,                     \
-     launch_builtin<builtin::name>},
-const builtin_row builtin_rows[] = {GM_BUILTIN_DENSITIES(GM_ROW)};
-#undef GM_ROW
-
-builtin_launch find_builtin(const gm_density &density) {
-    for (const builtin_row &row : builtin_rows) {
-        if (density.columns == 0 && row.dim == density.dim && row.params == density.params &&
-            strcmp(row.source(), density.source) == 0) {
-            return row.launch;
-        }
-    }
-    return nullptr;
-}
-
 struct draw_plan {
-    builtin_launch builtin = nullptr;
+    density_launch builtin = nullptr;
     jit_kernel *jit = nullptr;
     const char *name = "";
 };
@@ -144,7 +120,7 @@ gm_status importance_prepare(gm_call *call, const gm_importance_problem *problem
         return gm_call_fail(call, GM_STATUS_OUT_OF_MEMORY, "no memory for a plan");
     }
     if (problem->density != nullptr) {
-        plan->builtin = find_builtin(*problem->density);
+        plan->builtin = find_builtin<builtin_launcher>(*problem->density);
     }
     plan->name = kernel_names[problem->dtype == GM_F32]
                              [problem->density == nullptr ? 2 : plan->builtin == nullptr];

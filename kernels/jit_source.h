@@ -59,8 +59,8 @@ inline std::string body_function(const char *name, const char *output, const cha
                                  const char *first = "real t") {
     return std::string("    template <typename real>\n"
                        "    __device__ __forceinline__ static void ") +
-           name + "(" + first + ", const real *y, const real *p, real *" + output + ") {\n#line 1 \"" +
-           name + "\"\n" + cast_literals(body) + "\n    }\n";
+           name + "(" + first + ", const real *y, const real *p, real *" + output +
+           ") {\n#line 1 \"" + name + "\"\n" + cast_literals(body) + "\n    }\n";
 }
 
 inline std::string constant_function(const char *type, const char *name, int value) {

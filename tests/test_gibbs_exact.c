@@ -3,7 +3,7 @@
  * the functions that bodies draw with.
  *
  * Chains are independent: a z-test takes the spread of their means, 5.5 standard deviations. The
- * 330 tests of all subjects are missed by a right program with probability 330 * 4e-8 = 1.3e-5.
+ * 612 tests of all subjects are missed by a right program with probability 612 * 4e-8 = 2.4e-5.
  */
 #include "tests/gibbs_fixture.h"
 
@@ -387,12 +387,13 @@ static void a_hierarchical_model_has_its_posterior(void **state) {
 
 /* ---- a Metropolis block beside an exact one -------------------------------------------------- */
 
-/* The coupled well of the library: moments of y0 by Simpson's rule, of y1 from them. */
+/* The coupled well of the library: moments of y0 by Simpson's rule, of y1 from them. In order, y0
+ * is updated before y1 and keeps their joint law: the new one has the old y1 at a distance of 1. */
 static void a_metropolis_block_has_its_law(void **state) {
     (void)state;
     enum { MOST = 1024, WARM = 120, SWEEPS = 200 };
-    const double p[] = {1.5, 0.8, 1.2};
-    static double start[2 * MOST], values[4][MOST];
+    const double p[] = {1.5, 3, 0.6};
+    static double start[2 * MOST], values[5][MOST];
     double sums[3] = {0};
     for (int i = 0; i <= 4000; ++i) {
         const double y = -3 + 6.0 * i / 4000, rest = y * y - 1;
@@ -412,7 +413,7 @@ static void a_metropolis_block_has_its_law(void **state) {
                          .options = {.dtype = precisions[k % 2],
                                      .order = k / 2 == 0 ? GM_GIBBS_SYSTEMATIC : GM_GIBBS_RANDOM,
                                      .sweeps = WARM + SWEEPS,
-                                     .thin = 4,
+                                     .thin = 1,
                                      .seed = 12},
                          .n = n,
                          .state = start,
@@ -420,19 +421,24 @@ static void a_metropolis_block_has_its_law(void **state) {
                          .shared = true};
             sweeps_result out = run_sweeps(s, &in);
             memset(values, 0, sizeof values);
-            for (int m = WARM / 4; m < (WARM + SWEEPS) / 4; ++m) {
+            for (int m = WARM; m < WARM + SWEEPS; ++m) {
                 for (int64_t i = 0; i < n; ++i) {
                     const double a = out.draws[m * 2 * n + i], b = out.draws[(m * 2 + 1) * n + i];
-                    values[0][i] += a * a * 4 / SWEEPS;
-                    values[1][i] += a * a * a * a * 4 / SWEEPS;
-                    values[2][i] += a * b * 4 / SWEEPS;
-                    values[3][i] += b * b * 4 / SWEEPS;
+                    values[0][i] += a * a / SWEEPS;
+                    values[1][i] += a * a * a * a / SWEEPS;
+                    values[2][i] += a * b / SWEEPS;
+                    values[3][i] += b * b / SWEEPS;
+                    const double apart = out.draws[(m * 2 - 1) * n + i] - p[1] * a;
+                    values[4][i] += apart * apart / SWEEPS;
                 }
             }
             check_chain_mean(s, "E[y0^2]", values[0], n, square);
             check_chain_mean(s, "E[y0^4]", values[1], n, fourth);
             check_chain_mean(s, "E[y0 y1]", values[2], n, p[1] * square);
             check_chain_mean(s, "E[y1^2]", values[3], n, 1 + p[1] * p[1] * square);
+            if (k / 2 == 0) {
+                check_chain_mean(s, "E[(y1 - c y0')^2]", values[4], n, 1);
+            }
             free_sweeps(&out);
         }
     }

@@ -48,9 +48,9 @@
  *
  * Terms are added in blocks of 64 rows and the blocks with their rounding errors carried along, in
  * an order that depends on nothing but the number of rows: whatever that is, a sum is within 66 u
- * sum |l_r|, u = 2^-53 or 2^-24, of that of the rounded terms. What cancels is not won back: in
- * float, log densities that differ by less than about u |log p| look the same, and with some 1e5
- * rows such differences begin to decide; in double they never do.
+ * (|log prior| + sum |l_r|), u = 2^-53 or 2^-24, of that of the rounded terms. What cancels is not
+ * won back: in float, log densities that differ by less than about u |log p| look the same, and
+ * with some 1e5 rows such differences begin to decide; in double they never do.
  */
 #ifndef GENMATH_DENSITY_H
 #define GENMATH_DENSITY_H
@@ -69,8 +69,9 @@ extern "C" {
 
 #define GM_MAX_DATA_COLUMNS 128
 
-/* Rows that are added up before their sum is, and rows of them that a lane takes at once: gradients
- * in memory are then touched once for so many. */
+/* Rows that are added up before their sum is, and rows of them whose gradients a lane takes at
+ * once, so that it touches their sum in memory once for so many. Of 1, 2, 4 and 8 rows, 8 are no
+ * faster than 4. */
 #define GM_ROW_BLOCK 64
 #define GM_ROW_TILE 4
 
@@ -200,17 +201,18 @@ const char *gm_density_builtin_name(int32_t index);
     GM_FLOAT_LITERALS_END
 
 #define GM_ROW_LANES(name, dim, nparams, columns, suffix, precision, isa, target)                  \
-    target static void name##_add_rows_##suffix##_##isa(                                           \
-        const precision *y, const precision *p, const precision *data, int64_t rows,               \
-        const int64_t *stride, precision *logp) {                                                  \
+    target static void name##_add_rows_##suffix##_##isa(const precision *y, const precision *p,    \
+                                                        const precision *data, int64_t rows,       \
+                                                        const int64_t *stride, precision *logp) {  \
         gm_lanes_rows_##suffix(name##_row_body_##suffix, name##_row_body_wide_##suffix, dim,       \
-                               nparams, 1, columns, y, p, data, rows, stride, logp);               \
+                               nparams, 1, columns, 1, y, p, data, rows, stride, logp);            \
     }                                                                                              \
     target static void name##_add_gradients_##suffix##_##isa(                                      \
         const precision *y, const precision *p, const precision *data, int64_t rows,               \
         const int64_t *stride, precision *grad) {                                                  \
         gm_lanes_rows_##suffix(name##_slope_body_##suffix, name##_slope_body_wide_##suffix, dim,   \
-                               nparams, dim, columns, y, p, data, rows, stride, grad);             \
+                               nparams, dim, columns, GM_ROW_TILE, y, p, data, rows, stride,       \
+                               grad);                                                              \
     }
 #define GM_ROW_LANES_ENTRY(name, suffix, isa)                                                      \
     {                                                                                              \

@@ -50,8 +50,8 @@ typedef struct gm_density_tempering_state {
     const gm_tensor *params; /* [in] (params, ladders * R), the same for all chains of a ladder;
                               * NULL for a density without */
     const gm_tensor *scale;  /* [in] (dim, ladders * R); NULL: 1 */
-    const gm_tensor *data;   /* [in] (rows, columns): of the density, shared by all chains; NULL for a
-                              * density without */
+    const gm_tensor *data; /* [in] (rows, columns): of the density, shared by all chains; NULL for a
+                            * density without */
 } gm_density_tempering_state;
 
 /* Each may be NULL: not wanted. Counts and sums are of this call and 0 in a ladder whose levels are
