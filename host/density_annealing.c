@@ -7,6 +7,7 @@
 
 #include "host/chain_model.h"
 #include "host/density_annealing_args.h"
+#include "host/density_check.h"
 #include "host/importance_args.h"
 #include "host/internal.h"
 #include "host/mcmc_args.h"
