@@ -38,9 +38,9 @@ gm_status gm_lattice_edges(gm_lattice_kind kind, int32_t axes, const int64_t *si
 
 /*
  * The pairs of sites at a distance along an axis, for gm_correlations_plan_create: (i, j) for every
- * site i that has a distance-th next site j, in the order of i. Around a periodic axis that is every
- * site: the pairs at distances r and size - r are the same, those at size / 2 are there twice.
- *     axis      [in]   as of size; of TRIANGULAR 2 as well, from (r, c) to (r + 1, c + 1). Of
+ * site i that has a distance-th next site j, in the order of i. Around a periodic axis that is
+ * every site: the pairs at distances r and size - r are the same, those at size / 2 are there
+ * twice. axis      [in]   as of size; of TRIANGULAR 2 as well, from (r, c) to (r + 1, c + 1). Of
  *                      HEXAGONAL the coordinates of the brick wall, edges or not
  *     distance  [in]   0 .. the smallest size of what the axis goes along, less 1
  *     ends      [out]  (pairs, 2); NULL: only counted
