@@ -17,6 +17,7 @@
 #include <genmath/genmath.h>
 
 #include "picture.h"
+#include "try.h"
 
 enum { N = 1797, PIXELS = 64, SIDE = 8, USED = 20, DIM = 1 + USED, COLUMNS = DIM + 1 };
 enum { TRAIN = (N + 1) / 2, CHAINS = 128, HEAD = 60, WARM = 90, DRAWS = 240, EIGHT = 8, BINS = 5 };
@@ -53,15 +54,6 @@ GM_DENSITY_DATA(
             grad[c] = rest * d[c];
         }
     })
-
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        const gm_status status = (call);                                                           \
-        if (status != GM_STATUS_OK) {                                                              \
-            printf("%s: %s\n", gm_status_name(status), gm_last_error(context));                    \
-            return EXIT_FAILURE;                                                                   \
-        }                                                                                          \
-    } while (0)
 
 static double digits[N * PIXELS], originals[N * PIXELS], mean[PIXELS], s[USED], vt[USED * PIXELS];
 static double scores[N * USED], rows[N][COLUMNS], draws[DRAWS * DIM * CHAINS], believed[N];

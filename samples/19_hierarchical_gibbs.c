@@ -23,6 +23,7 @@
 #include <genmath/genmath.h>
 
 #include "picture.h"
+#include "try.h"
 
 /* y: mu, tau^2, a, theta; p[0 .. 7]: the effects, p[8 .. 15]: their standard errors. */
 GM_GIBBS(schools, 11, 16, 6, 8, 1, {
@@ -116,15 +117,6 @@ static const double data[] = {28, 8,  -3, 7,  -1, 1,  18, 12,  /* effects */
                               15, 10, 16, 11, 9,  11, 10, 18}; /* standard errors */
 static double start[DIM * CHAINS], draws[DRAWS * DIM * CHAINS], shown[KNOWN * DRAWS * CHAINS];
 static double known[KNOWN][5]; /* mean, standard error, R-hat, bulk and tail effective size */
-
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        const gm_status status = (call);                                                           \
-        if (status != GM_STATUS_OK) {                                                              \
-            printf("%s: %s\n", gm_status_name(status), gm_last_error(context));                    \
-            return EXIT_FAILURE;                                                                   \
-        }                                                                                          \
-    } while (0)
 
 /* The sampler by itself, and its smooth blocks against the density. */
 static int check(void) {

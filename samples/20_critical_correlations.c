@@ -22,17 +22,9 @@
 #include <genmath/genmath.h>
 
 #include "picture.h"
+#include "try.h"
 
 enum { REACH = 32, LARGE = 128, MOST_CHAINS = 256, OFF = 2, TORI = 5 };
-
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        const gm_status status = (call);                                                           \
-        if (status != GM_STATUS_OK) {                                                              \
-            printf("%s: %s\n", gm_status_name(status), gm_last_error(context));                    \
-            return EXIT_FAILURE;                                                                   \
-        }                                                                                          \
-    } while (0)
 
 /* Chains of one lattice at one temperature, measured at distances first to first + count - 1. */
 typedef struct experiment {

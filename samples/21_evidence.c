@@ -24,6 +24,7 @@
 #include <genmath/philox.h>
 
 #include "picture.h"
+#include "try.h"
 
 enum { SCHOOLS = 8, DIM = 2 + SCHOOLS, PARAMS = 2 * SCHOOLS + 1, POWER = 2 * SCHOOLS };
 enum { CHAINS = 2048, ROUNDS = 7, MOST = 1 << ROUNDS, GRID = 4001 };
@@ -58,15 +59,6 @@ GM_DENSITY(
 
 static const double data[PARAMS] = {28, 8,  -3, 7,  -1, 1,  18, 12,  /* effects */
                                     15, 10, 16, 11, 9,  11, 10, 18}; /* standard errors */
-
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        const gm_status status = (call);                                                           \
-        if (status != GM_STATUS_OK) {                                                              \
-            printf("%s: %s\n", gm_status_name(status), gm_last_error(context));                    \
-            return EXIT_FAILURE;                                                                   \
-        }                                                                                          \
-    } while (0)
 
 /* ---- what is exact --------------------------------------------------------------------------- */
 

@@ -96,19 +96,18 @@ class Ours:
         self.gm, self.o, self.version = gm, o, gm.isa
         self.folder = tempfile.TemporaryDirectory()
         helper = os.path.join(self.folder.name, "liblogistic.so")
-        subprocess.run([os.environ.get("CC", "cc"), "-std=c17", "-O3", "-ffp-contract=fast",
-                        "-fno-trapping-math", "-fno-math-errno", "-Wno-psabi", "-shared", "-fPIC",
+        subprocess.run([os.environ.get("CC", "cc"), "-std=c17", "-O2", "-shared", "-fPIC",
                         f"-I{ROOT}/include", str(pathlib.Path(__file__).parent / "logistic.c"),
                         "-o", helper], check=True)
         self.helper = ctypes.CDLL(helper)
         self.helper.logistic_density.restype = ctypes.c_void_p
-        self.density = ctypes.c_void_p(self.helper.logistic_density(
-            x.ctypes.data_as(ctypes.c_void_p), labels.ctypes.data_as(ctypes.c_void_p)))
+        self.density = ctypes.c_void_p(self.helper.logistic_density())
+        self.rows = np.column_stack([x, labels])
 
     def steps(self, state, step, scale, first, steps, adapts):
         """Goes on from state and step, which it overwrites; the draws and the mean acceptance."""
         n = state.shape[1]
-        point = np.zeros(DIM)
+        point = np.concatenate([np.zeros(DIM), self.rows[0]])  # float64
         how = McmcOptions(1, HMC, steps, 0 if adapts else 1, self.o.leapfrogs, 0, 0.8 if adapts else 0,
                           1, 0, point.ctypes.data)
         plan, gm = ctypes.c_void_p(), self.gm
@@ -120,7 +119,8 @@ class Ours:
         shared.ndim, shared.shape[1], shared.stride[1] = 2, n, 0
         tensors = [genmath.view(a) for a in (state, step, found, draws, accepted)]
         y, h, to, kept, yes = [ctypes.pointer(t) for t in tensors]
-        given = Input(state=y, step=h, scale=ctypes.pointer(shared))
+        given = Input(state=y, step=h, scale=ctypes.pointer(shared),
+                      data=ctypes.pointer(genmath.view(self.rows)))
         wanted = Result(state=y, accepted=yes)
         if adapts:
             wanted.step = to
