@@ -431,22 +431,22 @@ GM_DENSITY_DATA(
 /* The evidence of n rows d: exp(-(sum d^2 - (sum d)^2 / (n + 1)) / 2) / sqrt(n + 1). */
 static void data_have_their_evidence(void **state) {
     (void)state;
-    enum { STAGES = 21, ROWS = 12 };
-    double path[STAGES], step[STAGES], data[ROWS], sum = 0, square = 0;
+    enum { STAGES = 21, OBSERVED = 12 };
+    double path[STAGES], step[STAGES], data[OBSERVED], sum = 0, square = 0;
     ASSERT_OK(NULL, gm_ladder_linear(STAGES, 0, 1, path));
     for (int t = 0; t < STAGES; ++t) {
-        step[t] = 1.5 / sqrt(1 + ROWS * path[t]);
+        step[t] = 1.5 / sqrt(1 + OBSERVED * path[t]);
     }
-    for (int r = 0; r < ROWS; ++r) {
-        data[r] = (r * 7 % ROWS) / 4.0 - 1;
+    for (int r = 0; r < OBSERVED; ++r) {
+        data[r] = (r * 7 % OBSERVED) / 4.0 - 1;
         sum += data[r];
         square += data[r] * data[r];
     }
-    const double exact = -(square - sum * sum / (ROWS + 1)) / 2 - log(ROWS + 1) / 2;
+    const double exact = -(square - sum * sum / (OBSERVED + 1)) / 2 - log(OBSERVED + 1) / 2;
     FOR_EACH_SUBJECT(s) {
         annealed a = make_annealed(&mean_of_rows, s->is_slow ? 300 : 4000, STAGES);
         a.options.steps = 2;
-        a.rows = ROWS;
+        a.rows = OBSERVED;
         a.data = data;
         a.moving = 1;
         a.which = first_moves;

@@ -256,7 +256,7 @@ static void wrong_runs_are_refused(void **state) {
         gm_tensor_2d(accepted, GM_I32, T, N), gm_tensor_1d(status, GM_I32, N)};
     const gm_tensor factors = gm_tensor_3d(factor, GM_F64, 1, 1, N);
     gm_workspace w = {memory, 4096}, small = {memory, 64}, odd = {memory + 8, 4000};
-    const gm_density_annealing_state right = {&views[0], &views[1], &views[2], NULL};
+    const gm_density_annealing_state right = {&views[0], &views[1], &views[2], NULL, NULL};
     const gm_density_annealing_result all = {&views[3], &views[4], &views[5], &views[6], &views[7]};
     for (int i = 0; i < ARRAYS; ++i) {
         for (int what = 0; what < 3; ++what) { /* a size, a type, an overlap */
@@ -268,7 +268,7 @@ static void wrong_runs_are_refused(void **state) {
             for (int j = 0; j < ARRAYS; ++j) {
                 v[j] = i == j ? &wrong : &views[j];
             }
-            const gm_density_annealing_state st = {v[0], v[1], v[2], NULL};
+            const gm_density_annealing_state st = {v[0], v[1], v[2], NULL, NULL};
             const gm_density_annealing_result result = {v[3], v[4], v[5], v[6], v[7]};
             ASSERT_FAILS(c, gm_density_annealing_run(plan, 0, T, &st, &result, &w),
                          what == 0 ? GM_STATUS_SHAPE_MISMATCH : GM_STATUS_INVALID_ARGUMENT,
@@ -310,11 +310,19 @@ static void wrong_runs_are_refused(void **state) {
         {plan,
          0,
          T,
-         {&views[0], &views[1], &views[2], &factors},
+         {&views[0], &views[1], &views[2], &factors, NULL},
          all,
          &w,
          GM_STATUS_INVALID_ARGUMENT,
          "state.factor is given, and state.scale"},
+        {plan,
+         0,
+         T,
+         {&views[0], &views[1], &views[2], NULL, &views[1]},
+         all,
+         &w,
+         GM_STATUS_INVALID_ARGUMENT,
+         "state.data must be NULL"},
         {plan,
          0,
          T,
@@ -344,9 +352,10 @@ static void wrong_runs_are_refused(void **state) {
                     logp[i] == 1 && status[i] == 77 && accepted[i] == 77);
     }
     gm_tensor none[2] = {gm_tensor_2d(x, GM_F64, 1, 0), gm_tensor_2d(p, GM_F64, 2, 0)};
-    ASSERT_OK(c, gm_density_annealing_run(
-                     plan, 0, T, &(gm_density_annealing_state){&none[0], &none[1], NULL, NULL},
-                     NULL, &w));
+    ASSERT_OK(c,
+              gm_density_annealing_run(
+                  plan, 0, T, &(gm_density_annealing_state){&none[0], &none[1], NULL, NULL, NULL},
+                  NULL, &w));
     ASSERT_OK(c, gm_density_annealing_run(moving, 0, T, &right, NULL, &w)); /* nothing wanted */
     assert_true(weight[0] == 1 && x[0] != before[0]);
     gm_density_annealing_plan_destroy(plan);
