@@ -16,6 +16,7 @@
 #include "host/cpu/cpu.h"
 #include "host/internal.h"
 #include "host/cpu/multispin_noise.h"
+#include "host/cpu/target_popcount.h"
 #include "host/multispin_args.h"
 #include "host/ref/ref.h"
 
@@ -152,26 +153,15 @@ MS_INLINE word_avx2 popcount_avx2(word_avx2 word) {
 #undef MS_POPCOUNT
 #undef MS_IS_ZERO
 
-/* Asks for the count of ones too, which comes with all but the first machines of AVX-512. */
-#ifdef __clang__
-#define TARGET_POPCOUNT                                                                            \
-    __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx512vpopcntdq,avx2,fma"),          \
-                   min_vector_width(512)))
-#else
-#define TARGET_POPCOUNT                                                                            \
-    __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx512vpopcntdq,avx2,fma,"           \
-                          "prefer-vector-width=512"),                                              \
-                   optimize("O3")))
-#endif
 typedef uint32_t word_avx512 __attribute__((vector_size(64), may_alias));
-#define MS_TARGET TARGET_POPCOUNT
-#define MS_INLINE TARGET_POPCOUNT GM_INLINE
+#define MS_TARGET GM_TARGET_POPCOUNT
+#define MS_INLINE GM_TARGET_POPCOUNT GM_INLINE
 #define MS(name) name##_avx512
 #define MS_WORD word_avx512
 #define MS_LANES 16
 #define XOR3_AVX512(a, b, c) _mm512_ternarylogic_epi64(a, b, c, 0x96)
 #define JOIN_AVX512(even, odd) _mm512_mask_shuffle_epi32(even, 0xaaaa, odd, (_MM_PERM_ENUM)0xa0)
-DEFINE_NOISE(avx512, TARGET_POPCOUNT, __m512i, 8, _mm512_loadu_si512, _mm512_set1_epi64,
+DEFINE_NOISE(avx512, GM_TARGET_POPCOUNT, __m512i, 8, _mm512_loadu_si512, _mm512_set1_epi64,
              _mm512_add_epi64, _mm512_srli_epi64, _mm512_mul_epu32, XOR3_AVX512, JOIN_AVX512)
 #define MS_POPCOUNT(word) ((word_avx512)_mm512_popcnt_epi32((__m512i)(word)))
 #define MS_IS_ZERO(word) (_mm512_test_epi32_mask((__m512i)(word), (__m512i)(word)) == 0)
@@ -205,7 +195,7 @@ static const methods table[] = {
 
 static const methods *choose_methods(const gm_call *call) {
 #if GM_HAVE_X86_TARGETS
-    if (call->isa == GM_ISA_AVX512 && __builtin_cpu_supports("avx512vpopcntdq")) {
+    if (call->isa == GM_ISA_AVX512 && gm_has_popcount()) {
         return &table[2];
     }
     if (call->isa == GM_ISA_AVX512 || call->isa == GM_ISA_AVX2) {
